@@ -1,0 +1,66 @@
+# `make` alone lists the commands.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+HOST ?= 127.0.0.1
+PORT ?= 8080
+
+# What running needs beyond Python packages, and what tests need on top, as Debian packages.
+RUN_PACKAGES := python3-venv tesseract-ocr-eng
+TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils
+
+.PHONY: help setup setup-test run demo test check lint format types bench schema lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.run ## make .venv with all that running needs
+
+setup-test: $(VENV)/.test ## the same with all that the tests need
+
+$(VENV)/.run: requirements.txt
+	@sh .ci/packages $(RUN_PACKAGES)
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-dev.txt $(VENV)/.run
+	@sh .ci/packages $(TEST_PACKAGES)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: setup ## serve http://127.0.0.1:8080/ (HOST=, PORT=)
+	@$(PY) server.py --host $(HOST) --port $(PORT)
+
+demo: setup ## a peer without a screen: prints the messages, leaves the card in out/
+	@$(PY) examples/demo.py
+
+test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
+	@$(PY) -m pytest -q
+
+lint: setup-test
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+format: setup-test ## put the code into shape
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+types: setup-test
+	@$(VENV)/bin/mypy
+
+bench: setup-test ## latency of overlays and results in a real browser
+	@$(PY) benchmarks/latency.py
+
+schema: setup-test ## write docs/protocol.schema.json from the messages
+	@$(PY) -m media.messages docs/protocol.schema.json
+
+lock: ## write the lock files anew (needs uv)
+	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --universal --no-annotate --no-header -q -o requirements.txt
+	uv pip compile pyproject.toml --extra test --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --universal --no-annotate --no-header -q -o requirements-dev.txt
+
+clean: ## remove what was made here
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis

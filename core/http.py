@@ -1,0 +1,128 @@
+"""HTTP glue for every door: errors as JSON, access, limits and security headers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from core.auth import Authenticator
+from core.errors import (
+    InvalidMessage,
+    LobbyLensError,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    Unauthorized,
+)
+from core.log import Log
+from core.metrics import Metrics
+
+Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+METRICS = web.AppKey("metrics", Metrics)
+
+# The page loads nothing from elsewhere and runs nothing inline; blob: carries the guest's own
+# camera pictures and card, which never leave the page.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-src 'self' blob:; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+
+_log = Log("http")
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Marks an endpoint that asks for no token: it is open, or its URL holds a secret."""
+    endpoint.public = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def error_response(error: LobbyLensError, request_id: str) -> web.Response:
+    """The JSON error body, with the headers that HTTP asks for (RFC 9110)."""
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
+    if isinstance(error, Unauthorized):
+        headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    body: dict[str, object] = {
+        "success": False,
+        "error": error.message,
+        "error_code": error.code,
+        "request_id": request_id,
+    }
+    if isinstance(error, InvalidMessage) and error.field:
+        body["field"] = error.field
+    return web.json_response(body, status=error.status, headers=headers)
+
+
+def _from_http(error: web.HTTPException) -> LobbyLensError | None:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return TooLarge("the request's body is too long")
+    if isinstance(error, web.HTTPNotFound):
+        return NotFound("there is nothing at this address")
+    return None
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
+    """Turns the error tree into answers; a bug becomes a 500 that gives nothing away."""
+    request_id = secrets.token_hex(6)
+    try:
+        return await handler(request)
+    except LobbyLensError as error:
+        request.app[METRICS].errors.labels(error.code).inc()
+        _log.info("refused", code=error.code, status=error.status, request=request_id)
+        return error_response(error, request_id)
+    except web.HTTPException as error:
+        known = _from_http(error)
+        if known is None:
+            raise
+        return error_response(known, request_id)
+    except Exception as error:
+        _log.crash("request failed", error, request=request_id)
+        request.app[METRICS].errors.labels(LobbyLensError.code).inc()
+        return error_response(
+            LobbyLensError("the server failed on this request; see its log"), request_id
+        )
+
+
+@web.middleware
+async def access(request: web.Request, handler: Endpoint) -> web.StreamResponse:
+    """Every route is closed unless it was marked public."""
+    target = request.match_info.handler
+    is_static = isinstance(request.match_info.route.resource, web.StaticResource)
+    if not (is_static or getattr(target, "public", False)):
+        request.app[AUTHENTICATOR].principal(request.headers.get(hdrs.AUTHORIZATION))
+    return await handler(request)
+
+
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal on_response_prepare: headers that every answer carries."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
+    if not request.path.startswith("/static/"):
+        headers.setdefault("Cache-Control", "no-store")
+    else:
+        headers.setdefault("Cache-Control", "no-cache")
+
+
+async def read_text(request: web.Request, limit_bytes: int) -> str:
+    """The body as UTF-8 text. Raises TooLarge before reading more than ``limit_bytes``."""
+    if (request.content_length or 0) > limit_bytes:
+        raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(16_384):
+        body += chunk
+        if len(body) > limit_bytes:
+            raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise InvalidMessage("the request's body is no UTF-8 text") from None

@@ -1,0 +1,91 @@
+"""Every metric, declared and explained; shown on ``/metrics`` (Prometheus text format)."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_LATENCY_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """One registry a server, so that tests may run several side by side."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.sessions = Gauge("lobbylens_sessions", "Sessions open now.", registry=self.registry)
+        self.sessions_ended = Counter(
+            "lobbylens_sessions_ended",
+            "Sessions ended, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.offers_refused = Counter(
+            "lobbylens_offers_refused",
+            "Offers refused, by error code.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.frames_received = Counter(
+            "lobbylens_frames_received", "Frames decoded.", registry=self.registry
+        )
+        self.frames_dropped = Counter(
+            "lobbylens_frames_dropped",
+            "Frames replaced by a newer one before analysis.",
+            registry=self.registry,
+        )
+        self.analysis_seconds = Histogram(
+            "lobbylens_analysis_seconds",
+            "Time of one frame's analysis.",
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+        self.overlay_seconds = Histogram(
+            "lobbylens_overlay_seconds",
+            "From a frame's decoding to its overlay message.",
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+        self.reading_seconds = Histogram(
+            "lobbylens_reading_seconds",
+            "Time of reading one capture.",
+            buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0),
+            registry=self.registry,
+        )
+        self.messages_skipped = Counter(
+            "lobbylens_messages_skipped",
+            "Overlay messages not sent because the channel was full.",
+            registry=self.registry,
+        )
+        self.capture_states = Counter(
+            "lobbylens_capture_states",
+            "Capture states entered.",
+            ["state"],
+            registry=self.registry,
+        )
+        self.guidance_seconds = Counter(
+            "lobbylens_guidance_seconds",
+            "How long guests were held by each guidance code.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.documents = Counter(
+            "lobbylens_documents",
+            "Documents read, by status.",
+            ["status"],
+            registry=self.registry,
+        )
+        self.cards = Counter("lobbylens_cards", "Cards filled.", registry=self.registry)
+        self.errors = Counter(
+            "lobbylens_errors",
+            "Errors told to clients, by code.",
+            ["code"],
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    def render(self) -> bytes:
+        """The exposition in Prometheus text format 0.0.4."""
+        return generate_latest(self.registry)

@@ -1,0 +1,83 @@
+"""TLS by certificate files, or self-signed for a trial in a LAN."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import tempfile
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from core.errors import SettingsError
+
+_VALID_DAYS = 30
+
+
+def from_files(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Raises SettingsError that names the file which cannot be used."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for path in (certificate, key):
+        if not path.is_file():
+            raise SettingsError(f"TLS: there is no file {path}")
+    try:
+        context.load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError):
+        raise SettingsError(
+            f"TLS: {certificate} and {key} are no certificate with its key (PEM)"
+        ) from None
+    return context
+
+
+def self_signed(host: str) -> ssl.SSLContext:
+    """A certificate for ``host`` and this machine's name, made anew and kept nowhere.
+
+    Browsers warn of it once; they then give the camera, as the context counts as secure.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "LobbyLens trial")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=_VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName(_names(host)), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # The ssl module takes files only; they are gone before this returns.
+    with tempfile.TemporaryDirectory() as folder:
+        pem = Path(folder) / "trial.pem"
+        pem.touch(mode=0o600)
+        pem.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        context.load_cert_chain(pem)
+    return context
+
+
+def _names(host: str) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = [x509.DNSName("localhost")]
+    machine = socket.gethostname()
+    if machine.isascii():
+        names.append(x509.DNSName(machine))
+    for address in dict.fromkeys([host, "127.0.0.1"]):
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(address)))
+        except ValueError:
+            names.append(x509.DNSName(address))
+    return names

@@ -1,0 +1,134 @@
+"""A capture client in Python: sends a video track, receives LobbyLens' JSON messages.
+
+This is all that an integrator without a browser needs: one HTTP request, one peer connection,
+two data channels. The demo, the tests and the benchmarks use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.rtcdatachannel import RTCDataChannel
+
+from media.adaptations import IceOptions, adapt_consent, adapt_gathering, ice_connections
+
+Message = dict[str, Any]
+
+
+class Refused(Exception):
+    """The server's error answer: HTTP status and JSON body."""
+
+    def __init__(self, status: int, body: Message) -> None:
+        super().__init__(f"{status} {body.get('error_code')}: {body.get('error')}")
+        self.status = status
+        self.body = body
+
+
+class CaptureClient:
+    """One peer. ``channels`` are the labels opened; ``codec`` VP8 or H264, None for both."""
+
+    def __init__(
+        self,
+        base_url: str,
+        track: MediaStreamTrack | None,
+        *,
+        channels: tuple[str, ...] = ("overlay", "events"),
+        token: str | None = None,
+        codec: str | None = None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._received: asyncio.Queue[Message | None] = asyncio.Queue()
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.session_id = ""
+        self.resume_token = ""
+        self.channels: dict[str, RTCDataChannel] = {}
+        if track is not None:
+            transceiver = self.pc.addTransceiver(track, direction="sendonly")
+            if codec is not None:
+                known = RTCRtpSender.getCapabilities("video")
+                assert known is not None
+                transceiver.setCodecPreferences(
+                    [item for item in known.codecs if item.mimeType == f"video/{codec}"]
+                )
+        for label in channels:
+            self._open_channel(label)
+        self.pc.on("connectionstatechange", self._state_changed)
+
+    def _open_channel(self, label: str) -> None:
+        overlay = label == "overlay"
+        channel = self.pc.createDataChannel(
+            label, ordered=not overlay, maxRetransmits=0 if overlay else None
+        )
+        channel.on("message", lambda text: self._received.put_nowait(json.loads(text)))
+        self.channels[label] = channel
+
+    def _state_changed(self) -> None:
+        if self.pc.connectionState in ("failed", "closed"):
+            self._received.put_nowait(None)
+
+    async def offer(self) -> str:
+        """Our session description, with all candidates gathered."""
+        description = await self.pc.createOffer()
+        # A client and a server on one machine without a network meet on 127.0.0.1.
+        for connection in ice_connections(self.pc):
+            adapt_gathering(connection, IceOptions())
+            adapt_consent(connection)
+        await self.pc.setLocalDescription(description)
+        return self.pc.localDescription.sdp
+
+    async def open(self, **session: object) -> None:
+        """Connect. Raises Refused."""
+        body = {"sdp": await self.offer(), "type": "offer", "session": session}
+        async with (
+            aiohttp.ClientSession(headers=self._headers) as http,
+            http.post(f"{self._base_url}/api/webrtc/offer", json=body, ssl=False) as response,
+        ):
+            answer = await response.json()
+            if response.status != 200:
+                raise Refused(response.status, answer)
+        self.session_id, self.resume_token = answer["session_id"], answer["resume_token"]
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+
+    def send(self, message: Message | str) -> None:
+        """Say something on the events channel, or on the only one."""
+        channel = self.channels.get("events") or next(iter(self.channels.values()))
+        channel.send(message if isinstance(message, str) else json.dumps(message))
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Messages as they come, until the connection ends."""
+        while (message := await self._received.get()) is not None:
+            yield message
+
+    async def wait_for(self, kind: str, timeout_s: float = 15, **wanted: object) -> Message:
+        """The next message of ``type`` kind whose keys have the wanted values; others fall."""
+        async with asyncio.timeout(timeout_s):
+            async for message in self.messages():
+                if message["type"] == kind and all(message[k] == v for k, v in wanted.items()):
+                    return message
+        raise ConnectionError(f"the connection ended before a {kind} message")
+
+    async def fetch(self, path: str) -> bytes:
+        """GET a path that a message named. Raises Refused."""
+        async with (
+            aiohttp.ClientSession(headers=self._headers) as http,
+            http.get(f"{self._base_url}{path}", ssl=False) as response,
+        ):
+            if response.status != 200:
+                raise Refused(response.status, await response.json())
+            return await response.read()
+
+    async def close(self) -> None:
+        """Close the connection; the server keeps the session until its resume time is over."""
+        await self.pc.close()

@@ -1,0 +1,1 @@
+"""Peers, sessions, frames and messages; knows WebRTC and no HTTP."""

@@ -1,0 +1,250 @@
+"""All that we change in aiortc 1.16 and aioice 0.13, each change small and on its own.
+
+Everything here touches private names, so ``tests/media/test_adaptations.py`` proves for each
+that the pinned versions still have what it relies on. Nothing is patched globally: each change
+is made on the one connection that needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import Empty
+from typing import Any
+
+from aioice import Candidate
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import Connection, StunProtocol, server_reflexive_candidate
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+
+from core.errors import Overloaded
+from core.log import Log
+
+_log = Log("rtc")
+_RECEIVE_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class IceOptions:
+    """Where media sockets are bound and what is told of them.
+
+    ``ports``: first and last UDP port, None for any. ``public_addresses`` replace the machine's
+    own in host candidates (one-to-one NAT). ``loopback`` adds 127.0.0.1.
+    """
+
+    ports: tuple[int, int] | None = None
+    public_addresses: tuple[str, ...] = ()
+    loopback: bool = True
+
+
+def ice_connections(pc: RTCPeerConnection) -> set[Connection]:
+    """The aioice connections beneath ``pc``; after bundling there is one."""
+    transports = getattr(pc, "_RTCPeerConnection__iceTransports")  # noqa: B009
+    return {transport._connection for transport in transports}
+
+
+def adapt_gathering(connection: Connection, options: IceOptions) -> None:
+    """Bind host candidates within a port range, on loopback too, and advertise other addresses.
+
+    aioice binds port 0 (aioice issues 47 and 112, aiortc issue 487) and leaves out 127.0.0.1,
+    so that a kiosk whose browser and server share one machine without a network could not
+    connect. Must run before gathering. Raises Overloaded while gathering when every port of
+    the range is taken.
+    """
+    original = connection.get_component_candidates
+
+    async def get_component_candidates(
+        component: int,
+        addresses: list[str],
+        timeout: int = 5,  # noqa: ASYNC109, the name is aioice's
+    ) -> list[Candidate]:
+        hosts = list(dict.fromkeys([*addresses, *(["127.0.0.1"] if options.loopback else [])]))
+        protocols = [
+            protocol
+            for address in hosts
+            if (protocol := await _bind(connection, component, address, options.ports))
+        ]
+        if hosts and not protocols:
+            raise Overloaded("every UDP port of media.udp-ports is in use", retry_after_s=5)
+        connection._protocols += protocols
+        candidates = _advertised(
+            [protocol.local_candidate for protocol in protocols], options.public_addresses
+        )
+        # Without addresses the original gathers relayed candidates only; binding was done here.
+        relayed, reflexive = await asyncio.gather(
+            original(component, [], timeout), _reflexive(connection, protocols, timeout)
+        )
+        return candidates + reflexive + relayed
+
+    setattr(connection, "get_component_candidates", get_component_candidates)  # noqa: B010
+
+
+def adapt_consent(connection: Connection) -> None:
+    """Keep consent checks (RFC 7675) from outliving a connection that closes while connecting.
+
+    aioice starts them when ``connect`` is done, also when ``close`` came first; nothing would
+    ever end them then.
+    """
+    original = connection.query_consent
+
+    async def query_consent() -> None:
+        if not connection._closing:
+            await original()
+
+    setattr(connection, "query_consent", query_consent)  # noqa: B010
+
+
+async def _bind(
+    connection: Connection, component: int, address: str, ports: tuple[int, int] | None
+) -> StunProtocol | None:
+    """A socket on ``address`` within ``ports``; None when the address or all ports are refused."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    choices = list(range(ports[0], ports[1] + 1)) if ports else [0]
+    start = random.randrange(len(choices))
+    for port in choices[start:] + choices[:start]:
+        udp = socket.socket(family, socket.SOCK_DGRAM)
+        udp.setblocking(False)
+        try:
+            udp.bind((address, port))
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: StunProtocol(connection), sock=udp
+            )
+        except OSError:
+            udp.close()
+            continue
+        host, bound = udp.getsockname()[:2]
+        protocol.local_candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", host),
+            component=component,
+            transport="udp",
+            priority=candidate_priority(component, "host"),
+            host=host,
+            port=bound,
+            type="host",
+        )
+        return protocol
+    return None
+
+
+def _advertised(candidates: Sequence[Candidate], public: Sequence[str]) -> list[Candidate]:
+    """Host candidates with the public addresses in place of the machine's own, if any."""
+    if not public:
+        return list(candidates)
+    told = [item for item in candidates if _is_own_only(item.host)]
+    for candidate in candidates:
+        here = ipaddress.ip_address(candidate.host)
+        told += [
+            Candidate(
+                foundation=candidate_foundation("host", "udp", address),
+                component=candidate.component,
+                transport="udp",
+                priority=candidate.priority,
+                host=address,
+                port=candidate.port,
+                type="host",
+            )
+            for address in public
+            if not _is_own_only(candidate.host)
+            and ipaddress.ip_address(address).version == here.version
+        ]
+    return told
+
+
+def _is_own_only(host: str) -> bool:
+    """Loopback is reached from this machine alone, so nothing stands in for it."""
+    return ipaddress.ip_address(host).is_loopback
+
+
+async def _reflexive(
+    connection: Connection, protocols: Sequence[StunProtocol], timeout_s: float
+) -> list[Candidate]:
+    """Server-reflexive candidates (RFC 8445, section 5.1.1.2) of the IPv4 sockets."""
+    if not connection.stun_server:
+        return []
+    asked = [
+        asyncio.create_task(server_reflexive_candidate(protocol, connection.stun_server))
+        for protocol in protocols
+        if not (here := ipaddress.ip_address(protocol.local_candidate.host)).is_loopback
+        and here.version == 4
+    ]
+    if not asked:
+        return []
+    done, late = await asyncio.wait(asked, timeout=timeout_s)
+    for task in late:
+        task.cancel()
+    return [task.result()[0] for task in done if task.exception() is None]
+
+
+def strip_mdns_candidates(sdp: str) -> str:
+    """Leave out ``.local`` candidates, which aioice resolves for seconds (aioice issue 77).
+
+    The browser's checks still arrive and make peer-reflexive candidates (RFC 8445, 7.3.1.3),
+    so its end-of-candidates must not end our waiting when a candidate was left out.
+    """
+    lines = sdp.splitlines(keepends=True)
+    hidden = re.compile(r"a=candidate:.*\s\S+\.local\s", re.IGNORECASE)
+    kept = [line for line in lines if not hidden.match(line)]
+    if len(kept) == len(lines):
+        return sdp
+    return "".join(line for line in kept if not line.startswith("a=end-of-candidates"))
+
+
+def with_start_bitrate(sdp: str, kbps: int) -> str:
+    """Ask the browser to begin at ``kbps``: without it 720p comes after most of a minute.
+
+    ``x-google-start-bitrate`` is libwebrtc's own codec parameter; others ignore it.
+    """
+    extra = f"x-google-start-bitrate={kbps};x-google-max-bitrate={2 * kbps}"
+    payloads = re.findall(r"^a=rtpmap:(\d+) (?:VP8|H264)/90000\r?$", sdp, re.MULTILINE)
+    for payload in payloads:
+        known = re.compile(rf"^(a=fmtp:{payload} [^\r\n]*)", re.MULTILINE)
+        if known.search(sdp):
+            sdp = known.sub(rf"\1;{extra}", sdp)
+        else:
+            rtpmap = re.compile(rf"^(a=rtpmap:{payload} [^\r\n]*)(\r?\n)", re.MULTILINE)
+            sdp = rtpmap.sub(rf"\1\2a=fmtp:{payload} {extra}\2", sdp)
+    return sdp
+
+
+def rtp_timestamp(receiver: RTCRtpReceiver, pts: int | None) -> int | None:
+    """The RTP timestamp (RFC 3550, 5.1) of a frame whose ``pts`` aiortc has moved to zero."""
+    mapper: Any = getattr(receiver, "_RTCRtpReceiver__timestamp_mapper", None)
+    origin = getattr(mapper, "_origin", None)
+    return None if origin is None or pts is None else (origin + pts) & 0xFFFFFFFF
+
+
+async def stop_decoder(receiver: RTCRtpReceiver) -> None:
+    """End the decoder thread without holding the event loop.
+
+    aiortc joins the thread on the loop, after all that waits in its queue was decoded: a
+    backlog then freezes every session. So drop the backlog and join on a worker thread.
+    """
+    thread: Any = getattr(receiver, "_RTCRtpReceiver__decoder_thread", None)
+    waiting: Any = getattr(receiver, "_RTCRtpReceiver__decoder_queue", None)
+    if thread is None or waiting is None:
+        return
+    try:
+        while True:
+            waiting.get_nowait()
+    except Empty:
+        pass
+    waiting.put(None)
+    await asyncio.to_thread(thread.join)
+
+
+__all__ = [
+    "IceOptions",
+    "adapt_consent",
+    "adapt_gathering",
+    "ice_connections",
+    "rtp_timestamp",
+    "stop_decoder",
+    "strip_mdns_candidates",
+    "with_start_bitrate",
+]

@@ -1,0 +1,107 @@
+"""The two data channels of a session: overlay (may lose messages), events (may not).
+
+RFC 8831: the browser opens ``overlay`` unordered without retransmission and ``events`` ordered
+and reliable. A client that opens one channel only, under any label, gets everything on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Protocol
+
+from core.metrics import Metrics
+from media.messages import GuidanceMessage, Overlay, ServerMessage
+
+OVERLAY = "overlay"
+EVENTS = "events"
+
+_OVERLAY_BACKLOG_BYTES = 64 * 1024
+_EVENTS_BACKLOG_BYTES = 1024 * 1024
+_WAITING_EVENTS = 64
+
+
+class DataChannel(Protocol):
+    """What is used of aiortc's RTCDataChannel."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def readyState(self) -> str: ...  # noqa: N802, the W3C's name
+    @property
+    def bufferedAmount(self) -> int: ...  # noqa: N802, the W3C's name
+    def send(self, data: str) -> None: ...
+
+
+class Channels:
+    """Sends messages, numbers them, and never lets a slow client cost memory."""
+
+    def __init__(self, session_id: str, metrics: Metrics) -> None:
+        self._session_id = session_id
+        self._metrics = metrics
+        self._open: dict[str, DataChannel] = {}
+        self._waiting: deque[ServerMessage] = deque(maxlen=_WAITING_EVENTS)
+        self._settled = False
+        self._seq = 0
+
+    def clear(self) -> None:
+        """Forget the channels of a peer that is gone; events wait for the next one."""
+        self._open.clear()
+        self._settled = False
+
+    def add(self, channel: DataChannel) -> None:
+        self._open[channel.label] = channel
+
+    @property
+    def complete(self) -> bool:
+        """Whether both of our labels are there, so that nothing more need be waited for."""
+        return OVERLAY in self._open and EVENTS in self._open
+
+    def settle(self, greeting: ServerMessage) -> None:
+        """From now on events are sent: ``greeting``, then those that waited."""
+        self._settled = True
+        self._send(EVENTS, greeting)
+        while self._waiting and self._channel(EVENTS) is not None:
+            self._send(EVENTS, self._waiting.popleft())
+
+    def send_event(self, message: ServerMessage) -> None:
+        """Send reliably; before the channel is there the last 64 events wait."""
+        channel = self._channel(EVENTS) if self._settled else None
+        if channel is None:
+            self._waiting.append(message)
+            return
+        # A client that reads nothing must not fill our memory; guidance is soon stale anyway.
+        if channel.bufferedAmount > _EVENTS_BACKLOG_BYTES and isinstance(message, GuidanceMessage):
+            self._metrics.messages_skipped.inc()
+            return
+        self._send(EVENTS, message)
+
+    def send_overlay(self, message: Overlay) -> None:
+        """Send if the channel keeps up, else skip and count."""
+        channel = self._channel(OVERLAY) if self._settled else None
+        if channel is None:
+            return
+        if channel.bufferedAmount > _OVERLAY_BACKLOG_BYTES:
+            self._metrics.messages_skipped.inc()
+            return
+        self._send(OVERLAY, message)
+
+    def _channel(self, label: str) -> DataChannel | None:
+        channel = self._open.get(label)
+        if channel is None:
+            channel = next(iter(self._open.values()), None)
+        return channel if channel is not None and channel.readyState == "open" else None
+
+    def _send(self, label: str, message: ServerMessage) -> None:
+        channel = self._channel(label)
+        if channel is None:
+            return
+        self._seq += 1
+        stamped = message.model_copy(
+            update={
+                "session_id": self._session_id,
+                "seq": self._seq,
+                "ts_ms": int(time.time() * 1000),
+            }
+        )
+        channel.send(stamped.model_dump_json())

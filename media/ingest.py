@@ -1,0 +1,78 @@
+"""From the track to the slot: always drained, only the newest frame kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from pipeline.types import ColourSource, Frame, ImageU8
+
+_PLANAR_LUMA = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "nv12", "gray"})
+
+
+def luma_view(picture: av.VideoFrame) -> ImageU8:
+    """H×W uint8 view of the decoder's own luma plane; copied only from unusual pixel formats."""
+    if picture.format.name not in _PLANAR_LUMA:
+        return np.asarray(picture.to_ndarray(format="gray"), dtype=np.uint8)
+    plane = picture.planes[0]
+    rows: ImageU8 = np.frombuffer(memoryview(plane), np.uint8).reshape(
+        plane.height, plane.line_size
+    )
+    return rows[:, : picture.width]
+
+
+def colour_source(picture: av.VideoFrame) -> ColourSource:
+    """Gives ``picture`` as H×W×3 uint8 BGR, scaled to a width where one is asked for."""
+
+    def bgr(width_px: int | None) -> ImageU8:
+        if width_px is None or width_px == picture.width:
+            return np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
+        height_px = max(1, round(picture.height * width_px / picture.width))
+        small = picture.reformat(
+            width=width_px, height=height_px, format="bgr24", interpolation="FAST_BILINEAR"
+        )
+        return np.asarray(small.to_ndarray(), dtype=np.uint8)
+
+    return bgr
+
+
+def to_frame(picture: av.VideoFrame, index: int, rtp_timestamp: int | None) -> Frame:
+    """A Frame that keeps ``picture`` alive and copies nothing."""
+    received_ms = time.monotonic() * 1000
+    pts_ms = (
+        received_ms
+        if picture.pts is None or picture.time_base is None
+        else float(picture.pts * picture.time_base * 1000)
+    )
+    return Frame(
+        index=index,
+        pts_ms=pts_ms,
+        received_ms=received_ms,
+        luma=luma_view(picture),
+        colour=colour_source(picture),
+        rtp_timestamp=rtp_timestamp,
+    )
+
+
+async def drain(
+    track: MediaStreamTrack,
+    timestamp: Callable[[int | None], int | None],
+    put: Callable[[Frame], None],
+    next_index: Callable[[], int],
+) -> None:
+    """Read ``track`` to its end and put each frame.
+
+    It never waits for analysis: aiortc queues without a limit what is not read.
+    """
+    while True:
+        try:
+            picture = await track.recv()
+        except MediaStreamError:
+            return
+        if isinstance(picture, av.VideoFrame):
+            put(to_frame(picture, next_index(), timestamp(picture.pts)))

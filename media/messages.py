@@ -1,0 +1,293 @@
+"""What we say on the data channels and what we hear there, versioned.
+
+``docs/protocol.schema.json`` is made from these classes (``python -m media.messages``) and
+``docs/protocol.md`` tells of each; a test holds the three together. Keys are snake_case.
+Coordinates are ratios 0 to 1 of the unmirrored source frame, origin top-left, corners in the
+order top-left, top-right, bottom-right, bottom-left of the document.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.errors import InvalidMessage
+
+PROTOCOL_VERSION: Final = "1.0"
+
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Short = Annotated[str, Field(max_length=200)]
+
+
+class FrameStamp(BaseModel):
+    """The frame a message speaks of; ``rtp_timestamp`` as the sender's RTP header had it."""
+
+    index: int
+    rtp_timestamp: int | None
+    width: int
+    height: int
+
+
+class ServerMessage(BaseModel):
+    """What every message carries; ``seq`` rises by one for each message of the session."""
+
+    v: Literal["1.0"] = PROTOCOL_VERSION
+    type: str
+    session_id: str = ""
+    seq: int = 0
+    ts_ms: int = 0
+
+
+class QualityReport(BaseModel):
+    """See docs/protocol.md for each unit; ``score`` is 0 to 100."""
+
+    sharpness: float
+    contrast: float
+    brightness: float
+    edge_density: float
+    noise: float
+    glare: float
+    glyph_height_px: float
+    score: float
+
+
+class Ready(ServerMessage):
+    """The first message on the events channel: what is in force."""
+
+    type: Literal["ready"] = "ready"
+    stable_required: int
+    sides: int
+    languages: list[str]
+    limits: dict[str, float]
+
+
+class Overlay(ServerMessage):
+    """One analysed frame. ``corners`` may lie outside 0 to 1 when the document is cut."""
+
+    type: Literal["overlay"] = "overlay"
+    frame: FrameStamp
+    detected: bool
+    corners: list[tuple[float, float]] | None
+    cut: bool
+    confidence: float
+    document_kind: str | None
+    mrz_region: list[tuple[float, float]] | None
+    stable_count: int
+    stable_required: int
+    progress: Ratio
+    ready_for_capture: bool
+    quality: QualityReport | None
+    latency_ms: float
+
+
+class GuidanceMessage(ServerMessage):
+    """One thing to tell the guest; it is not replaced before ``min_ms``."""
+
+    type: Literal["guidance"] = "guidance"
+    frame: FrameStamp | None
+    code: str
+    severity: str
+    side: Literal["front", "back"] = "front"
+    min_ms: int
+    text: str
+
+
+class StateMessage(ServerMessage):
+    """Capture state and session state, whenever one of them changes."""
+
+    type: Literal["state"] = "state"
+    capture: str
+    session: str
+
+
+class CaptureMessage(ServerMessage):
+    """The picture was taken; it is being read."""
+
+    type: Literal["capture"] = "capture"
+    frame: FrameStamp | None
+    document_id: str
+    side: Literal["front", "back"] = "front"
+    trigger: Literal["auto", "manual"]
+    frames_fused: int
+    quality: QualityReport
+    next: Literal["back"] | None = None
+
+
+class FieldReport(BaseModel):
+    """One field as read; ``status`` says what speaks for it."""
+
+    value: str | None
+    raw: str | None
+    status: Literal["checksum", "read", "corroborated", "edited", "conflict", "missing"]
+    confidence: Ratio
+    truncated: bool = False
+    century_inferred: bool = False
+
+
+class CorrectionReport(BaseModel):
+    line: int
+    position: int
+    read: str
+    corrected: str
+    why: str
+
+
+class MrzReport(BaseModel):
+    lines: list[str]
+    corrections: list[CorrectionReport]
+    check_digits: dict[str, Literal["pass", "fail", "not_done", "not_applicable"]]
+    frames_fused: int
+
+
+class ResultMessage(ServerMessage):
+    """A document as read."""
+
+    type: Literal["result"] = "result"
+    document_id: str
+    status: Literal["complete", "needs_review", "failed"]
+    document: dict[str, str | None]
+    fields: dict[str, FieldReport]
+    flat: dict[str, str]
+    mrz: MrzReport | None
+    checks: dict[str, Literal["pass", "fail", "not_done", "not_applicable"]]
+    quality: QualityReport | None
+    images: dict[str, str]
+
+
+class ConfirmedMessage(ServerMessage):
+    """The reviewed document was accepted; its card can be fetched from ``card``."""
+
+    type: Literal["confirmed"] = "confirmed"
+    document_id: str
+    card: str
+    edited: list[str]
+
+
+class ErrorMessage(ServerMessage):
+    """Something sent was refused or failed; unless said otherwise the session lives on."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    category: str
+    retryable: bool
+    field: str | None = None
+
+
+class Pong(ServerMessage):
+    type: Literal["pong"] = "pong"
+    id: str | int | None
+
+
+class ClientMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class Configure(ClientMessage):
+    type: Literal["configure"]
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+    sides: Literal[1, 2] | None = None
+    stable_required: Annotated[int, Field(ge=3, le=60)] | None = None
+
+
+class TakePicture(ClientMessage):
+    type: Literal["capture"]
+
+
+class Reset(ClientMessage):
+    type: Literal["reset"]
+
+
+class Confirm(ClientMessage):
+    """Reviewed fields by their names; ``document_id`` null for data entered by hand."""
+
+    type: Literal["confirm"]
+    document_id: Short | None = None
+    fields: Annotated[dict[Short, Annotated[str, Field(max_length=500)]], Field(max_length=60)]
+    actor: Literal["guest", "clerk"] = "guest"
+
+
+class Ping(ClientMessage):
+    type: Literal["ping"]
+    id: Annotated[str, Field(max_length=100)] | int | None = None
+
+
+class Close(ClientMessage):
+    type: Literal["close"]
+
+
+AnyClientMessage = Annotated[
+    Configure | TakePicture | Reset | Confirm | Ping | Close, Field(discriminator="type")
+]
+AnyServerMessage = Annotated[
+    Ready
+    | Overlay
+    | GuidanceMessage
+    | StateMessage
+    | CaptureMessage
+    | ResultMessage
+    | ConfirmedMessage
+    | ErrorMessage
+    | Pong,
+    Field(discriminator="type"),
+]
+
+_client: TypeAdapter[AnyClientMessage] = TypeAdapter(AnyClientMessage)
+_server: TypeAdapter[AnyServerMessage] = TypeAdapter(AnyServerMessage)
+
+
+def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessage:
+    """One message from a client.
+
+    Raises InvalidMessage, which names the field and never repeats what was sent.
+    """
+    if len(text) > limit_bytes:
+        raise InvalidMessage(f"a message may have {limit_bytes} bytes at most")
+    if isinstance(text, bytes):
+        raise InvalidMessage("messages are JSON text, not binary")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidMessage("a message must be JSON") from None
+    if not isinstance(data, dict):
+        raise InvalidMessage("a message must be a JSON object")
+    try:
+        return _client.validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        if first["type"].startswith("union_tag"):
+            raise InvalidMessage("the message's type is missing or unknown", "type") from None
+        # The first step of the place is the union's branch; keys of fields are the client's own.
+        steps = [str(step) for step in first["loc"][1:]][:2]
+        field = ".".join(steps) if steps and steps[0] != "fields" else "fields"
+        raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
+
+
+def protocol_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of all messages, both ways."""
+    server = _server.json_schema(ref_template="#/$defs/{model}", mode="serialization")
+    client = _client.json_schema(ref_template="#/$defs/{model}")
+    definitions = {**server.pop("$defs"), **client.pop("$defs")}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"LobbyLens messages {PROTOCOL_VERSION}",
+        "$defs": {
+            **{name: definitions[name] for name in sorted(definitions)},
+            "server_message": server,
+            "client_message": client,
+        },
+    }
+
+
+def main() -> None:
+    """Write the schema to the file named on the command line."""
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/protocol.schema.json")
+    target.write_text(json.dumps(protocol_schema(), indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

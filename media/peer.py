@@ -1,0 +1,174 @@
+"""One RTCPeerConnection that answers an offer; made anew when a session's peer reconnects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import OperationError
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtcdatachannel import RTCDataChannel
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+
+from core.errors import InvalidSdp, NotAcceptable
+from core.log import Log
+from media.adaptations import (
+    IceOptions,
+    adapt_consent,
+    adapt_gathering,
+    ice_connections,
+    rtp_timestamp,
+    stop_decoder,
+    strip_mdns_candidates,
+    with_start_bitrate,
+)
+
+_log = Log("peer")
+
+CODECS = ("VP8", "H264")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """What a peer needs to know. ``ice_servers`` is explicit: aiortc's None means a public one."""
+
+    ice_servers: tuple[RTCIceServer, ...]
+    ice: IceOptions
+    start_bitrate_kbps: int
+
+
+class Peer:
+    """A peer connection with its answer, its video track and its end."""
+
+    def __init__(
+        self,
+        settings: PeerSettings,
+        *,
+        on_channel: Callable[[Peer, RTCDataChannel], None],
+        on_state: Callable[[Peer, str], None],
+    ) -> None:
+        self._settings = settings
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(settings.ice_servers)))
+        self._pc.on("datachannel", lambda channel: on_channel(self, channel))
+        self._pc.on("connectionstatechange", lambda: on_state(self, self._pc.connectionState))
+        self._receiver: RTCRtpReceiver | None = None
+        self.remote_ufrag = ""
+
+    @property
+    def track(self) -> MediaStreamTrack:
+        assert self._receiver is not None, "answer() comes first"
+        return self._receiver.track
+
+    def rtp_timestamp(self, pts: int | None) -> int | None:
+        assert self._receiver is not None, "answer() comes first"
+        return rtp_timestamp(self._receiver, pts)
+
+    async def answer(self, offer_sdp: str) -> str:
+        """The answer to ``offer_sdp`` (RFC 3264, RFC 9429).
+
+        Raises InvalidSdp when it cannot be understood, NotAcceptable when it offers no video
+        that we can receive.
+        """
+        offer = parse_offer(offer_sdp)
+        self.remote_ufrag = next(
+            media.ice.usernameFragment or "" for media in offer.media if media.ice
+        )
+        await self._apply(offer_sdp)
+        self._choose_video()
+        for connection in ice_connections(self._pc):
+            adapt_gathering(connection, self._settings.ice)
+            adapt_consent(connection)
+        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        return with_start_bitrate(self._pc.localDescription.sdp, self._settings.start_bitrate_kbps)
+
+    async def _apply(self, offer_sdp: str) -> None:
+        description = RTCSessionDescription(strip_mdns_candidates(offer_sdp), "offer")
+        try:
+            await self._pc.setRemoteDescription(description)
+        except OperationError:
+            raise NotAcceptable(
+                f"no codec in common: offer {' or '.join(CODECS)} video (RFC 7742)"
+            ) from None
+        except Exception as error:
+            # aiortc meets odd descriptions with whatever its own code trips over.
+            _log.info("x offer", error=type(error).__name__)
+            raise InvalidSdp("the session description cannot be applied") from None
+
+    def _choose_video(self) -> None:
+        """Receive the first video and nothing else: other media would be decoded for nothing."""
+        for transceiver in self._pc.getTransceivers():
+            wanted = (
+                self._receiver is None
+                and transceiver.kind == "video"
+                and transceiver.receiver.track is not None
+            )
+            transceiver.direction = "recvonly" if wanted else "inactive"
+            if wanted:
+                self._receiver = transceiver.receiver
+        if self._receiver is None:
+            raise NotAcceptable("the offer sends no video")
+
+    async def add_candidate(self, candidate: str | None, mid: str) -> None:
+        """A trickled candidate (RFC 8840), without ``a=``; None ends them.
+
+        Raises InvalidSdp for one that cannot be understood.
+        """
+        if candidate is None:
+            await self._pc.addIceCandidate(None)
+            return
+        if ".local " in candidate:
+            return
+        try:
+            parsed = candidate_from_sdp(candidate.removeprefix("candidate:"))
+            parsed.sdpMid = mid
+            await self._pc.addIceCandidate(parsed)
+        except (ValueError, AssertionError, IndexError):
+            raise InvalidSdp("an ICE candidate cannot be understood (RFC 8839, 5.1)") from None
+
+    async def close(self) -> None:
+        """End everything; never raises, may be called twice."""
+        if self._receiver is not None:
+            await stop_decoder(self._receiver)
+        try:
+            async with asyncio.timeout(5):
+                await self._pc.close()
+        except (ConnectionError, TimeoutError, OSError) as error:
+            _log.warning("x close", error=type(error).__name__)
+
+
+def parse_offer(sdp: str) -> SessionDescription:
+    """The offer's description, checked for what an answer needs.
+
+    Raises InvalidSdp or NotAcceptable.
+    """
+    try:
+        offer = SessionDescription.parse(sdp)
+        videos = [media for media in offer.media if media.kind == "video"]
+        sending = [media for media in videos if media.direction in ("sendonly", "sendrecv")]
+        names = {codec.name.upper() for media in sending for codec in media.rtp.codecs}
+        sound = bool(offer.media) and all(
+            media.ice and media.ice.usernameFragment and media.ice.password and media.dtls
+            for media in offer.media
+        )
+    except Exception:
+        # The parser meets garbage with whatever it trips over.
+        raise InvalidSdp("the session description cannot be parsed (RFC 8866)") from None
+    if not offer.media:
+        raise InvalidSdp("the session description has no media section (RFC 8866)")
+    if not videos:
+        raise NotAcceptable("the offer has no video")
+    if not sending:
+        raise NotAcceptable("the offer's video must be sendonly or sendrecv")
+    if not names & set(CODECS):
+        raise NotAcceptable(f"no codec in common: offer {' or '.join(CODECS)} video (RFC 7742)")
+    if not sound:
+        raise InvalidSdp("a media section lacks its ICE credentials or DTLS fingerprint")
+    return offer

@@ -1,0 +1,152 @@
+"""The pipeline's nouns as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from media.messages import (
+    CaptureMessage,
+    CorrectionReport,
+    FieldReport,
+    FrameStamp,
+    GuidanceMessage,
+    MrzReport,
+    Overlay,
+    QualityReport,
+    ResultMessage,
+)
+from pipeline.types import (
+    Capture,
+    CaptureState,
+    Document,
+    MrzRead,
+    Observation,
+    QuadPx,
+    Quality,
+)
+
+FLAT_NAMES = {
+    "primary_identifier": "surname",
+    "secondary_identifier": "given_names",
+    "document_number": "document_number",
+    "nationality": "nationality",
+    "date_of_birth": "date_of_birth",
+    "sex": "sex",
+    "date_of_expiry": "date_of_expiry",
+    "issuing_state": "issuing_state",
+}
+"""ICAO names and the short ones of the ``flat`` part of a result."""
+
+_READY_STATES = (CaptureState.HOLDING, CaptureState.CAPTURED)
+
+
+def frame_stamp(seen: Observation) -> FrameStamp:
+    return FrameStamp(
+        index=seen.frame_index,
+        rtp_timestamp=seen.rtp_timestamp,
+        width=seen.width_px,
+        height=seen.height_px,
+    )
+
+
+def quality_report(quality: Quality) -> QualityReport:
+    names = QualityReport.model_fields
+    return QualityReport(**{name: round(float(getattr(quality, name)), 2) for name in names})
+
+
+def _ratios(quad: QuadPx, width_px: int, height_px: int) -> list[tuple[float, float]]:
+    return [(round(float(x) / width_px, 5), round(float(y) / height_px, 5)) for x, y in quad]
+
+
+def overlay(seen: Observation, latency_ms: float) -> Overlay:
+    """``latency_ms`` is from the decoder's frame to this message."""
+    found, size = seen.detection, (seen.width_px, seen.height_px)
+    region = found.mrz_quad_px if found else None
+    return Overlay(
+        frame=frame_stamp(seen),
+        detected=found is not None,
+        corners=_ratios(found.quad_px, *size) if found else None,
+        cut=found.cut if found else False,
+        confidence=round(float(found.confidence), 4) if found else 0.0,
+        document_kind=found.mrtd_format.value if found and found.mrtd_format else None,
+        mrz_region=_ratios(region, *size) if region is not None else None,
+        stable_count=seen.stability.stable_count,
+        stable_required=seen.stability.stable_required,
+        progress=seen.stability.progress,
+        ready_for_capture=seen.state in _READY_STATES
+        and seen.stability.stable_count >= seen.stability.stable_required,
+        quality=quality_report(seen.quality) if seen.quality else None,
+        latency_ms=round(latency_ms, 1),
+    )
+
+
+def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
+    code = seen.guidance.code.value
+    return GuidanceMessage(
+        frame=frame_stamp(seen),
+        code=code,
+        severity=seen.guidance.severity.value,
+        min_ms=seen.guidance.min_ms,
+        text=texts.get(code, ""),
+    )
+
+
+def capture(seen: Observation, taken: Capture) -> CaptureMessage:
+    return CaptureMessage(
+        frame=frame_stamp(seen),
+        document_id=taken.id,
+        trigger=taken.trigger.value,
+        frames_fused=len(taken.pages),
+        quality=quality_report(taken.quality),
+    )
+
+
+def result(document: Document) -> ResultMessage:
+    fields = {
+        name: FieldReport(
+            value=field.value,
+            raw=field.raw,
+            status=field.status.value,
+            confidence=round(min(1.0, max(0.0, float(field.confidence))), 4),
+            truncated=field.truncated,
+            century_inferred=field.century_inferred,
+        )
+        for name, field in document.fields.items()
+    }
+
+    def value(name: str) -> str | None:
+        return fields[name].value if name in fields else None
+
+    return ResultMessage(
+        document_id=document.id,
+        status=document.status.value,
+        document={
+            "format": document.mrz.format.value if document.mrz else None,
+            "document_code": value("document_code"),
+            "issuing_state": value("issuing_state"),
+        },
+        fields=fields,
+        flat={short: value(name) or "" for name, short in FLAT_NAMES.items()},
+        mrz=_mrz(document.mrz) if document.mrz else None,
+        checks={name: check.value for name, check in document.checks.items()},
+        quality=quality_report(document.quality) if document.quality else None,
+        images={},
+    )
+
+
+def _mrz(read: MrzRead) -> MrzReport:
+    return MrzReport(
+        lines=list(read.lines),
+        corrections=[
+            CorrectionReport(
+                line=item.line,
+                position=item.position,
+                read=item.read,
+                corrected=item.corrected,
+                why=item.why,
+            )
+            for item in read.corrections
+        ],
+        check_digits={name: check.value for name, check in read.check_digits.items()},
+        frames_fused=read.frames_fused,
+    )

@@ -1,0 +1,78 @@
+"""What a session keeps of its documents: as read, as confirmed, and the card; in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.errors import InvalidMessage, NotFound
+from pipeline.types import Document, DocumentStatus
+
+MAX_DOCUMENTS = 20
+
+
+@dataclass(slots=True)
+class Review:
+    """One document on its way to a card; the original stays beside the edits."""
+
+    document: Document
+    confirmed: dict[str, str] = field(default_factory=dict)
+    edited: list[str] = field(default_factory=list)
+    actor: str | None = None
+    card: bytes | None = None
+
+
+class Reviews:
+    """The documents of one session, oldest forgotten first beyond MAX_DOCUMENTS."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Review] = {}
+        self._by_hand = 0
+
+    def add(self, document: Document) -> Review:
+        review = Review(document)
+        self._by_id[document.id] = review
+        while len(self._by_id) > MAX_DOCUMENTS:
+            del self._by_id[next(iter(self._by_id))]
+        return review
+
+    def get(self, document_id: str | None) -> Review:
+        """The review of a document; None begins one for data entered by hand.
+
+        Raises NotFound for an id that this session does not have.
+        """
+        if document_id is None:
+            self._by_hand += 1
+            return self.add(
+                Document(id=f"h{self._by_hand}", status=DocumentStatus.FAILED, mrz=None)
+            )
+        try:
+            return self._by_id[document_id]
+        except KeyError:
+            raise NotFound("this session has no such document") from None
+
+    def all(self) -> list[Review]:
+        return list(self._by_id.values())
+
+    def clear(self) -> None:
+        self._by_id.clear()
+
+
+def edited_fields(document: Document, confirmed: Mapping[str, str]) -> list[str]:
+    """Names of read fields whose confirmed value differs from what was read."""
+    return sorted(
+        name
+        for name, value in confirmed.items()
+        if name in document.fields and value != (document.fields[name].value or "")
+    )
+
+
+def clean_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    """Fields without surrounding space; empty ones stay, as a guest may have emptied them.
+
+    Raises InvalidMessage for a name that is no snake_case word.
+    """
+    for name in fields:
+        if not (name.isascii() and name.replace("_", "").isalnum() and name == name.lower()):
+            raise InvalidMessage("a field's name must be a snake_case word", "fields")
+    return {name: value.strip() for name, value in fields.items()}

@@ -1,0 +1,332 @@
+"""One capture session and all its tasks, start to end.
+
+A session outlives its peer: a browser that lost its network comes back with a new peer
+connection and finds its captures again. ``run`` is the whole life; whatever the session starts
+belongs to the one TaskGroup in it, so nothing can remain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Coroutine
+
+from aiortc.rtcdatachannel import RTCDataChannel
+
+from core.errors import InvalidMessage, InvalidSession, LobbyLensError, NotFound, RateLimited
+from core.log import Log, session_label
+from media import messages
+from media.channels import Channels
+from media.ingest import drain
+from media.peer import Peer, PeerSettings
+from media.rate import TokenBucket
+from media.review import Reviews, clean_fields, edited_fields
+from media.state import CloseReason, SessionState, StateDoor
+from media.surroundings import Surroundings
+from media.viewing import Viewing
+from pipeline.types import Frame
+
+_log = Log("session")
+_CHANNEL_GRACE_S = 0.3
+_WATCH_EVERY_S = 0.2
+
+
+class Session:
+    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing."""
+
+    def __init__(self, session_id: str, label: str, around: Surroundings, language: str) -> None:
+        self.id = session_id
+        self.label = label
+        self._around = around
+        self._limits = around.settings
+        self._reviews = Reviews()
+        self._channels = Channels(session_id, around.metrics)
+        self._door = StateDoor(self._state_moved)
+        self._peer: Peer | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._reason = CloseReason.CRASH
+        self._frame_numbers = itertools.count()
+        self._born_s = self._heard_s = self._acted_s = self._moved_s = time.monotonic()
+        self._bucket = TokenBucket(around.settings.messages_per_s, self._born_s)
+        self._viewing = Viewing(
+            around,
+            self._channels,
+            self._reviews,
+            language=language,
+            spawn=self._spawn,
+            tell=self._tell,
+            moved=self._send_state,
+        )
+
+    # Life
+
+    async def run(self) -> CloseReason:
+        """Live until closed; returns why. Cancelling it ends the session too."""
+        session_label.set(self.label)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._spawn(self._viewing.analyse())
+                self._spawn(self._watch())
+                self._ready.set()
+                await self._ending.wait()
+                for task in self._tasks:
+                    task.cancel()
+        except* Exception as crash:
+            self._reason = CloseReason.CRASH
+            for error in crash.exceptions:
+                _log.crash("session crashed", error)
+        finally:
+            await self._end()
+        return self._reason
+
+    async def _end(self) -> None:
+        self._group = None
+        self._ready.set()
+        self._ending.set()
+        self._door.move(SessionState.CLOSED)
+        self._viewing.count_guidance()
+        self._viewing.reset()
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            await peer.close()
+        self._channels.clear()
+
+    def close(self, reason: CloseReason) -> None:
+        """Begin to end; the first reason stands."""
+        if not self._ending.is_set():
+            self._reason = reason
+            self._ending.set()
+
+    @property
+    def state(self) -> SessionState:
+        return self._door.state
+
+    @property
+    def busy(self) -> bool:
+        """Whether a capture is being taken or read: a drain waits for it."""
+        return self._viewing.busy
+
+    @property
+    def closing(self) -> bool:
+        return self._ending.is_set()
+
+    @property
+    def peer(self) -> Peer | None:
+        return self._peer
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        if self._group is None or self._ending.is_set():
+            work.close()
+            return
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Peers
+
+    async def connect(self, offer_sdp: str, settings: PeerSettings) -> str:
+        """Answer an offer with a new peer, which takes the place of the one before.
+
+        Raises InvalidSdp, NotAcceptable, Overloaded, InvalidSession; the peer before then stays.
+        """
+        await self._ready.wait()
+        peer = Peer(settings, on_channel=self._channel_opened, on_state=self._peer_moved)
+        try:
+            answer = await peer.answer(offer_sdp)
+            if self._ending.is_set():
+                raise InvalidSession("this session is over")
+        except BaseException:
+            await peer.close()
+            raise
+        before, self._peer = self._peer, peer
+        self._channels.clear()
+        self._heard_s = self._acted_s = time.monotonic()
+        self._door.move(SessionState.CONNECTING)
+        if before is not None:
+            self._spawn(before.close())
+        self._spawn(self._ingest(peer))
+        return answer
+
+    async def _ingest(self, peer: Peer) -> None:
+        await drain(
+            peer.track, peer.rtp_timestamp, self._frame_arrived, lambda: next(self._frame_numbers)
+        )
+        self._lose(peer)
+
+    def _frame_arrived(self, frame: Frame) -> None:
+        self._heard_s = time.monotonic()
+        self._viewing.put(frame)
+
+    def _peer_moved(self, peer: Peer, state: str) -> None:
+        if peer is self._peer and state == "connected":
+            self._heard_s = self._acted_s = time.monotonic()
+            self._door.move(SessionState.CONNECTED)
+        elif state in ("failed", "closed"):
+            self._lose(peer)
+
+    def _lose(self, peer: Peer) -> None:
+        """The peer is gone; the session waits for another until its resume time is over."""
+        if peer is not self._peer or self._ending.is_set():
+            return
+        self._peer = None
+        self._channels.clear()
+        self._spawn(peer.close())
+        self._door.move(SessionState.DISCONNECTED)
+
+    # Channels
+
+    def _channel_opened(self, peer: Peer, channel: RTCDataChannel) -> None:
+        if peer is not self._peer:
+            return
+        self._channels.add(channel)
+        channel.on("message", lambda data: self._message_arrived(peer, data))
+        if self._channels.complete:
+            self._greet()
+        else:
+            self._spawn(self._greet_later(peer))
+
+    async def _greet_later(self, peer: Peer) -> None:
+        """Only time tells that a client opens no second channel."""
+        await asyncio.sleep(_CHANNEL_GRACE_S)
+        if peer is self._peer and not self._channels.complete:
+            self._greet()
+
+    def _greet(self) -> None:
+        limits = self._limits
+        self._channels.settle(
+            messages.Ready(
+                stable_required=self._viewing.stable_required,
+                sides=1,
+                languages=sorted(self._around.texts),
+                limits={
+                    "max_message_bytes": limits.max_message_bytes,
+                    "messages_per_s": limits.messages_per_s,
+                    "idle_timeout_s": limits.idle_timeout_s,
+                    "total_timeout_s": limits.total_timeout_s,
+                },
+            )
+        )
+        self._send_state()
+        self._viewing.repeat()
+
+    def _state_moved(self, state: SessionState) -> None:
+        self._moved_s = time.monotonic()
+        if state is not SessionState.CLOSED:
+            self._send_state()
+
+    def _send_state(self) -> None:
+        state = messages.StateMessage(
+            capture=self._viewing.state.value, session=self._door.state.value
+        )
+        self._channels.send_event(state)
+
+    # Watching
+
+    async def _watch(self) -> None:
+        # Time is what is waited for: there is no event to wait for instead.
+        while (reason := self._overdue(time.monotonic())) is None:
+            await asyncio.sleep(_WATCH_EVERY_S)
+        self._door.move(SessionState.FAILED)
+        self.close(reason)
+
+    def _overdue(self, now_s: float) -> CloseReason | None:
+        limits, state = self._limits, self._door.state
+        in_state_s = now_s - self._moved_s
+        if now_s - self._born_s > limits.total_timeout_s:
+            return CloseReason.TOO_LONG
+        if state in (SessionState.NEW, SessionState.CONNECTING):
+            late = in_state_s > limits.connect_timeout_s
+            return CloseReason.NOT_CONNECTED if late else None
+        if state is SessionState.DISCONNECTED:
+            return CloseReason.PEER_LOST if in_state_s > limits.resume_timeout_s else None
+        if self._peer is not None and now_s - self._heard_s > limits.stall_timeout_s:
+            self._lose(self._peer)
+            return None
+        acted_s = max(self._acted_s, self._viewing.document_seen_s)
+        return CloseReason.IDLE if now_s - acted_s > limits.idle_timeout_s else None
+
+    # What the client says
+
+    def _message_arrived(self, peer: Peer, data: str | bytes) -> None:
+        if peer is not self._peer or self._ending.is_set():
+            return
+        self._heard_s = time.monotonic()
+        if not self._bucket.take(self._heard_s):
+            self._tell(RateLimited("too many messages: the session ends"))
+            self.close(CloseReason.FLOOD)
+            return
+        try:
+            self._obey(messages.parse_client_message(data, self._limits.max_message_bytes))
+        except LobbyLensError as error:
+            self._tell(error)
+
+    def _obey(self, message: messages.AnyClientMessage) -> None:
+        if not isinstance(message, messages.Ping):
+            self._acted_s = time.monotonic()
+        match message:
+            case messages.Ping():
+                self._channels.send_event(messages.Pong(id=message.id))
+            case messages.TakePicture():
+                self._viewing.take_picture()
+            case messages.Reset():
+                self._viewing.reset()
+            case messages.Configure():
+                if message.sides == 2:
+                    raise InvalidMessage("one side is read for now: set sides to 1", "sides")
+                self._viewing.configure(message)
+            case messages.Confirm():
+                self._spawn(self._confirm_and_tell(message))
+            case messages.Close():
+                self.close(CloseReason.CLIENT)
+
+    async def confirm(self, message: messages.Confirm) -> messages.ConfirmedMessage:
+        """Accept reviewed fields and fill the card; the original stays beside the edits.
+
+        Raises NotFound, InvalidMessage, DocumentFillingError.
+        """
+        self._acted_s = time.monotonic()
+        fields = clean_fields(message.fields)
+        review = self._reviews.get(message.document_id)
+        card = await asyncio.get_running_loop().run_in_executor(
+            self._around.captures, self._around.engine.fill_card, review.document, fields
+        )
+        review.confirmed, review.actor, review.card = fields, message.actor, card
+        review.edited = edited_fields(review.document, fields)
+        self._around.metrics.cards.inc()
+        return messages.ConfirmedMessage(
+            document_id=review.document.id,
+            card=self._around.card_link(self.id, review.document.id),
+            edited=review.edited,
+        )
+
+    async def _confirm_and_tell(self, message: messages.Confirm) -> None:
+        try:
+            self._channels.send_event(await self.confirm(message))
+        except LobbyLensError as error:
+            self._tell(error)
+
+    def card(self, document_id: str) -> bytes:
+        """The filled card, PDF. Raises NotFound before the document was confirmed."""
+        card = self._reviews.get(document_id).card
+        if card is None:
+            raise NotFound("there is no card before the document is confirmed")
+        self._acted_s = time.monotonic()
+        return card
+
+    def _tell(self, error: LobbyLensError) -> None:
+        self._around.metrics.errors.labels(error.code).inc()
+        field = error.field if isinstance(error, InvalidMessage) else None
+        self._channels.send_event(
+            messages.ErrorMessage(
+                code=error.code,
+                message=error.message,
+                category=error.category,
+                retryable=error.retryable,
+                field=field,
+            )
+        )

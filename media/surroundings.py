@@ -1,0 +1,58 @@
+"""What all sessions of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.metrics import Metrics
+from core.settings import MediaSettings
+from pipeline.types import Capture, CaptureState, Document, Frame, Observation
+
+
+class Reader(Protocol):
+    """Looks at one session's frames; ``see`` on a worker thread, the rest on any thread."""
+
+    @property
+    def state(self) -> CaptureState: ...
+    @property
+    def stable_required(self) -> int: ...
+    def see(self, frame: Frame) -> Observation: ...
+    def request_capture(self) -> bool: ...
+    def reading_finished(self, document: Document) -> bool: ...
+    def reading_failed(self) -> None: ...
+    def reset(self) -> None: ...
+    def configure(self, *, stable_required: int | None = None) -> None: ...
+
+
+class Reading(Protocol):
+    """The heavy part, shared by all sessions; its calls block and run on worker threads."""
+
+    def live_reader(self) -> Reader: ...
+    def read(self, capture: Capture) -> Document: ...
+    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every session of a server shares.
+
+    ``frames`` runs the analysis, ``captures`` the slower reading and filling. ``texts`` holds
+    the guidance by language and code. ``card_link`` gives the address of a card.
+    """
+
+    settings: MediaSettings
+    engine: Reading
+    frames: Executor
+    captures: Executor
+    metrics: Metrics
+    texts: Mapping[str, Mapping[str, str]]
+    card_link: Callable[[str, str], str]
+
+    def texts_in(self, language: str) -> Mapping[str, str]:
+        """Guidance by code in ``language`` (BCP 47), else in its base language, else English."""
+        return (
+            self.texts.get(language) or self.texts.get(language.split("-")[0]) or self.texts["en"]
+        )

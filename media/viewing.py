@@ -1,0 +1,156 @@
+"""A session's eyes: frames in, overlays, guidance, captures and results out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+from core.errors import LobbyLensError
+from media import messages, reports
+from media.channels import Channels
+from media.review import Reviews
+from media.slot import LatestSlot
+from media.surroundings import Surroundings
+from pipeline.types import Capture, CaptureState, Document, Frame, Observation
+
+Spawn = Callable[[Coroutine[None, None, None]], None]
+
+
+class Viewing:
+    """Looks at the newest frame on a worker thread and tells what was seen.
+
+    ``spawn`` starts a task that belongs to the session; ``tell`` sends an error; ``moved`` is
+    called when the capture state has changed.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        channels: Channels,
+        reviews: Reviews,
+        *,
+        language: str,
+        spawn: Spawn,
+        tell: Callable[[LobbyLensError], None],
+        moved: Callable[[], None],
+    ) -> None:
+        self._around = around
+        self._metrics = around.metrics
+        self._channels = channels
+        self._reviews = reviews
+        self._language = language
+        self._spawn = spawn
+        self._tell = tell
+        self._moved = moved
+        self._reader = around.engine.live_reader()
+        self._slot: LatestSlot[Frame] = LatestSlot()
+        self._guidance: messages.GuidanceMessage | None = None
+        self._guidance_since_s = 0.0
+        self.state = CaptureState.SEARCHING
+        self.document_seen_s = time.monotonic()
+
+    @property
+    def stable_required(self) -> int:
+        return self._reader.stable_required
+
+    @property
+    def busy(self) -> bool:
+        """Whether a capture is being taken or read."""
+        return self.state in (CaptureState.CAPTURED, CaptureState.READING)
+
+    def put(self, frame: Frame) -> None:
+        """Offer a frame; only the newest is looked at."""
+        before = self._slot.dropped
+        self._slot.put(frame)
+        self._metrics.frames_received.inc()
+        self._metrics.frames_dropped.inc(self._slot.dropped - before)
+
+    async def analyse(self) -> None:
+        """Look at newest frames until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            frame = await self._slot.get()
+            with self._metrics.analysis_seconds.time():
+                seen = await loop.run_in_executor(self._around.frames, self._reader.see, frame)
+            self._report(seen, time.monotonic() * 1000 - frame.received_ms)
+
+    def _report(self, seen: Observation, latency_ms: float) -> None:
+        self._metrics.overlay_seconds.observe(latency_ms / 1000)
+        self._channels.send_overlay(reports.overlay(seen, latency_ms))
+        if seen.detection is not None:
+            self.document_seen_s = time.monotonic()
+        self._move(seen.state)
+        if self._guidance is None or self._guidance.code != seen.guidance.code.value:
+            self._say(reports.guidance(seen, self._around.texts_in(self._language)))
+        if seen.capture is not None:
+            self._channels.send_event(reports.capture(seen, seen.capture))
+            self._spawn(self._read(seen.capture))
+
+    def _move(self, state: CaptureState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._metrics.capture_states.labels(state.value).inc()
+            self._moved()
+
+    def _say(self, guidance: messages.GuidanceMessage) -> None:
+        self.count_guidance()
+        self._guidance, self._guidance_since_s = guidance, time.monotonic()
+        self._channels.send_event(guidance)
+
+    def count_guidance(self) -> None:
+        """Add the time that the present guidance was shown to its metric."""
+        if self._guidance is not None:
+            now = time.monotonic()
+            held_s, self._guidance_since_s = now - self._guidance_since_s, now
+            self._metrics.guidance_seconds.labels(self._guidance.code).inc(held_s)
+
+    async def _read(self, capture: Capture) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            with self._metrics.reading_seconds.time():
+                document = await loop.run_in_executor(
+                    self._around.captures, self._around.engine.read, capture
+                )
+        except LobbyLensError as error:
+            self._reader.reading_failed()
+            self._tell(error)
+            return
+        self._finish(document)
+
+    def _finish(self, document: Document) -> None:
+        if self._reader.reading_finished(document):
+            self._reviews.add(document)
+            self._metrics.documents.labels(document.status.value).inc()
+            self._channels.send_event(reports.result(document))
+        self._move(self._reader.state)
+
+    def repeat(self) -> None:
+        """Tell a client that has just come, or come back, where things stand."""
+        if self._guidance is not None:
+            self._channels.send_event(self._guidance)
+        for review in self._reviews.all():
+            if review.card is None and review.document.mrz is not None:
+                self._channels.send_event(reports.result(review.document))
+
+    def take_picture(self) -> None:
+        """The manual shutter; nothing happens while a capture is under way."""
+        self._reader.request_capture()
+
+    def reset(self) -> None:
+        """Forget what was seen and read."""
+        self._reader.reset()
+        self._reviews.clear()
+        self._move(self._reader.state)
+
+    def configure(self, message: messages.Configure) -> None:
+        """Change what a client may change. Raises InvalidMessage naming the field."""
+        if message.stable_required is not None:
+            self._reader.configure(stable_required=message.stable_required)
+        if message.language is None:
+            return
+        self._language = message.language
+        if self._guidance is not None:
+            text = self._around.texts_in(self._language).get(self._guidance.code, "")
+            self._guidance = self._guidance.model_copy(update={"text": text})
+            self._channels.send_event(self._guidance)

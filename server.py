@@ -1,0 +1,142 @@
+"""Builds the house and locks up: settings, logging, engine, application.
+
+``python server.py --host 127.0.0.1 --port 8080``; ``--help`` explains every setting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+
+from core import tls
+from core.auth import Authenticator
+from core.errors import LobbyLensError
+from core.http import AUTHENTICATOR, METRICS, access, add_security_headers, errors
+from core.log import Log, setup_logging
+from core.metrics import Metrics
+from core.settings import Settings, load_settings
+from media.session import Session
+from media.surroundings import Reading, Surroundings
+from pipeline.engine import Engine
+from signaling import pages
+from signaling.keys import MEDIA, REGISTRY, SIGNALING
+from signaling.routes import add_routes, card_link
+from signaling.sessions import SessionRegistry
+
+_log = Log("server")
+_READING_THREADS = 2
+
+
+def load_texts() -> dict[str, dict[str, str]]:
+    """Guidance by language and code, from the page's own language files."""
+    texts = {}
+    for path in sorted((pages.STATIC / "lang").glob("*.json")):
+        texts[path.stem] = dict(json.loads(path.read_text("utf-8"))["guidance"])
+    return texts
+
+
+def make_app(settings: Settings, engine: Reading) -> web.Application:
+    """The application around an engine; its clean-up ends every session and thread."""
+    app = web.Application(
+        middlewares=[errors, access], client_max_size=settings.signaling.max_body_bytes
+    )
+    metrics = Metrics()
+    app[METRICS] = metrics
+    app[AUTHENTICATOR] = Authenticator(settings.api_token)
+    app[SIGNALING] = settings.signaling
+    app[MEDIA] = settings.media
+    texts = load_texts()
+
+    async def sessions(app: web.Application) -> AsyncIterator[None]:
+        with (
+            ThreadPoolExecutor(settings.media.analysis_threads, "frames") as frames,
+            ThreadPoolExecutor(_READING_THREADS, "captures") as captures,
+        ):
+            around = Surroundings(
+                settings=settings.media,
+                engine=engine,
+                frames=frames,
+                captures=captures,
+                metrics=metrics,
+                texts=texts,
+                card_link=card_link,
+            )
+            app[REGISTRY] = SessionRegistry(
+                settings.signaling,
+                metrics,
+                lambda session_id, label, language: Session(session_id, label, around, language),
+            )
+            yield
+            await app[REGISTRY].drain()
+            # Waiting for a reading to end would hold the loop; nothing new is handed in now.
+            await asyncio.to_thread(frames.shutdown)
+            await asyncio.to_thread(captures.shutdown)
+
+    app.cleanup_ctx.append(sessions)
+    app.on_startup.append(pages.remember_start)
+    app.on_response_prepare.append(add_security_headers)
+    add_routes(app)
+    return app
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """Raises SettingsError for files that cannot be used."""
+    if settings.tls == "files":
+        assert settings.tls_cert is not None and settings.tls_key is not None
+        return tls.from_files(settings.tls_cert, settings.tls_key)
+    return tls.self_signed(settings.host) if settings.tls == "self-signed" else None
+
+
+async def serve(settings: Settings, app: web.Application, context: ssl.SSLContext | None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and close."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
+        await site.start()
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        host, port = runner.addresses[0][:2]
+        scheme = "https" if context else "http"
+        print(f"LobbyLens serves {scheme}://{host}:{port}/", flush=True)
+        await told.wait()
+        _log.info("shutting down")
+        await site.stop()
+    finally:
+        await runner.cleanup()
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0, or 2 when the configuration or the installation is wrong."""
+    # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    try:
+        settings = load_settings(arguments)
+        setup_logging(settings.log_level, settings.log_format)
+        engine = Engine(settings.pipeline)
+    except LobbyLensError as error:
+        print(f"lobbylens: {error.message}", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(serve(settings, make_app(settings, engine), tls_context(settings)))
+    except (LobbyLensError, OSError) as error:
+        reason = error.message if isinstance(error, LobbyLensError) else error.strerror
+        print(f"lobbylens: cannot serve: {reason}", file=sys.stderr)
+        return 2
+    finally:
+        engine.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The front door: URLs, offers, WHIP, pages."""

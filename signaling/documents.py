@@ -1,0 +1,39 @@
+"""Review and card by HTTP: what the events channel does, for whoever has only the address."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from core.errors import InvalidMessage
+from core.http import public, read_text
+from media.messages import Confirm
+from signaling.keys import REGISTRY, SIGNALING
+
+
+@public
+async def confirm(request: web.Request) -> web.Response:
+    """``POST /api/sessions/{id}/documents/{document_id}/confirm`` with ``{"fields": {…}}``."""
+    session = request.app[REGISTRY].get(request.match_info["session_id"])
+    text = await read_text(request, request.app[SIGNALING].max_body_bytes)
+    try:
+        message = Confirm.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else "body"
+        raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
+    document_id = request.match_info["document_id"]
+    confirmed = await session.confirm(message.model_copy(update={"document_id": document_id}))
+    return web.json_response(confirmed.model_dump(include={"document_id", "card", "edited"}))
+
+
+@public
+async def card(request: web.Request) -> web.Response:
+    """``GET /api/sessions/{id}/documents/{document_id}/card.pdf``; the id is the secret."""
+    session = request.app[REGISTRY].get(request.match_info["session_id"])
+    pdf = session.card(request.match_info["document_id"])
+    return web.Response(
+        body=pdf,
+        content_type="application/pdf",
+        headers={"Content-Disposition": 'inline; filename="registration-card.pdf"'},
+    )

@@ -1,0 +1,106 @@
+"""JSON offer in, answer out; the ICE configuration; closing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import InvalidMessage, LobbyLensError, TooLarge
+from core.http import METRICS, public, read_text
+from core.log import Log
+from media.messages import PROTOCOL_VERSION
+from media.session import Session
+from media.state import CloseReason
+from signaling.ice import ice_servers
+from signaling.keys import REGISTRY, SIGNALING, peer_settings
+
+_log = Log("offer")
+_JSON_ROOM_BYTES = 4096
+
+
+class SessionOptions(BaseModel):
+    """What a client may ask of its session; unknown keys are left for later versions."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    resume_token: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Offer(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    sdp: str
+    type: Literal["offer"]
+    session: SessionOptions = SessionOptions()
+
+
+def parse_offer_body(text: str) -> Offer:
+    """Raises InvalidMessage that names the field and repeats nothing."""
+    try:
+        return Offer.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(str(step) for step in first["loc"])
+        if not field:
+            raise InvalidMessage("the body must be a JSON object with sdp and type") from None
+        raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
+
+
+async def offer(request: web.Request) -> web.Response:
+    """``POST /api/webrtc/offer``: begins a session, or resumes one with its token."""
+    app = request.app
+    limit = app[SIGNALING].max_sdp_bytes
+    # JSON escapes line ends, so that the body is longer than the description within.
+    body = parse_offer_body(await read_text(request, 2 * limit + _JSON_ROOM_BYTES))
+    try:
+        session, answer = await connect(app, body.sdp, body.session)
+    except LobbyLensError as error:
+        app[METRICS].offers_refused.labels(error.code).inc()
+        raise
+    return web.json_response(
+        {
+            "sdp": answer,
+            "type": "answer",
+            "session_id": session.id,
+            "resume_token": app[REGISTRY].issue_resume_token(session),
+            "ice_servers": ice_servers(app[SIGNALING]),
+        }
+    )
+
+
+async def connect(app: web.Application, sdp: str, options: SessionOptions) -> tuple[Session, str]:
+    """A session connected to the peer that made the offer, and the answer to it.
+
+    Raises InvalidSdp, NotAcceptable, TooLarge, Overloaded, InvalidSession; a session begun for
+    an offer that is refused ends at once.
+    """
+    limit = app[SIGNALING].max_sdp_bytes
+    if len(sdp) > limit:
+        raise TooLarge(f"a session description may have {limit} bytes at most")
+    registry = app[REGISTRY]
+    if options.resume_token is not None:
+        session = registry.resume(options.resume_token)
+        return session, await session.connect(sdp, peer_settings(app))
+    session = registry.open(options.language)
+    try:
+        return session, await session.connect(sdp, peer_settings(app))
+    except BaseException:
+        session.close(CloseReason.REFUSED)
+        raise
+
+
+async def config(request: web.Request) -> web.Response:
+    """``GET /api/webrtc/config``: ICE servers with short-lived credentials."""
+    return web.json_response(
+        {"ice_servers": ice_servers(request.app[SIGNALING]), "protocol": PROTOCOL_VERSION}
+    )
+
+
+@public
+async def close(request: web.Request) -> web.Response:
+    """``DELETE /api/sessions/{id}`` and its POST twin for ``sendBeacon``; the id is the secret."""
+    await request.app[REGISTRY].close(request.match_info["session_id"], CloseReason.CLIENT)
+    return web.Response(status=204)

@@ -1,0 +1,51 @@
+"""The page, its files, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from core.http import METRICS, public
+from media.messages import PROTOCOL_VERSION
+from signaling.keys import REGISTRY, SIGNALING
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+_STARTED_S = web.AppKey("started_s", float)
+
+
+@public
+async def index(request: web.Request) -> web.FileResponse:
+    """``GET /``: the guest's page."""
+    return web.FileResponse(STATIC / "index.html")
+
+
+@public
+async def health(request: web.Request) -> web.Response:
+    """``GET /health``: 200 while the server can take sessions."""
+    app = request.app
+    return web.json_response(
+        {
+            "status": "ok",
+            "sessions": len(app[REGISTRY]),
+            "max_sessions": app[SIGNALING].max_sessions,
+            "uptime_s": round(time.monotonic() - app[_STARTED_S], 1),
+            "protocol": PROTOCOL_VERSION,
+        }
+    )
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """``GET /metrics``: Prometheus text; asks for the token where one is set."""
+    # The process's own figures are read from files.
+    text = await asyncio.to_thread(request.app[METRICS].render)
+    return web.Response(
+        body=text,
+        headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+    )
+
+
+async def remember_start(app: web.Application) -> None:
+    app[_STARTED_S] = time.monotonic()

@@ -1,0 +1,30 @@
+"""The table of URLs."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from signaling import documents, offer, pages, whip
+
+
+def card_link(session_id: str, document_id: str) -> str:
+    """Where the card of a confirmed document is."""
+    return f"/api/sessions/{session_id}/documents/{document_id}/card.pdf"
+
+
+def add_routes(app: web.Application) -> None:
+    document = "/api/sessions/{session_id}/documents/{document_id}"
+    app.router.add_get("/", pages.index)
+    app.router.add_get("/health", pages.health)
+    app.router.add_get("/metrics", pages.metrics)
+    app.router.add_post("/api/webrtc/offer", offer.offer)
+    app.router.add_get("/api/webrtc/config", offer.config)
+    app.router.add_delete("/api/sessions/{session_id}", offer.close)
+    app.router.add_post("/api/sessions/{session_id}/close", offer.close)
+    app.router.add_post(f"{document}/confirm", documents.confirm)
+    app.router.add_get(f"{document}/card.pdf", documents.card)
+    app.router.add_post("/whip", whip.publish)
+    app.router.add_route("OPTIONS", "/whip", whip.options)
+    app.router.add_patch("/whip/{session_id}", whip.trickle)
+    app.router.add_delete("/whip/{session_id}", whip.end)
+    app.router.add_static("/static", pages.STATIC)

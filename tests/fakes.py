@@ -1,0 +1,146 @@
+"""Named stand-ins for the heavy parts, for tests where reading is beside the point."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from core.errors import MissingGlyph
+from pipeline.types import (
+    Capture,
+    CaptureState,
+    CheckResult,
+    Detection,
+    Document,
+    DocumentStatus,
+    Field,
+    FieldStatus,
+    Frame,
+    Guidance,
+    GuidanceCode,
+    MrtdFormat,
+    MrzRead,
+    Observation,
+    Quality,
+    Severity,
+    Stability,
+    Trigger,
+)
+
+QUALITY = Quality(80.0, 50.0, 55.0, 30.0, 2.0, 0.0, 16.0, 90.0)
+LINES = (
+    "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+)
+
+
+def specimen_document(document_id: str) -> Document:
+    """Doc 9303 Part 4's specimen, as read without a fault."""
+    return Document(
+        id=document_id,
+        status=DocumentStatus.COMPLETE,
+        mrz=MrzRead(
+            MrtdFormat.TD3, LINES, ((1.0,) * 44, (1.0,) * 44), {"composite": CheckResult.PASS}
+        ),
+        fields={
+            "primary_identifier": Field("ERIKSSON", "ERIKSSON", FieldStatus.READ, 0.99),
+            "document_number": Field("L898902C3", "L898902C3", FieldStatus.CHECKSUM, 1.0),
+        },
+        checks={"expiry": CheckResult.FAIL},
+        quality=QUALITY,
+    )
+
+
+class FakeReader:
+    """Sees a document in every frame and takes the picture when asked, or at frame ``at``."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self._asked = False
+        self._count = 0
+        self.state = CaptureState.SEARCHING
+        self.stable_required = 8
+
+    def see(self, frame: Frame) -> Observation:
+        if self._engine.on_see is not None:
+            self._engine.on_see(frame)
+        time.sleep(self._engine.see_s)
+        self._count += 1
+        capture = None
+        if self.state is not CaptureState.READING and (
+            self._asked or self._count == self._engine.capture_at
+        ):
+            self._asked, self.state = False, CaptureState.READING
+            page = np.zeros((8, 8, 3), np.uint8)
+            capture = Capture(f"d{self._count}", (page,), QUALITY, Trigger.MANUAL)
+        width, height = frame.width_px, frame.height_px
+        quad = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
+        return Observation(
+            frame_index=frame.index,
+            rtp_timestamp=frame.rtp_timestamp,
+            width_px=width,
+            height_px=height,
+            detection=Detection(quad * np.array([width, height], np.float32), 0.9)
+            if self._engine.sees_document
+            else None,
+            stability=Stability(0.0, 100.0, 3, self.stable_required),
+            quality=QUALITY,
+            guidance=Guidance(GuidanceCode.HOLD_STILL, Severity.HINT, 1000),
+            state=self.state,
+            capture=capture,
+            analysis_ms=1.0,
+        )
+
+    def request_capture(self) -> bool:
+        self._asked = True
+        return True
+
+    def reading_finished(self, document: Document) -> bool:
+        self.state = CaptureState.DONE
+        return True
+
+    def reading_failed(self) -> None:
+        self.state = CaptureState.SEARCHING
+
+    def reset(self) -> None:
+        self.state, self._count = CaptureState.SEARCHING, 0
+
+    def configure(self, *, stable_required: int | None = None) -> None:
+        if stable_required is not None:
+            self.stable_required = stable_required
+
+
+class FakeEngine:
+    """Reads the specimen from anything. ``threads`` are the names of those that called it."""
+
+    def __init__(
+        self,
+        *,
+        capture_at: int = -1,
+        see_s: float = 0.0,
+        read_s: float = 0.0,
+        sees_document: bool = True,
+        on_see: Callable[[Frame], None] | None = None,
+    ) -> None:
+        self.capture_at = capture_at
+        self.see_s = see_s
+        self.read_s = read_s
+        self.sees_document = sees_document
+        self.on_see = on_see
+        self.threads: set[str] = set()
+
+    def live_reader(self) -> FakeReader:
+        return FakeReader(self)
+
+    def read(self, capture: Capture) -> Document:
+        self.threads.add(threading.current_thread().name)
+        time.sleep(self.read_s)
+        return specimen_document(capture.id)
+
+    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
+        if any(not value.isascii() for value in confirmed.values()):
+            raise MissingGlyph("primary_identifier: the font lacks U+6F22")
+        return b"%PDF-fake " + ",".join(sorted(confirmed)).encode()
