@@ -34,7 +34,7 @@ run: setup ## serve http://127.0.0.1:8080/ (HOST=, PORT=)
 	@$(PY) server.py --host $(HOST) --port $(PORT)
 
 demo: setup ## a peer without a screen: prints the messages, leaves the card in out/
-	@$(PY) examples/demo.py
+	@$(PY) -m examples.demo
 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
 	@$(PY) -m pytest -q
@@ -51,7 +51,7 @@ types: setup-test
 	@$(VENV)/bin/mypy
 
 bench: setup-test ## latency of overlays and results in a real browser
-	@$(PY) benchmarks/latency.py
+	@$(PY) -m benchmarks.latency
 
 schema: setup-test ## write docs/protocol.schema.json from the messages
 	@$(PY) -m media.messages docs/protocol.schema.json

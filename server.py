@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import ssl
 import sys
+import urllib.request
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -116,12 +118,29 @@ async def serve(settings: Settings, app: web.Application, context: ssl.SSLContex
         await runner.cleanup()
 
 
+def health(port: int) -> int:
+    """Ask the server on this machine; 0 when it is well. TLS or not is found by trying."""
+    # The answer comes from this machine, so there is nothing that a certificate would prove.
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    for scheme in ("http", "https"):
+        with contextlib.suppress(OSError, ValueError):
+            url = f"{scheme}://127.0.0.1:{port}/health"
+            with urllib.request.urlopen(url, timeout=2, context=trusting) as answer:  # noqa: S310
+                print(answer.read().decode())
+                return 0
+    print(f"lobbylens: no server answers on port {port}", file=sys.stderr)
+    return 1
+
+
 def main(arguments: list[str]) -> int:
     """The exit status: 0, or 2 when the configuration or the installation is wrong."""
     # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
     try:
         settings = load_settings(arguments)
+        if settings.health:
+            return health(settings.port)
         setup_logging(settings.log_level, settings.log_format)
         engine = Engine(settings.pipeline)
     except LobbyLensError as error:

@@ -325,6 +325,9 @@ class Settings(BaseSettings):
         "info", description="Least severity that is logged."
     )
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or JSON.")
+    health: bool = Field(
+        False, description="Serve nothing: ask the server on this port how it is, and exit."
+    )
     pipeline: PipelineSettings = PipelineSettings()
     media: MediaSettings = MediaSettings()
     signaling: SignalingSettings = SignalingSettings()

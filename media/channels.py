@@ -11,7 +11,7 @@ from collections import deque
 from typing import Protocol
 
 from core.metrics import Metrics
-from media.messages import GuidanceMessage, Overlay, ServerMessage
+from media.messages import GuidanceMessage, Overlay, ServerMessage, StateMessage
 
 OVERLAY = "overlay"
 EVENTS = "events"
@@ -65,10 +65,14 @@ class Channels:
             self._send(EVENTS, self._waiting.popleft())
 
     def send_event(self, message: ServerMessage) -> None:
-        """Send reliably; before the channel is there the last 64 events wait."""
+        """Send reliably; before the channel is there the last 64 events wait.
+
+        States and guidance do not: a greeting tells the newest of them anyway.
+        """
         channel = self._channel(EVENTS) if self._settled else None
         if channel is None:
-            self._waiting.append(message)
+            if not isinstance(message, StateMessage | GuidanceMessage):
+                self._waiting.append(message)
             return
         # A client that reads nothing must not fill our memory; guidance is soon stale anyway.
         if channel.bufferedAmount > _EVENTS_BACKLOG_BYTES and isinstance(message, GuidanceMessage):

@@ -60,6 +60,7 @@ class Peer:
         self._pc.on("datachannel", lambda channel: on_channel(self, channel))
         self._pc.on("connectionstatechange", lambda: on_state(self, self._pc.connectionState))
         self._receiver: RTCRtpReceiver | None = None
+        self._closing: asyncio.Future[None] | None = None
         self.remote_ufrag = ""
 
     @property
@@ -134,7 +135,15 @@ class Peer:
             raise InvalidSdp("an ICE candidate cannot be understood (RFC 8839, 5.1)") from None
 
     async def close(self) -> None:
-        """End everything; never raises, may be called twice."""
+        """End everything; never raises, may be called twice.
+
+        Cancelling it only ends the waiting: aiortc, cancelled half-way, would keep its sockets.
+        """
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._receiver is not None:
             await stop_decoder(self._receiver)
         try:

@@ -127,6 +127,11 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _dismiss(self, peer: Peer) -> None:
+        """Close a peer that was replaced or lost; the session's end waits for it."""
+        if self._group is not None:
+            self._group.create_task(peer.close())
+
     # Peers
 
     async def connect(self, offer_sdp: str, settings: PeerSettings) -> str:
@@ -148,7 +153,7 @@ class Session:
         self._heard_s = self._acted_s = time.monotonic()
         self._door.move(SessionState.CONNECTING)
         if before is not None:
-            self._spawn(before.close())
+            self._dismiss(before)
         self._spawn(self._ingest(peer))
         return answer
 
@@ -175,7 +180,7 @@ class Session:
             return
         self._peer = None
         self._channels.clear()
-        self._spawn(peer.close())
+        self._dismiss(peer)
         self._door.move(SessionState.DISCONNECTED)
 
     # Channels

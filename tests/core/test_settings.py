@@ -139,7 +139,7 @@ def test_a_self_signed_certificate_serves_its_host() -> None:
 
 
 def test_tls_files_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cert.pem"):
+    with pytest.raises(SettingsError, match=r"cert\.pem"):
         tls.from_files(tmp_path / "cert.pem", tmp_path / "key.pem")
     (tmp_path / "cert.pem").write_text("no PEM")
     with pytest.raises(SettingsError, match="PEM"):

@@ -1,0 +1,244 @@
+"""How long a guest waits, in a real browser.
+
+``python -m benchmarks.latency [--runs 5] [--seconds 12]`` starts the server and Debian's headless
+Chromium on this machine. The browser's fake camera plays the specimen scene at 1280x720 and 24
+frames a second, with a small code in the picture that numbers its frames.
+
+- *overlay*: from the camera's capture of a frame to the arrival of its overlay in the page. The
+  frame is known exactly: RTP timestamps (RFC 3550) are capture times from another start, rounded
+  to milliseconds, and the camera's own jitter shows which start fits.
+- *result*: from the capture of the first frame that has the whole document within it, at rest,
+  to the arrival of the result.
+
+Both are printed with p50 and p95 and the machine's facts. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from playwright.async_api import Browser, Page, async_playwright
+
+from examples.demo import start_server
+from models.training.specimen_scene import Phases, SceneFrame, SpecimenScene, write_y4m
+
+SIZE = (1280, 720)
+FPS = 24
+PHASES = Phases(empty=1.0, moving_in=1.5, held=8.0, leaving=1.0, empty_after=0.5)
+_BITS = 10
+_CELL_PX = 16
+
+_WATCH = (
+    (
+        """
+(() => {
+  const seen = {frames: [], overlays: [], results: [], sizes: []};
+  window.latencyProbe = seen;
+  const canvas = new OffscreenCanvas(BITS * CELL, CELL);
+  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async wanted => {
+    const stream = await ask(wanted);
+    const video = document.createElement('video');
+    video.muted = true;
+    video.srcObject = stream.clone();
+    await video.play();
+    const next = (now, meta) => {
+      pen.drawImage(video, 0, 0, BITS * CELL, CELL, 0, 0, BITS * CELL, CELL);
+      const pixels = pen.getImageData(0, CELL / 2, BITS * CELL, 1).data;
+      let number = 0;
+      for (let bit = 0; bit < BITS; bit++)
+        if (pixels[4 * (bit * CELL + CELL / 2)] > 127) number |= 1 << bit;
+      seen.frames.push([meta.captureTime, number]);
+      video.requestVideoFrameCallback(next);
+    };
+    video.requestVideoFrameCallback(next);
+    return stream;
+  };
+  const open = RTCPeerConnection.prototype.createDataChannel;
+  RTCPeerConnection.prototype.createDataChannel = function (...args) {
+    const channel = open.apply(this, args);
+    channel.addEventListener('message', event => {
+      const at = performance.now(), message = JSON.parse(event.data);
+      if (message.type === 'overlay')
+        seen.overlays.push([message.frame.rtp_timestamp, at, message.frame.width]);
+      if (message.type === 'result') seen.results.push([at, message.status]);
+    });
+    return channel;
+  };
+})();
+"""
+    )
+    .replace("BITS", str(_BITS))
+    .replace("CELL", str(_CELL_PX))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One visit: overlay latencies, and the wait for the result, in ms; None if none came."""
+
+    overlays_ms: list[float]
+    result_ms: float | None
+    status: str
+    width_px: int
+
+
+class NumberedScene(SpecimenScene):
+    """The scene with its frame number as a row of black and white cells at the top-left."""
+
+    def frame(self, index: int) -> SceneFrame:
+        drawn = super().frame(index)
+        for bit in range(_BITS):
+            cell = slice(bit * _CELL_PX, (bit + 1) * _CELL_PX)
+            drawn.bgr[:_CELL_PX, cell] = 235 if index >> bit & 1 else 16
+        return drawn
+
+    def first_whole(self) -> int:
+        """The first frame in which the document has come to rest, all of it in view."""
+        return round((self.phases.empty + self.phases.moving_in) * self.fps)
+
+
+def match_clock(
+    captures_ms: Sequence[float], stamps: Sequence[int], at_ms: Sequence[float]
+) -> float:
+    """Page time minus RTP time, in ms, for which captures and stamps fit best."""
+    captures = np.asarray(captures_ms)
+    rtp_ms = np.unwrap(np.asarray(stamps, float), period=2**32) / 90
+    probe = len(rtp_ms) // 2
+    near = captures[(captures < at_ms[probe]) & (captures > at_ms[probe] - 600)]
+
+    def misfit(offset: float) -> float:
+        # A frame may be missing on either side, so that only the middle of the misfits counts.
+        gaps = np.abs(captures[None, :] - (rtp_ms + offset)[:, None]).min(axis=1)
+        return float(np.median(gaps))
+
+    return float(min((capture - rtp_ms[probe] for capture in near), key=misfit))
+
+
+def latencies(probe: dict[str, list[list[float]]], skip: int = 24) -> list[float]:
+    """Latency of each overlay after the first ``skip``, in ms."""
+    overlays = probe["overlays"][skip:]
+    if len(overlays) < 20:
+        return []
+    captures = np.asarray([frame[0] for frame in probe["frames"]])
+    offset = match_clock(list(captures), [int(o[0]) for o in overlays], [o[1] for o in overlays])
+    found = []
+    rtp_ms = np.unwrap(np.asarray([o[0] for o in overlays], float), period=2**32) / 90
+    for stamp_ms, overlay in zip(rtp_ms, overlays, strict=True):
+        capture = captures[np.abs(captures - (stamp_ms + offset)).argmin()]
+        if abs(capture - stamp_ms - offset) < 3:
+            found.append(overlay[1] - float(capture))
+    return found
+
+
+def wait_for_result(probe: dict[str, list[list[float]]], first_whole: int) -> float | None:
+    """From the capture of frame ``first_whole`` to the result, in ms."""
+    if not probe["results"]:
+        return None
+    arrived = probe["results"][0][0]
+    whole = [at for at, number in probe["frames"] if first_whole <= number < first_whole + 6]
+    before = [at for at in whole if at < arrived]
+    return arrived - before[0] if before else None
+
+
+async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float) -> Run:
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    page: Page = await context.new_page()
+    await page.add_init_script(_WATCH)
+    await page.goto(url)
+    await page.click("[data-action=begin]")
+    await asyncio.sleep(seconds)
+    probe = await page.evaluate("window.latencyProbe")
+    await context.close()
+    overlays = probe["overlays"]
+    return Run(
+        overlays_ms=latencies(probe),
+        result_ms=wait_for_result(probe, scene.first_whole()),
+        status=str(probe["results"][0][1]) if probe["results"] else "none",
+        width_px=int(overlays[-1][2]) if overlays else 0,
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    return float(np.percentile(values, share)) if values else float("nan")
+
+
+def report(runs: list[Run]) -> dict[str, object]:
+    overlays = [value for run in runs for value in run.overlays_ms]
+    results = [run.result_ms for run in runs if run.result_ms is not None]
+    return {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "runs": len(runs),
+        "frame_width_px": [run.width_px for run in runs],
+        "overlays": len(overlays),
+        "overlay_p50_ms": round(percentile(overlays, 50), 1),
+        "overlay_p95_ms": round(percentile(overlays, 95), 1),
+        "results": [run.status for run in runs],
+        "result_p50_ms": round(statistics.median(results)) if results else None,
+        "result_p95_ms": round(percentile(results, 95)) if results else None,
+    }
+
+
+async def measure(count: int, seconds: float) -> dict[str, object]:
+    scene = NumberedScene(SIZE, FPS, phases=PHASES)
+    process, url = await start_server()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            film = Path(folder) / "scene.y4m"
+            await asyncio.to_thread(write_y4m, film, scene, PHASES.total)
+            runs = []
+            async with async_playwright() as playwright:
+                for _ in range(count):
+                    # A fake camera goes on from where it was: a new browser starts the film anew.
+                    browser = await playwright.chromium.launch(
+                        executable_path="/usr/bin/chromium", args=chromium_arguments(film)
+                    )
+                    runs.append(await visit(browser, url, scene, seconds))
+                    await browser.close()
+            return report(runs)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def chromium_arguments(film: Path) -> list[str]:
+    return [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=12)
+    arguments = parser.parse_args()
+    figures = asyncio.run(measure(arguments.runs, arguments.seconds))
+    json.dump(figures, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""No screen at hand: start the server, hold the specimen before it, print what it says.
+
+``make demo``. Each message is one JSON line; overlays are thinned to about two a second. The
+filled card is written to ``out/registration-card.pdf``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from examples.client import CaptureClient, Message
+from examples.scene_track import SceneTrack
+from models.training.specimen_scene import Phases, SpecimenScene
+
+ROOT = Path(__file__).resolve().parent.parent
+CARD = ROOT / "out" / "registration-card.pdf"
+GUEST = {
+    "address": "12 Harbour Street, 1000 Zenith, Utopia",
+    "email": "anna.maria@example.org",
+    "arrival_date": "2026-05-01",
+    "departure_date": "2026-05-04",
+    "room": "204",
+}
+_PATIENCE_S = 60
+
+
+async def start_server() -> tuple[asyncio.subprocess.Process, str]:
+    """A server on a free port, and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "server.py"),
+        "--port",
+        "0",
+        "--log-level",
+        "warning",
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    if "http" not in line:
+        raise SystemExit("the server did not start; what it said is above")
+    return process, line.split()[-1]
+
+
+def show(message: Message, last_overlay_s: float) -> float:
+    """Print a message; of overlays only one in half a second."""
+    if message["type"] == "overlay":
+        if time.monotonic() - last_overlay_s < 0.5:
+            return last_overlay_s
+        last_overlay_s = time.monotonic()
+    print(json.dumps(message), flush=True)
+    return last_overlay_s
+
+
+async def capture(client: CaptureClient) -> bytes:
+    """Follow the session until its card is there."""
+    last_overlay_s = 0.0
+    async for message in client.messages():
+        last_overlay_s = show(message, last_overlay_s)
+        if message["type"] == "result":
+            read = {name: field["value"] or "" for name, field in message["fields"].items()}
+            client.send(
+                {
+                    "type": "confirm",
+                    "document_id": message["document_id"],
+                    "fields": {**read, **GUEST},
+                }
+            )
+        elif message["type"] == "confirmed":
+            return await client.fetch(message["card"])
+        elif message["type"] == "error":
+            raise SystemExit(f"the server says {message['code']}: {message['message']}")
+    raise SystemExit("the connection ended before the card was there")
+
+
+async def main() -> None:
+    process, url = await start_server()
+    scene = SpecimenScene(phases=Phases(empty=0.5, held=_PATIENCE_S))
+    client = CaptureClient(url, SceneTrack(scene))
+    try:
+        await client.open(language="en")
+        async with asyncio.timeout(_PATIENCE_S):
+            card = await capture(client)
+        CARD.parent.mkdir(exist_ok=True)
+        await asyncio.to_thread(CARD.write_bytes, card)
+        print(f"card: {CARD.relative_to(ROOT)} ({len(card)} bytes)")
+    finally:
+        await client.close()
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

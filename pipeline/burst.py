@@ -1,0 +1,70 @@
+"""The frames of one capture, and the pictures developed from the best of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import CaptureFailed
+from core.settings import CaptureSettings
+from pipeline.rectify import rectify
+from pipeline.types import Capture, Detection, Frame, Quality, Trigger
+
+PAGES = 3
+"""Views of the page that a capture holds: the reader combines them, and more add little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame of a burst and what was found on it."""
+
+    frame: Frame
+    detection: Detection | None
+    quality: Quality
+
+    @property
+    def merit(self) -> tuple[bool, float]:
+        """Orders shots: a document before none, then by quality."""
+        return self.detection is not None, self.quality.score
+
+
+class Burst:
+    """Collects shots; holds at most ``burst_frames`` of them. One thread at a time.
+
+    Shots keep the frame as it was decoded; full colour is asked for only of those developed.
+    """
+
+    def __init__(self, settings: CaptureSettings) -> None:
+        self._settings = settings
+        self._shots: list[Shot] = []
+
+    def __len__(self) -> int:
+        return len(self._shots)
+
+    def clear(self) -> None:
+        self._shots.clear()
+
+    def add(self, shot: Shot) -> None:
+        """Keep a shot; of too many the one with the least merit falls."""
+        self._shots.append(shot)
+        if len(self._shots) > self._settings.burst_frames:
+            self._shots.remove(min(self._shots, key=lambda kept: kept.merit))
+
+    def develop(self, capture_id: str, trigger: Trigger) -> Capture:
+        """The best shots as flat pages, best first; the burst is empty afterwards.
+
+        Shots without a document serve only where none has one. Raises CaptureFailed when no
+        shot was kept.
+        """
+        if not self._shots:
+            raise CaptureFailed("no picture was taken: hold the document still and try again")
+        best = sorted(self._shots, key=lambda shot: shot.merit, reverse=True)[:PAGES]
+        self.clear()
+        best = [shot for shot in best if (shot.detection is None) is (best[0].detection is None)]
+        pages = [rectify(shot.frame, shot.detection, self._settings.page_width_px) for shot in best]
+        return Capture(
+            id=capture_id,
+            pages=tuple(page.bgr for page in pages),
+            quality=best[0].quality,
+            trigger=trigger,
+            px_per_mm=pages[0].px_per_mm,
+        )

@@ -1,0 +1,160 @@
+"""Which value goes into which field of the card, and in what shape.
+
+A mapping is a JSON file beside its template. Its keys are the names of the form fields in the
+PDF; each tells the ``source`` (the JSON name of the value), its ``format``, and its limits.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from core.errors import DocumentFillingError, SettingsError
+from pipeline.types import Document
+
+CARD_FIELDS = (
+    "hotel_name",
+    "primary_identifier",
+    "secondary_identifier",
+    "nationality",
+    "date_of_birth",
+    "sex",
+    "document_code",
+    "document_number",
+    "issuing_state",
+    "date_of_expiry",
+    "address",
+    "email",
+    "phone",
+    "arrival_date",
+    "departure_date",
+    "room",
+    "vehicle_plate",
+)
+"""Fields of the card that comes with the project, in reading order.
+
+``optional_data`` is left out on purpose: it may hold a personal number, and a card is to hold no
+more than the stay needs.
+"""
+
+_MONTHS = (
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+)
+_ISO_DATE = re.compile(r"(?a:(\d{4})(?:-(\d\d|XX))?(?:-(\d\d|XX))?)")
+
+
+class FieldFormat(StrEnum):
+    """text: as it is. date: ISO 8601 in, ``12 AUG 1974`` out (Doc 9303 Part 3, 3.8)."""
+
+    TEXT = "text"
+    DATE = "date"
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """How one form field is filled.
+
+    ``max_length`` counts characters as printed. ``multiline`` lets a text that is too long for
+    one line at full size go on in the next, as far as the field's height allows.
+    """
+
+    source: str
+    max_length: int
+    format: FieldFormat = FieldFormat.TEXT
+    required: bool = False
+    multiline: bool = False
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True, slots=True)
+class CardMapping:
+    """A whole mapping; ``fields`` is keyed by the names of the form fields in the PDF.
+
+    ``title`` becomes the title of the filled PDF. No text is set smaller than
+    ``min_font_size_pt``.
+    """
+
+    title: str
+    min_font_size_pt: float
+    fields: Mapping[str, FieldRule]
+
+
+def load_mapping(path: Path) -> CardMapping:
+    """Read a mapping file. Raises SettingsError that says what is wrong with it."""
+    try:
+        mapping = TypeAdapter(CardMapping).validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"the card mapping {path.name} cannot be read: {error.strerror}"
+        ) from None
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"]) or "the file"
+        raise SettingsError(f"the card mapping {path.name}: {place}: {problem['msg']}") from None
+    for name, rule in mapping.fields.items():
+        if rule.max_length < 1:
+            raise SettingsError(f"the card mapping {path.name}: {name}: max_length is below 1")
+    if mapping.min_font_size_pt <= 0:
+        raise SettingsError(f"the card mapping {path.name}: min_font_size_pt is not above 0")
+    return mapping
+
+
+def card_fields(
+    document: Document,
+    confirmed: Mapping[str, str],
+    names: Collection[str] = CARD_FIELDS,
+) -> dict[str, str]:
+    """What the card can show of a document: values by their JSON names.
+
+    A confirmed value wins over the one read, also when it is empty: then the field stays blank.
+    Only ``names`` are kept, so a value that the card has no place for never reaches it.
+    """
+    read = {name: field.value for name, field in document.fields.items()}
+    merged = {**read, **confirmed}
+    return {name: value for name in names if (value := merged.get(name))}
+
+
+def formatted(name: str, rule: FieldRule, value: str) -> str:
+    """``value`` as it is printed. Raises DocumentFillingError that names the field."""
+    if rule.format is FieldFormat.DATE:
+        return _printed_date(name, value)
+    return value
+
+
+def _printed_date(name: str, value: str) -> str:
+    """Day, month in letters, year: no country reads the first two the other way round.
+
+    Unknown parts are left out or written XX, as Doc 9303 Part 3, 3.8 does for dates of birth.
+    """
+    match = _ISO_DATE.fullmatch(value)
+    if match is None:
+        raise DocumentFillingError(f"{name} is not a date in the form YYYY-MM-DD")
+    year, month, day = match.groups()
+    known_month = month if month not in (None, "XX") else None
+    known_day = day if day not in (None, "XX") else None
+    try:
+        datetime.date(int(year), int(known_month or 1), int(known_day or 1))
+    except ValueError:
+        raise DocumentFillingError(f"{name} is no day of the calendar") from None
+    if known_month is None and known_day is not None:
+        raise DocumentFillingError(f"{name} has a day without a month")
+    printed_month = _MONTHS[int(known_month) - 1] if known_month else month
+    return " ".join(part for part in (day, printed_month, year) if part)

@@ -1,0 +1,134 @@
+"""Frame -> Detection: where the document lies, by our own corner network.
+
+The frame is squeezed to a square with a grey border on every side, the virtual padding: corners a
+little outside the frame still lie on the picture, so a cut document is found and reported as cut
+instead of being bent to the frame's edge. The network and its training: `models/README.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from core.settings import DetectSettings
+from pipeline.corner_maps import Maps, best_outline
+from pipeline.geometry import area, turned
+from pipeline.types import Detection, Frame, ImageU8, MrtdFormat, QuadPx
+from pipeline.weights import Weights
+
+MODEL = "corners"
+_GREY = 127
+_FORMATS = (MrtdFormat.TD1, MrtdFormat.TD2, MrtdFormat.TD3, None)
+"""What the network's kinds mean, in the order it was trained with."""
+_SURE = 0.7
+"""Probability from which the network's answer about turn or format is believed."""
+_EDGE_TOLERANCE = 0.004
+"""A corner this far outside still counts as inside: share of the frame, about the net's error."""
+
+
+class CornerSession(Protocol):
+    """What the detector needs of an inference session."""
+
+    def run(self, names: list[str] | None, feed: dict[str, ImageU8]) -> list[Maps]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The network's outputs for one picture, shapes as `models/README.md` states them."""
+
+    heat: Maps
+    offset: Maps
+    mask: Maps
+    presence: float
+    turn: Maps
+    kind: Maps
+
+
+class CornerDetector:
+    """Finds one document per frame. Thread-safe: it keeps nothing between calls."""
+
+    def __init__(
+        self, settings: DetectSettings, session: CornerSession, input_px: int = 256
+    ) -> None:
+        """`input_px` is the side of the square picture that the session takes."""
+        self._settings = settings
+        self._session = session
+        self._input_px = input_px
+        self._inner_px = round(input_px / (1 + 2 * settings.padding))
+
+    @classmethod
+    def load(cls, settings: DetectSettings, weights: Weights) -> CornerDetector:
+        """A detector with the shipped network. Raises ModelNotFound."""
+        session = weights.session(MODEL)
+        return cls(settings, session, int(session.get_inputs()[0].shape[1]))
+
+    def detect(self, frame: Frame) -> Detection | None:
+        """The document in the frame, or None where no outline should be drawn.
+
+        About 5 ms on one thread for 720p; call it on a worker thread.
+        """
+        # The smaller side still has the network's resolution; more would only cost time.
+        width_px = round(1.12 * self._inner_px * max(1.0, frame.width_px / frame.height_px))
+        thumbnail = frame.bgr(min(width_px, frame.width_px))
+        return self._find(thumbnail, frame.width_px, frame.height_px)
+
+    def corners(self, bgr: ImageU8) -> tuple[QuadPx, float] | None:
+        """Corners (4×2 float32 pixels of `bgr`) and confidence of a single picture, or None."""
+        found = self._find(bgr, bgr.shape[1], bgr.shape[0])
+        return None if found is None else (found.quad_px, found.confidence)
+
+    def _find(self, bgr: ImageU8, width_px: int, height_px: int) -> Detection | None:
+        answer = self._ask(self._square(bgr))
+        if answer.presence < self._settings.min_confidence:
+            return None
+        outline = best_outline(answer.heat, answer.offset, answer.mask)
+        if outline is None:
+            return None
+        confidence = answer.presence * outline.mass * outline.agreement
+        ratio = self._to_frame(outline.quad / answer.mask.shape[0])
+        if confidence < self._settings.min_confidence or area(ratio) < self._settings.min_area:
+            return None
+        turn, sure = _choice(answer.turn)
+        ratio = turned(ratio, turn if sure > _SURE else 0)
+        kind, sure = _choice(answer.kind)
+        outside = (ratio < -_EDGE_TOLERANCE) | (ratio > 1 + _EDGE_TOLERANCE)
+        return Detection(
+            quad_px=(ratio * np.array([width_px, height_px])).astype(np.float32),
+            confidence=confidence,
+            cut=bool(outside.any()),
+            mrtd_format=_FORMATS[kind] if sure > _SURE else None,
+        )
+
+    def _square(self, bgr: ImageU8) -> ImageU8:
+        """The picture squeezed to a square with its grey border: S×S×3 for input_px S."""
+        inner, side = self._inner_px, self._input_px
+        shrinks = bgr.shape[0] * bgr.shape[1] > inner * inner
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        square = np.full((side, side, 3), _GREY, np.uint8)
+        at = (side - inner) // 2
+        square[at : at + inner, at : at + inner] = cv2.resize(
+            bgr, (inner, inner), interpolation=method
+        )
+        return square
+
+    def _to_frame(self, padded: QuadPx) -> QuadPx:
+        """Ratios of the padded square → ratios of the frame; undoes `_square`."""
+        at = (self._input_px - self._inner_px) // 2
+        return ((padded * self._input_px - at) / self._inner_px).astype(np.float32)
+
+    def _ask(self, square: ImageU8) -> _Answer:
+        heat, offset, mask, presence, turn, kind = self._session.run(
+            None, {"picture": square[None]}
+        )
+        chance = 1 / (1 + float(np.exp(-float(presence[0]))))
+        return _Answer(heat[0], offset[0], mask[0], chance, turn[0], kind[0])
+
+
+def _choice(logits: Maps) -> tuple[int, float]:
+    """The likeliest index and its probability."""
+    shares = np.exp(logits - logits.max())
+    best = int(shares.argmax())
+    return best, float(shares[best] / shares.sum())

@@ -1,0 +1,1 @@
+"""The machine-readable zone: formats, check digits, parsing, locating and recognising."""

@@ -1,0 +1,234 @@
+"""From character scores to the lines of a format, with every substitution on record.
+
+A character that its place cannot hold (Doc 9303 Part 3, section 4.3, and the tables of Parts 4
+to 7) gives way to its look-alike. A failing check digit may settle what the print leaves open,
+where the scores hold both readings likely. Nothing else is changed: a zone whose printed check
+digit is wrong is returned as printed, with the check digit reported as failing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.formats import CharacterSet, MrzLayout, layouts_of_shape
+from pipeline.mrz.parse import check_passes, check_results
+from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
+from pipeline.types import CheckResult, Correction
+
+_ALIKE = ("0ODQ", "1IL", "2Z", "5S", "6G", "8B", "4A", "7T", "UV", "CG", "<K")
+_FORMAT_GAP = 12.0
+"""How much less likely (nats) the character that the place demands may be."""
+_ALIKE_GAP = 30.0
+_OPEN_GAP = 5.0
+"""Readings closer than this are both possible; a check digit may decide between them."""
+_OPEN_TOTAL = 8.0
+_MOST_OPEN = 8
+_MOST_CHANGES = 3
+_LETTER_O_PENALTY = 2.0
+"""Numbers rarely hold the letter O, since readers and people take it for a zero."""
+
+_WHY_FORMAT = "format"
+_WHY_CHECK_DIGIT = "check_digit"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Lines in the layout's shape; confidences 0 to 1 per character; what was substituted."""
+
+    layout: MrzLayout
+    lines: tuple[str, ...]
+    confidences: tuple[tuple[float, ...], ...]
+    corrections: tuple[Correction, ...]
+
+    @property
+    def passing(self) -> int:
+        """How many check digits pass."""
+        results = check_results(self.layout, self.lines).values()
+        return sum(result is CheckResult.PASS for result in results)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every check digit of the format passes."""
+        return self.passing == len(self.layout.check_digits)
+
+    @property
+    def misfits(self) -> float:
+        """Share of the characters that their places cannot hold."""
+        sets = self.layout.character_sets()
+        bound = [
+            character in allowed.value
+            for line, row in zip(self.lines, sets, strict=True)
+            for character, allowed in zip(line, row, strict=True)
+            if allowed is not CharacterSet.ANY
+        ]
+        return 1 - sum(bound) / len(bound)
+
+
+def decode(scores: Sequence[CharacterScores]) -> Decoded | None:
+    """The best reading among the formats of this shape; None if no format has it.
+
+    ``scores``: one n×37 array of log-probabilities per line.
+    """
+    shape = (len(scores), len(scores[0]))
+    readings = [_decode_as(layout, scores) for layout in layouts_of_shape(*shape)]
+    if not readings:
+        return None
+    first = scores[0][0]
+    return max(
+        readings,
+        key=lambda reading: max(first[INDEX[c]] for c in reading.layout.first_letters),
+    )
+
+
+def starts_well(decoded: Decoded) -> bool:
+    """Whether the document code begins with a letter that the format allows."""
+    return decoded.lines[0][:1] in tuple(decoded.layout.first_letters)
+
+
+def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores]) -> Decoded:
+    sets = layout.character_sets()
+    weighed = [_weighed(row, allowed) for row, allowed in zip(scores, sets, strict=True)]
+    grid = [
+        [_fitting(cell, allowed) for cell, allowed in zip(row, chars, strict=True)]
+        for row, chars in zip(weighed, sets, strict=True)
+    ]
+    changes = _changes(layout, grid, weighed)
+    for (line, position), character in changes.items():
+        grid[line][position] = character
+    lines = tuple("".join(row) for row in grid)
+    corrections = tuple(
+        Correction(
+            line,
+            position,
+            read,
+            text[position],
+            _WHY_CHECK_DIGIT if (line, position) in changes else _WHY_FORMAT,
+        )
+        for line, (text, row) in enumerate(zip(lines, weighed, strict=True))
+        for position, read in enumerate(ALPHABET[index] for index in row.argmax(axis=1))
+        if read != text[position]
+    )
+    confidences = tuple(
+        _confidences(row, chars, text)
+        for row, chars, text in zip(weighed, sets, lines, strict=True)
+    )
+    return Decoded(layout, lines, confidences, corrections)
+
+
+def _weighed(row: CharacterScores, allowed: Sequence[CharacterSet]) -> CharacterScores:
+    """Scores with what is known beforehand about numbers."""
+    weighed = row.copy()
+    free = [place for place, characters in enumerate(allowed) if characters is CharacterSet.ANY]
+    weighed[free, INDEX["O"]] -= _LETTER_O_PENALTY
+    return weighed
+
+
+def _alike(a: str, b: str) -> bool:
+    return any(a in group and b in group for group in _ALIKE)
+
+
+def _fitting(cell: CharacterScores, allowed: CharacterSet) -> str:
+    """The likeliest character, or what the place demands where that is nearly as likely."""
+    read = ALPHABET[int(cell.argmax())]
+    if read in allowed.value:
+        return read
+    demanded = max(allowed.value, key=lambda character: cell[INDEX[character]])
+    gap = float(cell.max() - cell[INDEX[demanded]])
+    limit = _ALIKE_GAP if _alike(read, demanded) else _FORMAT_GAP
+    return demanded if gap <= limit else read
+
+
+_Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A place with a second reading, ``gap`` nats less likely."""
+
+    place: _Place
+    character: str
+    gap: float
+
+
+def _changes(
+    layout: MrzLayout, grid: list[list[str]], scores: Sequence[CharacterScores]
+) -> dict[_Place, str]:
+    """The likeliest change among open readings that repairs the failing check digits."""
+    lines = ["".join(row) for row in grid]
+    failing = [check for check in layout.check_digits if not check_passes(layout, check, lines)]
+    if not failing:
+        return {}
+    covered = {
+        (span.line, position)
+        for check in failing
+        for span in (*check.over, check.digit)
+        for position in range(span.start, span.stop)
+    }
+    for change in _candidates(_open_readings(layout, grid, scores, covered)):
+        changed = [list(row) for row in grid]
+        for reading in change:
+            changed[reading.place[0]][reading.place[1]] = reading.character
+        if _repairs(layout, ["".join(row) for row in changed], change):
+            return {reading.place: reading.character for reading in change}
+    return {}
+
+
+def _open_readings(
+    layout: MrzLayout,
+    grid: list[list[str]],
+    scores: Sequence[CharacterScores],
+    covered: set[_Place],
+) -> list[_Open]:
+    sets = layout.character_sets()
+    found = []
+    for line, position in covered:
+        cell = scores[line][position]
+        here = float(cell[INDEX[grid[line][position]]])
+        for character in sets[line][position].value:
+            gap = here - float(cell[INDEX[character]])
+            if character != grid[line][position] and gap <= _OPEN_GAP:
+                found.append(_Open((line, position), character, max(gap, 0.0)))
+    return sorted(found, key=lambda reading: (reading.gap, reading.place))[:_MOST_OPEN]
+
+
+def _candidates(readings: list[_Open]) -> Iterator[tuple[_Open, ...]]:
+    """Sets of changes, likeliest first, at most one to a place."""
+    sets = [
+        chosen
+        for count in range(1, _MOST_CHANGES + 1)
+        for chosen in itertools.combinations(readings, count)
+        if len({reading.place for reading in chosen}) == count
+        and sum(reading.gap for reading in chosen) <= _OPEN_TOTAL
+    ]
+    return iter(sorted(sets, key=lambda chosen: sum(reading.gap for reading in chosen)))
+
+
+def _repairs(layout: MrzLayout, lines: list[str], change: tuple[_Open, ...]) -> bool:
+    """Whether every check digit that covers a changed place passes now."""
+    places = {reading.place for reading in change}
+    return all(
+        check_passes(layout, check, lines)
+        for check in layout.check_digits
+        if any(
+            span.line == line and span.start <= position < span.stop
+            for span in (*check.over, check.digit)
+            for line, position in places
+        )
+    )
+
+
+def _confidences(
+    row: CharacterScores, allowed: Sequence[CharacterSet], text: str
+) -> tuple[float, ...]:
+    """The probability of each character among those that its place may hold."""
+    masked = np.full_like(row, -60.0)
+    for place, (characters, chosen) in enumerate(zip(allowed, text, strict=True)):
+        places = [INDEX[c] for c in {*characters.value, chosen}]
+        masked[place, places] = row[place, places]
+    shares = np.exp(log_softmax(masked))
+    return tuple(float(shares[place, INDEX[c]]) for place, c in enumerate(text))

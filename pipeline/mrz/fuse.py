@@ -1,0 +1,41 @@
+"""Joins what several frames or recognisers say about the same lines, place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.mrz.recognize import CharacterScores, log_softmax
+
+ZoneScores = tuple[CharacterScores, ...]
+"""One n×37 array of log-probabilities per line."""
+
+_SAME_TEXT = 0.7
+"""Share of characters in which two readings of one zone agree."""
+
+
+def same_zone(a: ZoneScores, b: ZoneScores) -> bool:
+    """Whether two readings have one shape and mostly the same text."""
+    if [row.shape for row in a] != [row.shape for row in b]:
+        return False
+    agree = [x.argmax(axis=1) == y.argmax(axis=1) for x, y in zip(a, b, strict=True)]
+    return float(np.concatenate(agree).mean()) >= _SAME_TEXT
+
+
+def fuse(readings: Sequence[ZoneScores], weights: Sequence[float]) -> ZoneScores:
+    """The weighted vote of readings of one shape.
+
+    Frames of one burst share their blur and light, so n of them count as the square root of n
+    independent ones. Weights need not add up to 1.
+    """
+    total = float(sum(weights))
+    gain = len(readings) ** 0.5 / total
+    return tuple(
+        log_softmax(
+            np.asarray(
+                sum(w * row for w, row in zip(weights, rows, strict=True)) * gain, np.float32
+            )
+        )
+        for rows in zip(*readings, strict=True)
+    )

@@ -1,0 +1,133 @@
+"""Recognition by comparing each character cell with drawn OCR-B glyphs.
+
+Every place of a zone holds exactly one of 37 glyphs of a known typeface at a known pitch, so
+normalised cross-correlation with the glyphs themselves, at a few degrees of blur and a few
+pixels of shift, reads it without any layout analysis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from core.errors import ModelNotFound
+from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.recognize import CharacterScores, log_softmax
+from pipeline.mrz.strips import STRIP_PITCH_PX, Ink, LineStrip
+
+Floats = NDArray[np.float32]
+
+_BLURS_PX = (1.0, 1.8, 2.8, 4.2)
+_FAINT = 0.35
+"""Contrast (in units of ink) below which a cell counts as nearly empty."""
+_SHARPNESS = 100.0
+"""Turns a difference in correlation into one of log-probability; fitted on composed lines."""
+_REACH_PX = (-1, 0, 1)
+_GLANCE_PX = (-2, -1, 0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class CellMatch:
+    """How well cells look like glyphs.
+
+    correlation: n×37, -1 to 1. dx_px, dy_px: n, where the best glyph was found, relative to
+    the cell's middle.
+    """
+
+    correlation: Floats
+    dx_px: NDArray[np.int64]
+    dy_px: NDArray[np.int64]
+
+    @property
+    def best(self) -> Floats:
+        """The best glyph's correlation in each cell."""
+        return np.asarray(self.correlation.max(axis=1), np.float32)
+
+
+class GlyphMatcher:
+    """Compares cells with glyphs; holds only constants, so threads may share it."""
+
+    def __init__(self, models: Path) -> None:
+        """``models``: the folder of the models; ModelNotFound without ``mrz/glyphs.npz``."""
+        path = models / "mrz" / "glyphs.npz"
+        try:
+            with np.load(path) as file:
+                glyphs = np.asarray(file["glyphs"], np.uint8)
+        except (OSError, KeyError, ValueError) as error:
+            raise ModelNotFound(
+                f"The glyph file {path.name} is missing or damaged: draw it with "
+                "python -m models.training.mrz_glyphs"
+            ) from error
+        self._fine = _templates(glyphs, STRIP_PITCH_PX, _BLURS_PX)
+        self._coarse = _templates(glyphs[:1], STRIP_PITCH_PX // 2, (2.0,))
+
+    def scores(self, strip: LineStrip) -> CharacterScores:
+        """Log-probabilities, n×37."""
+        return log_softmax(_SHARPNESS * self.match(strip).correlation)
+
+    def match(self, strip: LineStrip) -> CellMatch:
+        """Compare at full resolution, one pixel of shift each way."""
+        return _match(strip.ink, strip.centres_px, self._fine, STRIP_PITCH_PX, _REACH_PX)
+
+    def glance(self, ink: Ink, centres_px: Floats) -> CellMatch:
+        """Compare at half resolution, up to four pixels of shift: fast, to place the cells."""
+        half = np.asarray(
+            cv2.resize(ink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32
+        )
+        centres = np.asarray((centres_px - 0.5) / 2, np.float32)
+        found = _match(half, centres, self._coarse, STRIP_PITCH_PX // 2, _GLANCE_PX)
+        return CellMatch(found.correlation, found.dx_px * 2, found.dy_px * 2)
+
+
+def _templates(glyphs: NDArray[np.uint8], pitch_px: int, blurs_px: tuple[float, ...]) -> Floats:
+    """Glyphs in every cut and blur as unit vectors without mean: variants×37×pixels."""
+    factor = glyphs.shape[3] / STRIP_PITCH_PX
+    size = (pitch_px, pitch_px * 7 // 5)
+    variants = []
+    for cut in glyphs.astype(np.float32):
+        for blur in blurs_px:
+            soft = [cv2.GaussianBlur(glyph, (0, 0), blur * factor) for glyph in cut]
+            small = [cv2.resize(glyph, size, interpolation=cv2.INTER_AREA) for glyph in soft]
+            variants.append(np.stack(small).reshape(len(ALPHABET), -1))
+    stacked = np.stack(variants).astype(np.float32)
+    stacked -= stacked.mean(axis=2, keepdims=True)
+    return np.asarray(stacked / np.linalg.norm(stacked, axis=2, keepdims=True), np.float32)
+
+
+def _match(
+    ink: Ink, centres_px: Floats, templates: Floats, pitch_px: int, reach: tuple[int, ...]
+) -> CellMatch:
+    cells = _cells(ink, centres_px, pitch_px, reach)
+    count, shifts, pixels = cells.shape
+    cells -= cells.mean(axis=2, keepdims=True)
+    cells /= np.linalg.norm(cells, axis=2, keepdims=True) + _FAINT * pitch_px / STRIP_PITCH_PX
+    variants = templates.shape[0]
+    products = cells.reshape(-1, pixels) @ templates.reshape(-1, pixels).T
+    by_shift = products.reshape(count, shifts, variants, -1).max(axis=2)
+    best = by_shift.max(axis=2).argmax(axis=1)
+    offsets = np.asarray(reach)
+    return CellMatch(
+        np.asarray(by_shift.max(axis=1), np.float32),
+        offsets[best // len(reach)],
+        offsets[best % len(reach)],
+    )
+
+
+def _cells(ink: Ink, centres_px: Floats, pitch_px: int, reach: tuple[int, ...]) -> Floats:
+    """Cells at every shift in ``reach``², n×shifts×pixels, x varying slower than y."""
+    height = pitch_px * 7 // 5
+    margin = (height, pitch_px + len(reach))
+    padded = np.pad(ink, ((margin[0], margin[0]), (margin[1], margin[1])))
+    windows = sliding_window_view(padded, (height, pitch_px))
+    top = (ink.shape[0] - height) // 2 + margin[0]
+    left = np.round(centres_px - pitch_px / 2).astype(np.int64) + margin[1]
+    offsets = np.asarray(reach)
+    xs = np.clip(left[:, None] + offsets[None], 0, windows.shape[1] - 1)
+    ys = top + offsets
+    cells = windows[ys[None, None, :], xs[:, :, None]]
+    return np.asarray(cells.reshape(len(centres_px), len(reach) ** 2, -1), np.float32)

@@ -1,0 +1,187 @@
+"""Lays the grid of character cells over a band of rows.
+
+All lines of a zone share their pitch, their left edge and their number of characters, and every
+cell of the grid holds a glyph, fillers included, while none stands just outside. That decides
+the line length (30, 36 or 44), where lines begin, and which way up the page is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.mrz.formats import LAYOUTS
+from pipeline.mrz.glyphs import CellMatch, GlyphMatcher
+from pipeline.mrz.locate import Band, median_direction
+from pipeline.mrz.strips import (
+    STRIP_HEIGHT_PX,
+    STRIP_PITCH_PX,
+    Ink,
+    LineStrip,
+    cut,
+    flipped,
+    ink_of,
+    level,
+)
+from pipeline.types import ImageU8
+
+Floats = NDArray[np.float32]
+
+_LIKE_A_GLYPH = 0.6
+"""Correlation between what blank or foreign cells reach and what blurred glyphs reach."""
+_SURE = 0.7
+_SPARE_CELLS = 8
+_PITCHES = np.arange(0.93, 1.071, 0.0025) * STRIP_PITCH_PX
+_SAME_EDGE = 0.75
+"""How far, in pitches, the left edges of lines may lie apart."""
+_FEWEST_FOR_FIT = 8
+_WELL_SHAPED = 0.82
+_STRETCHES = (0.85, 1.2, 1.4)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedZone:
+    """Lines with their cells. likeness: mean correlation of the cells, -1 to 1."""
+
+    strips: tuple[LineStrip, ...]
+    likeness: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of lines and of characters in each."""
+        return len(self.strips), len(self.strips[0].centres_px)
+
+
+@dataclass(frozen=True, slots=True)
+class _GridLine:
+    """One row under a grid that runs over its whole strip."""
+
+    ink: Ink
+    centres: Floats
+    seen: CellMatch
+
+
+def place(luma: ImageU8, band: Band, matcher: GlyphMatcher) -> PlacedZone | None:
+    """The band's lines with their cells, turned upright; None if no format's shape fits.
+
+    Where the glyphs look too flat or too tall to be OCR-B, other proportions are tried.
+    """
+    best = _place_stretched(luma, band, matcher, 1.0)
+    if best is not None and best.likeness >= _WELL_SHAPED:
+        return best
+    tried = [_place_stretched(luma, band, matcher, stretch) for stretch in _STRETCHES]
+    found = [zone for zone in (best, *tried) if zone is not None]
+    return max(found, key=lambda zone: zone.likeness, default=None)
+
+
+def _place_stretched(
+    luma: ImageU8, band: Band, matcher: GlyphMatcher, stretch: float
+) -> PlacedZone | None:
+    inks = _inks(luma, band, stretch)
+    upright = _best_shape([_grid_line(ink, matcher) for ink in inks])
+    turned = _best_shape([_grid_line(flipped(ink), matcher) for ink in reversed(inks)])
+    _total, length, lines, starts = max((upright, turned), key=lambda found: found[0])
+    if length == 0:
+        return None
+    strips = tuple(
+        _refined(line, line.centres[start : start + length], matcher)
+        for line, start in zip(lines, starts, strict=True)
+    )
+    likeness = float(np.mean([matcher.match(strip).best.mean() for strip in strips]))
+    return PlacedZone(strips, likeness)
+
+
+def _inks(luma: ImageU8, band: Band, stretch: float) -> list[Ink]:
+    """Level strips of the rows with a common horizontal origin."""
+    along = median_direction(band.rows)
+    centres = np.array([row.centre_px for row in band.rows])
+    middle = float((centres @ along).mean())
+    scale = STRIP_PITCH_PX / band.pitch_px
+    longest = max(row.length_px for row in band.rows)
+    width = round(longest * scale) + 2 * _SPARE_CELLS * STRIP_PITCH_PX
+    inks = []
+    for row, centre in zip(band.rows, centres, strict=True):
+        moved = centre + (middle - centre @ along) * np.asarray(row.direction)
+        strip = cut(luma, (float(moved[0]), float(moved[1])), row.direction, scale, width, stretch)
+        inks.append(level(ink_of(strip), row.length_px * scale))
+    return inks
+
+
+def _grid_line(ink: Ink, matcher: GlyphMatcher) -> _GridLine:
+    margin = STRIP_HEIGHT_PX // 5
+    columns = ink[margin:-margin].sum(axis=0)
+    columns = np.minimum(columns, np.percentile(columns, 95))
+    waves = np.exp(-2j * np.pi * np.arange(columns.size)[:, None] / _PITCHES)
+    beats = (columns - columns.mean()) @ waves
+    best = int(np.abs(beats).argmax())
+    pitch = float(_PITCHES[best])
+    phase = float(-np.angle(beats[best]) / (2 * np.pi) * pitch % pitch)
+    centres = np.arange(phase, columns.size, pitch, dtype=np.float32)
+    return _GridLine(ink, centres, matcher.glance(ink, centres))
+
+
+_Shape = tuple[float, int, list[_GridLine], list[int]]
+
+
+def _best_shape(lines: list[_GridLine]) -> _Shape:
+    """Total evidence, line length, the lines, and each line's first cell."""
+    best: _Shape = (0.0, 0, lines, [])
+    gains = [np.concatenate([[0], np.cumsum(line.seen.best - _LIKE_A_GLYPH)]) for line in lines]
+    lengths = {f.line_length for f in LAYOUTS.values() if f.line_count == len(lines)}
+    for length in sorted(lengths):
+        if any(len(line.centres) < length for line in lines):
+            continue
+        evidence = [gain[length:] - gain[:-length] for gain in gains]
+        for start in range(len(evidence[0])):
+            total, starts = _joined(lines, evidence, start)
+            if total > best[0]:
+                best = (total, length, lines, starts)
+    return best
+
+
+def _joined(
+    lines: list[_GridLine], evidence: list[NDArray[np.float64]], start: int
+) -> tuple[float, list[int]]:
+    """The best starts of the other lines near the first line's, and the sum of evidence."""
+    edge = lines[0].centres[start]
+    total, starts = float(evidence[0][start]), [start]
+    for line, gain in zip(lines[1:], evidence[1:], strict=True):
+        near = np.abs(line.centres[: len(gain)] - edge) <= _SAME_EDGE * STRIP_PITCH_PX
+        if not near.any():
+            return -1.0, []
+        chosen = int(np.where(near, gain, -np.inf).argmax())
+        total += float(gain[chosen])
+        starts.append(chosen)
+    return total, starts
+
+
+def _refined(line: _GridLine, centres: Floats, matcher: GlyphMatcher) -> LineStrip:
+    """Follow where the glyphs were found: cells by a parabola along x, the line by a slope."""
+    seen = matcher.glance(line.ink, centres)
+    ink = _straightened(line.ink, centres, seen)
+    order = np.arange(len(centres))
+    for _ in range(2):
+        sure = seen.best > _SURE
+        if int(sure.sum()) < _FEWEST_FOR_FIT:
+            break
+        found = np.round(centres) + seen.dx_px
+        curve = np.polyfit(order[sure], found[sure], 2)
+        centres = np.asarray(np.polyval(curve, order), np.float32)
+        strip = LineStrip(ink, centres)
+        seen = matcher.match(strip)
+    return LineStrip(ink, centres)
+
+
+def _straightened(ink: Ink, centres: Floats, seen: CellMatch) -> Ink:
+    sure = seen.best > _SURE
+    if int(sure.sum()) < _FEWEST_FOR_FIT:
+        return ink
+    slope, shift = np.polyfit(centres[sure], seen.dy_px[sure], 1)
+    matrix = np.array([[1, 0, 0], [slope, 1, shift]], np.float32)
+    moved = cv2.warpAffine(
+        ink, matrix, ink.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    return np.asarray(moved, np.float32)

@@ -1,0 +1,159 @@
+"""Reads the zone from the pages of one capture: locate, recognise, fuse, decode.
+
+The glyph matcher reads every page; Tesseract is asked where the matcher is unsure. A recogniser
+of another kind takes either place, behind ``LineRecogniser``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.errors import MrzNotFound
+from core.settings import MrzSettings
+from pipeline.mrz.decode import Decoded, decode, starts_well
+from pipeline.mrz.fuse import ZoneScores, fuse, same_zone
+from pipeline.mrz.glyphs import GlyphMatcher
+from pipeline.mrz.grid import PlacedZone, place
+from pipeline.mrz.locate import WORKING_SIDE_PX, find_bands
+from pipeline.mrz.parse import assemble
+from pipeline.mrz.recognize import LineRecogniser
+from pipeline.mrz.tesseract import TesseractReader
+from pipeline.types import ImageU8, MrzRead
+
+_MODELS = Path(__file__).resolve().parents[2] / "models"
+_BANDS_TRIED = 4
+_LEAST_LIKENESS = 0.62
+"""Below this the cells hold something else than OCR-B."""
+_CLEAR_LIKENESS = 0.8
+_SURE = 0.95
+"""Confidence of the weakest character at which no further page is read."""
+_SECOND_WEIGHT = 0.6
+_MOST_MISFITS = 0.12
+_FEW_CHECKS, _MANY_CHECKS = 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    zone: PlacedZone
+    scores: ZoneScores
+
+
+class MrzReader:
+    """Reads zones; made once and used from one thread or several."""
+
+    def __init__(
+        self,
+        settings: MrzSettings,
+        models: Path = _MODELS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``models``: the folder of the models. ``clock`` counts seconds.
+
+        Raises ModelNotFound where the glyphs or Tesseract's language data are missing.
+        """
+        self._matcher = GlyphMatcher(models)
+        self._second: LineRecogniser = TesseractReader(settings.tessdata, settings.language)
+        self._default_deadline_ms = settings.deadline_ms
+        self._clock = clock
+
+    def read(self, pages: Sequence[ImageU8], deadline_ms: float | None = None) -> MrzRead:
+        """The zone on ``pages``: views of one document, best first.
+
+        Each page is H×W×3 uint8 BGR or H×W uint8, at any of the four turns. Reading stops as
+        soon as every check digit passes and no character is in doubt, or after
+        ``deadline_ms`` (by default the setting's), with the best reading so far. A zone with
+        faults is returned as printed. Raises MrzNotFound when no page shows a zone.
+        """
+        limit = self._default_deadline_ms if deadline_ms is None else deadline_ms
+        end = self._clock() + limit / 1000
+        readings: list[_Reading] = []
+        decoded: Decoded | None = None
+        for page in pages:
+            zone = self._find(_luma(page))
+            if zone is not None:
+                readings.append(_Reading(zone, self._scores(self._matcher, zone)))
+                group = _agreeing(readings)
+                decoded = _decoded(group, None)
+                if decoded is not None and _is_sure(decoded):
+                    break
+            if self._clock() >= end:
+                break
+        if decoded is None:
+            raise MrzNotFound("No machine-readable zone was found on the document.")
+        group = _agreeing(readings)
+        if not _is_sure(decoded) and self._clock() < end:
+            opinion = self._scores(self._second, group[0].zone)
+            decoded = _decoded(group, opinion) or decoded
+        if not _is_zone(decoded):
+            raise MrzNotFound("The print on the document is no machine-readable zone.")
+        return assemble(
+            decoded.layout,
+            decoded.lines,
+            decoded.confidences,
+            decoded.corrections,
+            len(group),
+        )
+
+    def _scores(self, recogniser: LineRecogniser, zone: PlacedZone) -> ZoneScores:
+        return tuple(recogniser.scores(strip) for strip in zone.strips)
+
+    def _find(self, luma: ImageU8) -> PlacedZone | None:
+        """The likeliest zone, at any turn; first where a page fills the picture."""
+        if min(luma.shape) < 2:
+            return None
+        turned = np.asarray(cv2.rotate(luma, cv2.ROTATE_90_CLOCKWISE), np.uint8)
+        best: PlacedZone | None = None
+        for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
+            for view in (luma, turned):
+                for band in find_bands(view, side)[:_BANDS_TRIED]:
+                    zone = place(view, band, self._matcher)
+                    if zone is not None and (best is None or zone.likeness > best.likeness):
+                        best = zone
+                if best is not None and best.likeness >= _CLEAR_LIKENESS:
+                    return best
+            if best is not None and best.likeness >= _LEAST_LIKENESS:
+                return best
+        return None
+
+
+def _luma(page: ImageU8) -> ImageU8:
+    if page.ndim == 2:
+        return page
+    return np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _agreeing(readings: Sequence[_Reading]) -> list[_Reading]:
+    """The largest group of readings of one text, the most legible first."""
+    groups = [
+        [other for other in readings if same_zone(reading.scores, other.scores)]
+        for reading in readings
+    ]
+    largest = max(groups, key=len)
+    return sorted(largest, key=lambda reading: -reading.zone.likeness)
+
+
+def _decoded(group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
+    """The group's fused reading, together with a second recogniser's opinion if there is one."""
+    scores = fuse([r.scores for r in group], [r.zone.likeness**4 for r in group])
+    if opinion is not None:
+        scores = fuse([scores, opinion], [1.0, _SECOND_WEIGHT])
+    return decode(scores)
+
+
+def _is_sure(decoded: Decoded) -> bool:
+    weakest = min(min(row) for row in decoded.confidences)
+    return decoded.complete and weakest >= _SURE
+
+
+def _is_zone(decoded: Decoded) -> bool:
+    """Whether the lines are a zone at all, however faulty: no other print in two lines."""
+    if decoded.passing >= _MANY_CHECKS:
+        return True
+    plausible = decoded.misfits <= _MOST_MISFITS and decoded.passing >= _FEW_CHECKS
+    return starts_well(decoded) and (plausible or decoded.misfits == 0)

@@ -1,0 +1,130 @@
+"""Cuts lines of print out of a page: straight, of fixed height and pitch, as amounts of ink.
+
+A strip is ``STRIP_HEIGHT_PX`` high with the line's middle at half its height and characters
+``STRIP_PITCH_PX`` apart. Coordinates are pixels, origin top-left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import ImageU8
+
+Ink = NDArray[np.float32]
+"""H×W float32: 0 paper, about 1 full print."""
+
+STRIP_HEIGHT_PX = 40
+STRIP_PITCH_PX = 20
+CAPITAL_PX = 20
+"""Height of a capital in a strip: OCR-B's capitals are about as high as their pitch."""
+
+_SLOPES = np.linspace(-0.024, 0.024, 25)
+_CHUNK_PX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LineStrip:
+    """One line ready for recognition.
+
+    ink: STRIP_HEIGHT_PX×W float32, level. centres_px: n float32, the middle of each character
+    cell along x, rising.
+    """
+
+    ink: Ink
+    centres_px: NDArray[np.float32]
+
+
+def cut(
+    luma: ImageU8,
+    centre_px: tuple[float, float],
+    direction: tuple[float, float],
+    scale: float,
+    width_px: int,
+    stretch: float = 1.0,
+) -> ImageU8:
+    """A strip of the page around ``centre_px`` along ``direction``.
+
+    ``scale``: strip pixels per page pixel along the line; across it, ``stretch`` times as many
+    (for a page seen foreshortened). Returns STRIP_HEIGHT_PX×``width_px`` uint8.
+    """
+    along = np.asarray(direction) / scale
+    down = np.array([-direction[1], direction[0]]) / (scale * stretch)
+    origin = np.asarray(centre_px) - along * width_px / 2 - down * STRIP_HEIGHT_PX / 2
+    matrix = np.stack([along, down, origin], axis=1).astype(np.float32)
+    corners = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], np.float64)
+    reach = (corners * (width_px, STRIP_HEIGHT_PX, 1)) @ matrix.T
+    luma, left, top = _part(luma, reach, 4 + 2 / scale)
+    matrix[:, 2] -= (left, top)
+    if scale < 0.6:
+        luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), 0.4 / scale), np.uint8)
+    strip = cv2.warpAffine(
+        luma,
+        matrix,
+        (width_px, STRIP_HEIGHT_PX),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(strip, np.uint8)
+
+
+def _part(luma: ImageU8, points: NDArray[np.float64], margin_px: float) -> tuple[ImageU8, int, int]:
+    """The part of the page around ``points``, with its left and top; the page if none is left."""
+    height, width = luma.shape
+    left, top = (int(v) for v in np.floor(points.min(axis=0) - margin_px))
+    right, bottom = (int(v) for v in np.ceil(points.max(axis=0) + margin_px))
+    left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+    right, bottom = max(min(right, width), left + 1), max(min(bottom, height), top + 1)
+    return luma[top:bottom, left:right], left, top
+
+
+def ink_of(strip: ImageU8) -> Ink:
+    """Darkness against the local paper, over the local print's own darkness: 0 to about 1.
+
+    Shadows, tinted paper and faint print cancel out.
+    """
+    paper = cv2.GaussianBlur(cv2.dilate(strip, np.ones((9, 15), np.uint8)), (0, 0), 8)
+    dark = cv2.subtract(paper, strip)
+    print_dark = cv2.GaussianBlur(cv2.dilate(dark, np.ones((25, 41), np.uint8)), (0, 0), 15)
+    return np.asarray(dark / (print_dark.astype(np.float32) + 4), np.float32)
+
+
+def level(ink: Ink, length_px: float) -> Ink:
+    """Take out the remaining slope, then move the line to the strip's middle.
+
+    Only the middle ``length_px`` of the strip is looked at: what lies beyond is not the line.
+    """
+    height, width = ink.shape
+    left = max(0, int((width - length_px) / 2))
+    chunks = max(1, (width - 2 * left) // _CHUNK_PX)
+    inside = ink[:, left : left + chunks * _CHUNK_PX]
+    if inside.shape[1] < chunks * _CHUNK_PX:
+        return ink
+    profiles = inside.reshape(height, chunks, _CHUNK_PX).sum(axis=2)
+    padded = np.pad(profiles, ((height, height), (0, 0)))
+    middles = left + (np.arange(chunks) + 0.5) * _CHUNK_PX - width / 2
+    rows, columns = np.arange(height)[:, None] + height, np.arange(chunks)[None]
+    best_energy, best_slope, best_sum = -1.0, 0.0, profiles.sum(axis=1)
+    for slope in _SLOPES:
+        shifts = np.clip(np.round(slope * middles).astype(int), -height, height)
+        total = padded[rows + shifts[None], columns].sum(axis=1)
+        energy = float((total**2).sum())
+        if energy > best_energy:
+            best_energy, best_slope, best_sum = energy, float(slope), total
+    within = np.convolve(best_sum, np.ones(CAPITAL_PX), "same")
+    margin = STRIP_HEIGHT_PX // 5
+    middle = int(within[margin:-margin].argmax()) + margin
+    shift = middle - height / 2 - best_slope * width / 2
+    matrix = np.array([[1, 0, 0], [best_slope, 1, shift]], np.float32)
+    levelled = cv2.warpAffine(
+        ink, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    return np.asarray(levelled, np.float32)
+
+
+def flipped(ink: Ink) -> Ink:
+    """The strip turned by 180°."""
+    return np.ascontiguousarray(ink[::-1, ::-1])

@@ -1,0 +1,160 @@
+"""One image instead of a camera: the same steps, once.
+
+``detect_corners`` and ``read_mrz_lines`` serve scripts and benchmarks: they build an engine from
+default settings on first use and keep it. Whoever has an engine calls ``read_still`` with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from core.errors import InvalidImage
+from core.settings import PipelineSettings
+from pipeline.burst import Burst, Shot
+from pipeline.document import is_complete
+from pipeline.engine import Engine
+from pipeline.live import Detector, new_document_id
+from pipeline.quality import measure_quality
+from pipeline.types import (
+    Capture,
+    Document,
+    DocumentStatus,
+    Frame,
+    ImageU8,
+    QuadPx,
+    Trigger,
+)
+
+MAX_PIXELS = 50_000_000
+"""Larger images are refused by their header, before a pixel is decoded: a small file can claim,
+and would take, gigabytes."""
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF")
+_AMPLE_PX = 4000
+"""A JPEG may be decoded at half its size or less as long as this many pixels remain a side."""
+
+
+class MrzLines(TypedDict):
+    """``lines`` as printed, empty when no zone was found; ``valid``: no check digit fails."""
+
+    lines: list[str]
+    valid: bool
+
+
+class StillEngine(Protocol):
+    """What reading a still asks of the engine."""
+
+    @property
+    def settings(self) -> PipelineSettings: ...
+    @property
+    def detector(self) -> Detector: ...
+    def read(self, capture: Capture) -> Document: ...
+
+
+def decode_image(data: bytes) -> ImageU8:
+    """A JPEG, PNG, WebP, BMP or TIFF file -> H×W×3 uint8 BGR, upright by its EXIF orientation.
+
+    Raises InvalidImage for anything else, for damage, and for more than `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise InvalidImage(
+                    f"the image has more than {MAX_PIXELS // 1_000_000} megapixels: send a "
+                    "smaller one"
+                )
+            image.draft("RGB", (_AMPLE_PX, _AMPLE_PX))
+            return _bgr(ImageOps.exif_transpose(image))
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ):
+        # Pillow's own words may quote the file; the cause is left out of the trace as well.
+        raise InvalidImage("the image cannot be decoded: send a JPEG or PNG file") from None
+
+
+def still_frame(bgr: ImageU8) -> Frame:
+    """An image as a frame: H×W×3 uint8 BGR, both clocks at zero."""
+
+    def colour(width_px: int | None) -> ImageU8:
+        height, width = bgr.shape[:2]
+        if width_px is None or width_px == width:
+            return bgr
+        size = (width_px, max(1, round(height * width_px / width)))
+        shrinks = width_px < width
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(bgr, size, interpolation=method), np.uint8)
+
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+    return Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=colour)
+
+
+def read_still(engine: StillEngine, bgr: ImageU8) -> Document:
+    """Find the document in an image and read it; where that fails, read the whole image.
+
+    The second try serves scans that show nothing but the page. ``bgr``: H×W×3 uint8. Status
+    failed where no zone is found.
+    """
+    frame = still_frame(bgr)
+    document_id = new_document_id()
+    detection = engine.detector.detect(frame)
+    tries = (detection, None) if detection is not None else (None,)
+    for outline in tries:
+        quality = measure_quality(
+            frame, outline.quad_px if outline else None, engine.settings.quality
+        )
+        burst = Burst(engine.settings.capture)
+        burst.add(Shot(frame, outline, quality))
+        document = engine.read(burst.develop(document_id, Trigger.MANUAL))
+        if document.status is not DocumentStatus.FAILED:
+            break
+    return document
+
+
+def detect_corners(bgr: ImageU8) -> tuple[QuadPx, float] | None:
+    """Corners of the document in an H×W×3 uint8 BGR image, and the detector's confidence.
+
+    4×2 float32 pixels, clockwise; None when no document is seen. Raises ModelNotFound.
+    """
+    detection = _default_engine().detector.detect(still_frame(bgr))
+    return None if detection is None else (detection.quad_px, detection.confidence)
+
+
+def read_mrz_lines(path: str | Path) -> MrzLines:
+    """The machine-readable zone of an image file. Raises InvalidImage, ModelNotFound."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError:
+        raise InvalidImage("the image file cannot be opened") from None
+    document = read_still(_default_engine(), decode_image(data))
+    if document.mrz is None:
+        return {"lines": [], "valid": False}
+    return {"lines": list(document.mrz.lines), "valid": is_complete(document.mrz)}
+
+
+@functools.lru_cache(maxsize=1)
+def _default_engine() -> Engine:
+    return Engine(PipelineSettings())
+
+
+def _bgr(image: Image.Image) -> ImageU8:
+    """Any mode -> BGR; transparency lies on white, 16-bit greys keep their upper half."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image)
+    rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)

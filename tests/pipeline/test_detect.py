@@ -1,0 +1,194 @@
+"""The detector with the shipped network, on pictures composed here, and with drawn answers."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from core.settings import DetectSettings
+from models.training.backgrounds import Assets, drawn
+from models.training.face import Face
+from models.training.identity_documents import booklet, td1, td3
+from models.training.placing import paste
+from models.training.scenes import FacePool, compose
+from pipeline.detect import CornerDetector
+from pipeline.geometry import aligned_to, area, iou
+from pipeline.types import Frame, ImageU8, QuadPx
+from pipeline.weights import Weights
+
+WIDTH, HEIGHT = 1280, 720
+HELD = np.array([[330, 130], [960, 160], [940, 600], [350, 575]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def detector() -> CornerDetector:
+    return CornerDetector.load(DetectSettings(), Weights())
+
+
+def picture(face: Face, quad_px: QuadPx, seed: int) -> ImageU8:
+    """The document at `quad_px` over a drawn background, 720×1280×3."""
+    grown = cv2.resize(drawn(np.random.default_rng(seed), 256), (WIDTH, WIDTH))
+    canvas: ImageU8 = np.ascontiguousarray(cv2.GaussianBlur(grown, (0, 0), 2), np.uint8)
+    paste(canvas, face.bgra, face.outline_px, quad_px)
+    return np.ascontiguousarray(canvas[:HEIGHT])
+
+
+def frame_of(bgr: ImageU8) -> Frame:
+    def colour(width_px: int | None) -> ImageU8:
+        if width_px is None:
+            return bgr
+        size = (width_px, round(bgr.shape[0] * width_px / bgr.shape[1]))
+        return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+    return Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=colour)
+
+
+@pytest.mark.parametrize("draw", [td3, td1, booklet])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_finds_an_identity_document(detector: CornerDetector, draw: object, seed: int) -> None:
+    assert callable(draw)
+    face = draw(np.random.default_rng(seed))
+    found = detector.detect(frame_of(picture(face, HELD, seed)))
+    assert found is not None
+    assert iou(found.quad_px, HELD) > 0.9
+    assert not found.cut
+    assert 0.5 <= found.confidence <= 1
+    assert found.quad_px.dtype == np.float32
+
+
+def test_detect_and_corners_agree(detector: CornerDetector) -> None:
+    bgr = picture(td3(np.random.default_rng(5)), HELD, 5)
+    found, single = detector.detect(frame_of(bgr)), detector.corners(bgr)
+    assert found is not None
+    assert single is not None
+    assert np.abs(aligned_to(single[0], found.quad_px) - found.quad_px).max() < 8
+
+
+def test_follows_a_moving_page(detector: CornerDetector) -> None:
+    face = td3(np.random.default_rng(8))
+    for step in range(6):
+        quad = HELD + np.array([step * 35 - 90, step * 8 - 20], np.float32)
+        found = detector.detect(frame_of(picture(face, quad, 8)))
+        assert found is not None
+        assert iou(found.quad_px, quad) > 0.88
+
+
+def test_a_document_cut_by_the_frame_is_found_and_called_cut(detector: CornerDetector) -> None:
+    quad = HELD + np.array([-375, 0], np.float32)
+    found = detector.detect(frame_of(picture(td3(np.random.default_rng(4)), quad, 4)))
+    assert found is not None
+    assert found.cut
+    assert found.quad_px[:, 0].min() < 0
+    assert iou(found.quad_px, quad) > 0.85
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_draws_no_outline_on_a_mere_background(detector: CornerDetector, seed: int) -> None:
+    empty = cv2.resize(drawn(np.random.default_rng(seed), 400), (WIDTH, HEIGHT))
+    assert detector.detect(frame_of(np.ascontiguousarray(empty, np.uint8))) is None
+
+
+def test_few_false_outlines_on_composed_scenes_without_a_document(
+    detector: CornerDetector,
+) -> None:
+    scenes = [compose(seed, Assets(), FacePool(5_000_000, 8)) for seed in range(60)]
+    empty = [scene for scene in scenes if not scene.present]
+    false = [scene for scene in empty if detector.corners(scene.image) is not None]
+    assert len(empty) > 15
+    assert len(false) <= 2
+
+
+@pytest.mark.parametrize("level", [0, 127, 255])
+def test_a_plain_frame_holds_nothing(detector: CornerDetector, level: int) -> None:
+    assert detector.detect(frame_of(np.full((HEIGHT, WIDTH, 3), level, np.uint8))) is None
+
+
+def test_a_portrait_frame(detector: CornerDetector) -> None:
+    upright = np.array([[90, 420], [640, 430], [630, 800], [95, 810]], np.float32)
+    canvas = np.full((1280, 1280, 3), (90, 120, 140), np.uint8)
+    face = td3(np.random.default_rng(3))
+    paste(canvas, face.bgra, face.outline_px, upright)
+    found = detector.detect(frame_of(np.ascontiguousarray(canvas[:, :720])))
+    assert found is not None
+    assert iou(found.quad_px, upright) > 0.85
+
+
+class DrawnAnswer:
+    """A session that answers with the maps of one quad, given in ratios of the padded square."""
+
+    def __init__(self, quad: QuadPx, presence: float = 6.0, turn: int = 0, kind: int = 2) -> None:
+        grid = 64
+        cells = np.arange(grid) + 0.5
+        self._heat = np.stack(
+            [
+                20 - ((cells[None, :] - x) ** 2 + (cells[:, None] - y) ** 2) / 2
+                for x, y in quad * grid
+            ]
+        ).astype(np.float32)
+        mask = np.zeros((grid, grid), np.uint8)
+        cv2.fillPoly(mask, [np.round(quad * grid - 0.5).astype(np.int32)], 1)
+        self._mask = mask.astype(np.float32) * 8 - 4
+        self._answers = (np.array([presence], np.float32), _hot(turn), _hot(kind))
+
+    def run(
+        self, names: list[str] | None, feed: dict[str, ImageU8]
+    ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+        assert names is None
+        assert feed["picture"].shape == (1, 256, 256, 3)
+        offset = np.zeros((1, 8, 64, 64), np.float32)
+        presence, turn, kind = self._answers
+        return [self._heat[None], offset, self._mask[None], presence, turn, kind]
+
+
+def _hot(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    logits = np.zeros((1, 4), np.float32)
+    logits[0, index] = 9
+    return logits
+
+
+SQUARE = np.array([[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]], np.float32)
+BLACK = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+
+def test_padding_is_undone() -> None:
+    settings = DetectSettings()
+    found = CornerDetector(settings, DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    assert found is not None
+    share = 0.5 * (1 + 2 * settings.padding)
+    assert area(found.quad_px) == pytest.approx(share**2 * WIDTH * HEIGHT, rel=0.02)
+    assert np.abs(found.quad_px.mean(0) - (WIDTH / 2, HEIGHT / 2)).max() < 6
+
+
+def test_the_documents_own_top_left_comes_first() -> None:
+    plain = CornerDetector(DetectSettings(), DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    turned = CornerDetector(DetectSettings(), DrawnAnswer(SQUARE, turn=2)).detect(frame_of(BLACK))
+    assert plain is not None
+    assert turned is not None
+    assert np.array_equal(turned.quad_px, np.roll(plain.quad_px, -2, axis=0))
+
+
+def test_formats_are_named() -> None:
+    names = [
+        found.mrtd_format
+        for kind in range(4)
+        if (
+            found := CornerDetector(DetectSettings(), DrawnAnswer(SQUARE, kind=kind)).detect(
+                frame_of(BLACK)
+            )
+        )
+    ]
+    assert names == ["TD1", "TD2", "TD3", None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (DrawnAnswer(SQUARE, presence=-4), "the network sees no document"),
+        (DrawnAnswer(SQUARE * 0.1 + 0.45), "far too small"),
+        (DrawnAnswer(SQUARE[[0, 2, 1, 3]]), "crossed corners"),
+    ],
+)
+def test_no_outline(answer: DrawnAnswer, why: str) -> None:
+    assert CornerDetector(DetectSettings(), answer).detect(frame_of(BLACK)) is None, why

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.settings import PipelineSettings
+from pipeline.capture import CaptureStep
+from pipeline.geometry import rectangle
+from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
+from pipeline.types import (
+    CaptureState,
+    Detection,
+    DocumentStatus,
+    GuidanceCode,
+    QuadPx,
+    Quality,
+    Severity,
+    Stability,
+)
+
+SETTINGS = PipelineSettings()
+GOOD = Quality(
+    sharpness=120,
+    contrast=45,
+    brightness=55,
+    edge_density=20,
+    noise=1,
+    glare=0,
+    glyph_height_px=16,
+    score=85,
+)
+WELL_PLACED = rectangle(300, 140, 980, 580)
+TILTED = np.array([[440, 140], [840, 140], [980, 580], [300, 580]], np.float32)
+
+
+def view(
+    quad_px: QuadPx = WELL_PLACED,
+    *,
+    cut: bool = False,
+    motion: float = 0.0,
+    size: tuple[int, int] = (1280, 720),
+    **quality: Any,
+) -> View:
+    return View(
+        Detection(quad_px.astype(np.float32), 0.9, cut=cut),
+        Stability(motion, 0, 1, 8),
+        replace(GOOD, **quality),
+        *size,
+    )
+
+
+def wide(share: float) -> QuadPx:
+    """A document in the middle, that share of a 1280×720 frame wide."""
+    half = share * 1280 / 2
+    return rectangle(640 - half, 360 - half * 0.5, 640 + half, 360 + half * 0.5)
+
+
+FAULTS = [
+    pytest.param(view(), None, id="nothing wrong"),
+    pytest.param(view(rectangle(-40, 140, 640, 580), cut=True), "PARTLY_OUT_OF_VIEW", id="cut"),
+    pytest.param(view(rectangle(-40, -40, 1320, 800), cut=True), "MOVE_BACK", id="cut all round"),
+    pytest.param(
+        view(rectangle(-40, -40, 1320, 800), cut=True, motion=0.9),
+        "PARTLY_OUT_OF_VIEW",
+        id="cut while coming in",
+    ),
+    pytest.param(view(rectangle(4, 20, 1276, 700)), "MOVE_BACK", id="no room"),
+    pytest.param(view(rectangle(4, 100, 700, 600)), "CENTER_DOCUMENT", id="at the edge"),
+    pytest.param(view(brightness=29), "TOO_DARK", id="dark"),
+    pytest.param(view(brightness=85), None, id="a white page"),
+    pytest.param(view(brightness=85, contrast=15), "TOO_BRIGHT", id="faded"),
+    pytest.param(view(brightness=85, glare=30), "TOO_BRIGHT", id="burnt"),
+    pytest.param(view(glare=5), "GLARE", id="a lamp on it"),
+    pytest.param(view(wide(0.34)), "MOVE_CLOSER", id="far"),
+    pytest.param(view(wide(0.36)), None, id="far but allowed"),
+    pytest.param(view(wide(0.5), glyph_height_px=6), "MOVE_CLOSER", id="small print"),
+    pytest.param(view(wide(0.85), glyph_height_px=6), None, id="small print, no nearer"),
+    pytest.param(view(TILTED), "TILTED", id="tilted"),
+    pytest.param(view(score=49), "BLURRED", id="a poor score"),
+    pytest.param(view(sharpness=12), "BLURRED", id="blurred"),
+    pytest.param(view(sharpness=5, motion=0.4), "HOLD_STILL", id="blurred by motion"),
+    pytest.param(view(motion=0.4), None, id="moving but sharp"),
+]
+
+
+@pytest.mark.parametrize(("seen", "expected"), FAULTS)
+def test_faults(seen: View, expected: str | None) -> None:
+    assert find_fault(seen, None, SETTINGS) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (view(wide(0.2), cut=True, brightness=5, glare=50, score=5), "PARTLY_OUT_OF_VIEW"),
+        (view(wide(0.2), brightness=5, glare=50, score=5), "TOO_DARK"),
+        (view(wide(0.2), glare=50, score=5), "GLARE"),
+        (view(wide(0.2), score=5), "MOVE_CLOSER"),
+        (view(TILTED, score=5), "TILTED"),
+    ],
+)
+def test_the_most_pressing_fault_comes_first(seen: View, expected: str) -> None:
+    assert find_fault(seen, None, SETTINGS) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "inside", "between", "outside"),
+    [
+        ("TOO_DARK", view(brightness=29.9), view(brightness=30.1), view(brightness=32.5)),
+        ("GLARE", view(glare=4.1), view(glare=3.9), view(glare=3.3)),
+        ("MOVE_CLOSER", view(wide(0.349)), view(wide(0.351)), view(wide(0.38))),
+        ("BLURRED", view(score=49.9), view(score=50.1), view(score=54.1)),
+        ("BLURRED", view(sharpness=12.4), view(sharpness=12.6), view(sharpness=13.6)),
+        (
+            "CENTER_DOCUMENT",
+            view(rectangle(9, 100, 700, 600)),
+            view(rectangle(12, 100, 700, 600)),
+            view(rectangle(20, 100, 700, 600)),
+        ),
+        (
+            "TOO_BRIGHT",
+            view(brightness=81, contrast=19),
+            view(brightness=81, contrast=21),
+            view(brightness=81, contrast=22),
+        ),
+        (
+            "PARTLY_OUT_OF_VIEW",
+            view(rectangle(-8, 100, 700, 600), cut=True),
+            view(rectangle(2, 100, 700, 600)),
+            view(rectangle(24, 100, 700, 600)),
+        ),
+    ],
+)
+def test_a_fault_is_over_only_past_a_margin(
+    code: str, inside: View, between: View, outside: View
+) -> None:
+    assert find_fault(inside, None, SETTINGS) == code
+    assert find_fault(between, None, SETTINGS) != code
+    assert find_fault(between, GuidanceCode(code), SETTINGS) == code
+    assert find_fault(outside, GuidanceCode(code), SETTINGS) is None
+
+
+def test_a_figure_on_the_threshold_does_not_flicker() -> None:
+    rng = np.random.default_rng(0)
+    said: list[GuidanceCode | None] = [None]
+    for noise in rng.normal(0, 0.6, 200):
+        said.append(find_fault(view(brightness=30.3 + noise), said[-1], SETTINGS))
+    changes = sum(a is not b for a, b in zip(said, said[1:], strict=False))
+    assert changes <= 2
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720), (1920, 1080)])
+def test_places_are_judged_alike_at_every_resolution(size: tuple[int, int]) -> None:
+    scale = size[0] / 1280
+    for quad_px, expected in ((wide(0.34), "MOVE_CLOSER"), (WELL_PLACED, None), (TILTED, "TILTED")):
+        assert find_fault(view(quad_px * scale, size=size), None, SETTINGS) == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "cut", "in_view_ms", "expected"),
+    [
+        (None, False, 0, True),
+        ("BLURRED", False, 3999, False),
+        ("BLURRED", False, 4000, True),
+        ("TOO_DARK", False, 4000, True),
+        ("TILTED", False, 9000, True),
+        ("MOVE_CLOSER", False, 9000, False),
+        ("PARTLY_OUT_OF_VIEW", True, 9000, False),
+        ("MOVE_BACK", True, 9000, False),
+        ("MOVE_BACK", False, 9000, True),
+        ("TOO_DARK", True, 9000, False),
+    ],
+)
+def test_readiness(fault: str | None, cut: bool, in_view_ms: float, expected: bool) -> None:
+    code = GuidanceCode(fault) if fault else None
+    assert is_ready(code, cut, in_view_ms, SETTINGS) is expected
+
+
+@pytest.mark.parametrize(
+    ("step", "detected", "fault", "now_ms", "expected"),
+    [
+        (CaptureStep(), False, None, 0, "NO_DOCUMENT"),
+        (CaptureStep(), True, "TOO_DARK", 0, "TOO_DARK"),
+        (CaptureStep(CaptureState.ALIGNING), True, "TILTED", 0, "TILTED"),
+        (CaptureStep(CaptureState.ALIGNING), True, None, 0, "HOLD_STILL"),
+        (CaptureStep(CaptureState.ALIGNING), False, None, 0, "NO_DOCUMENT"),
+        (CaptureStep(CaptureState.ALIGNING, not_before_ms=900), True, "GLARE", 800,
+         "MRZ_NOT_VISIBLE"),
+        (CaptureStep(CaptureState.ALIGNING, not_before_ms=900), True, "GLARE", 900, "GLARE"),
+        (CaptureStep(CaptureState.SEARCHING, not_before_ms=900), False, None, 0,
+         "MRZ_NOT_VISIBLE"),
+        (CaptureStep(CaptureState.HOLDING), True, None, 0, "HOLD_STILL"),
+        (CaptureStep(CaptureState.CAPTURED), True, "BLURRED", 0, "HOLD_STILL"),
+        (CaptureStep(CaptureState.CAPTURED), False, None, 0, "HOLD_STILL"),
+        (CaptureStep(CaptureState.READING), True, "TOO_DARK", 0, "READING"),
+        (CaptureStep(CaptureState.READING), False, None, 0, "READING"),
+        (CaptureStep(CaptureState.DONE, outcome=DocumentStatus.COMPLETE), True, None, 2499,
+         "DONE"),
+        (CaptureStep(CaptureState.DONE, outcome=DocumentStatus.COMPLETE), True, None, 2500,
+         "REMOVE_DOCUMENT"),
+        (CaptureStep(CaptureState.DONE, outcome=DocumentStatus.NEEDS_REVIEW), False, None, 10,
+         "DONE"),
+        (CaptureStep(CaptureState.DONE, outcome=DocumentStatus.FAILED), True, None, 9000,
+         "ASK_STAFF"),
+    ],
+)  # fmt: skip
+def test_choosing(
+    step: CaptureStep, detected: bool, fault: str | None, now_ms: float, expected: str
+) -> None:
+    code = GuidanceCode(fault) if fault else None
+    assert choose(step, detected, code, now_ms) == expected
+
+
+class Listener:
+    """Hears a voice that is asked to say one code in every frame, at 25 frames a second."""
+
+    def __init__(self, min_ms: int = 1000) -> None:
+        self.voice = GuidanceVoice(min_ms)
+        self.now_ms = 0.0
+        self.heard: list[tuple[float, str]] = []
+
+    def during(self, ms: float, *codes: str) -> Listener:
+        """Ask for the codes in turn, one a frame, for that long."""
+        until = self.now_ms + ms
+        index = 0
+        while self.now_ms < until:
+            said = self.voice.say(GuidanceCode(codes[index % len(codes)]), self.now_ms)
+            if not self.heard or self.heard[-1][1] != said.code:
+                self.heard.append((self.now_ms, said.code.value))
+            self.now_ms += 40
+            index += 1
+        return self
+
+
+def test_the_first_words_are_said_at_once() -> None:
+    assert Listener().during(40, "TOO_DARK").heard == [(0, "TOO_DARK")]
+
+
+def test_guidance_stays_for_its_time() -> None:
+    heard = Listener().during(200, "TOO_DARK").during(2000, "GLARE").heard
+    assert heard == [(0, "TOO_DARK"), (1000, "GLARE")]
+
+
+def test_short_lived_codes_give_way_sooner() -> None:
+    heard = Listener().during(40, "HOLD_STILL").during(400, "READING").during(400, "DONE").heard
+    assert heard == [(0, "HOLD_STILL"), (320, "READING"), (640, "DONE")]
+
+
+def test_what_is_said_is_never_replaced_before_its_min_ms() -> None:
+    voice = GuidanceVoice(1000)
+    for code in GuidanceCode:
+        voice.reset()
+        said = voice.say(code, 0)
+        assert 0 < said.min_ms <= 1000
+        other = next(c for c in (GuidanceCode.DONE, GuidanceCode.READING) if c is not code)
+        assert voice.say(other, said.min_ms - 1) is said
+        assert voice.say(other, said.min_ms).code is other
+
+
+def test_a_flicker_is_not_spoken() -> None:
+    listener = Listener().during(1200, "HOLD_STILL").during(120, "GLARE")
+    assert listener.during(1000, "HOLD_STILL").heard == [(0, "HOLD_STILL")]
+
+
+def test_a_lasting_change_is_spoken() -> None:
+    heard = Listener().during(1200, "HOLD_STILL").during(400, "GLARE").heard
+    assert [code for _, code in heard] == ["HOLD_STILL", "GLARE"]
+
+
+def test_two_other_codes_in_turn_do_not_keep_a_stale_one_alive() -> None:
+    heard = Listener().during(400, "NO_DOCUMENT").during(1200, "GLARE", "TILTED").heard
+    assert heard[1][1] in ("GLARE", "TILTED")
+    assert len(heard) == 2
+
+
+def test_reset_falls_silent() -> None:
+    voice = GuidanceVoice(1000)
+    voice.say(GuidanceCode.DONE, 0)
+    voice.reset()
+    assert voice.say(GuidanceCode.NO_DOCUMENT, 1).code is GuidanceCode.NO_DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [
+        ("NO_DOCUMENT", Severity.INFO),
+        ("TOO_DARK", Severity.HINT),
+        ("MRZ_NOT_VISIBLE", Severity.WARNING),
+        ("ASK_STAFF", Severity.WARNING),
+        ("DONE", Severity.SUCCESS),
+    ],
+)
+def test_severity(code: str, severity: Severity) -> None:
+    assert GuidanceVoice(1000).say(GuidanceCode(code), 0).severity is severity
+
+
+@given(
+    codes=st.lists(
+        st.tuples(st.sampled_from(GuidanceCode), st.floats(1, 600)), min_size=2, max_size=80
+    )
+)
+def test_no_story_breaks_the_promise_of_min_ms(codes: list[tuple[GuidanceCode, float]]) -> None:
+    voice = GuidanceVoice(700)
+    now_ms, since_ms = 0.0, 0.0
+    said = voice.say(codes[0][0], now_ms)
+    for code, wait_ms in codes[1:]:
+        now_ms += wait_ms
+        after = voice.say(code, now_ms)
+        if after is not said:
+            assert now_ms - since_ms >= said.min_ms
+            assert after.code is code
+            said, since_ms = after, now_ms
