@@ -205,8 +205,11 @@ class MediaSettings(Section):
     idle_timeout_s: Annotated[float, Field(gt=0)] = Field(
         120, description="A session without video or messages for this long ends."
     )
+    loss_wait_ms: Annotated[int, Field(ge=20, le=2000)] = Field(
+        100, description="How long a lost packet is waited for before a key frame is asked for."
+    )
     stall_timeout_s: Annotated[float, Field(gt=0)] = Field(
-        10, description="A connection that has fallen silent for this long is closed."
+        4, description="A connection that has fallen silent for this long is closed."
     )
     total_timeout_s: Annotated[float, Field(gt=0)] = Field(
         900, description="No session lives longer than this."

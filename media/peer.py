@@ -30,6 +30,7 @@ from media.adaptations import (
     strip_mdns_candidates,
     with_start_bitrate,
 )
+from media.reception import adapt_reception
 
 _log = Log("peer")
 
@@ -43,6 +44,7 @@ class PeerSettings:
     ice_servers: tuple[RTCIceServer, ...]
     ice: IceOptions
     start_bitrate_kbps: int
+    loss_wait_ms: int
 
 
 class Peer:
@@ -114,6 +116,7 @@ class Peer:
             transceiver.direction = "recvonly" if wanted else "inactive"
             if wanted:
                 self._receiver = transceiver.receiver
+                adapt_reception(self._receiver, self._settings.loss_wait_ms / 1000)
         if self._receiver is None:
             raise NotAcceptable("the offer sends no video")
 

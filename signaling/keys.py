@@ -26,4 +26,5 @@ def peer_settings(app: web.Application) -> PeerSettings:
             loopback=media.loopback,
         ),
         start_bitrate_kbps=media.start_bitrate_kbps,
+        loss_wait_ms=media.loss_wait_ms,
     )

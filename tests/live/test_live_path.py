@@ -100,9 +100,11 @@ async def test_the_outline_is_where_the_document_is(serve: Serve, engine: Engine
 
 
 async def test_the_manual_shutter_reads_too(serve: Serve, engine: Engine) -> None:
-    server = await serve(engine, "--pipeline.stability.frames", "100")
+    server = await serve(engine)
     client = CaptureClient(server.url, SceneTrack(SpecimenScene(phases=PHASES)))
     await client.open()
+    await client.wait_for("ready")
+    client.send({"type": "configure", "stable_required": 60})
     await client.wait_for("overlay", timeout_s=20, detected=True)
     await asyncio.sleep(1.5)
     client.send({"type": "capture"})

@@ -1,0 +1,260 @@
+"""Receiving RTP with little delay: what replaces parts of aiortc's RTCRtpReceiver.
+
+aiortc 1.16 hands a video frame on when the first packet of the *next* one arrives, asks once for
+a lost packet, and then waits until 512 packets are there, which are seconds. Here a frame goes on
+with its marker bit, a lost packet is asked for again and again, and after a short wait given up
+for a key frame. The parts are put into one receiver by ``adapt_reception``; nothing is patched
+globally, and ``tests/media/test_reception.py`` proves that the pinned version has what they need.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiortc import RTCRtpReceiver
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpreceiver import NackGenerator
+from aiortc.rtp import RtpPacket
+
+from core.log import Log
+
+_log = Log("rtc")
+
+Clock = Callable[[], float]
+"""Seconds, monotonic."""
+
+NACK_EVERY_S = 0.04
+PLI_EVERY_S = 0.25
+REMB_EVERY_S = 0.2
+MAX_PACKETS = 2048
+_FAR = 3000
+
+
+class FrameRun(JitterFrame):
+    """A frame with the ``later`` ones that became complete by the same packet."""
+
+    def __init__(self, frames: list[JitterFrame]) -> None:
+        super().__init__(frames[0].data, frames[0].timestamp)
+        self.rtp_timestamp = frames[0].timestamp
+        self.later = frames[1:]
+
+
+class FrameAssembler:
+    """Frames from RTP packets; has the ``add`` of aiortc's JitterBuffer.
+
+    A frame is complete when all its packets up to the marker bit are there (RFC 3550, 5.1;
+    RFC 7741, 4.1; RFC 6184, 5.1), or up to another timestamp. A gap is waited for; after that,
+    as at the beginning, only a key frame helps. Pure, given its clock.
+    """
+
+    def __init__(self, wait_s: float, clock: Clock = time.monotonic) -> None:
+        self._wait_s = wait_s
+        self._clock = clock
+        self._packets: dict[int, RtpPacket] = {}
+        self._next: int | None = None
+        self._first = 0
+        self._newest = 0
+        self._want_key = True
+        self._blocked_s: float | None = None
+        self._asked_s = float("-inf")
+        self.given_up = 0
+
+    @property
+    def floor(self) -> int | None:
+        """Sequence number (16 bits) of the next packet needed; earlier ones are of no use."""
+        return None if self._next is None else self._next & 0xFFFF
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """Take in a packet; returns whether to ask for a key frame (PLI), and what is complete."""
+        now_s = self._clock()
+        number = self._extended(packet.sequence_number)
+        if self._next is None or abs(number - self._newest) > _FAR:
+            # The first key frame is on its way without being asked for.
+            self._asked_s = now_s
+            self._want_key = True
+            self._packets.clear()
+            self._next = self._first = self._newest = number
+        self._newest = max(self._newest, number)
+        if number >= self._next or self._want_key:
+            self._packets[number] = packet
+        frames = self._from_key() if self._want_key else self._complete()
+        if not self._want_key and self._overdue(now_s):
+            self.given_up += 1
+            self._want_key, self._blocked_s = True, None
+            self._asked_s = float("-inf")
+            self._next = self._newest + 1
+            frames += self._from_key()
+        return self._ask(now_s), FrameRun(frames) if frames else None
+
+    def _extended(self, sequence_number: int) -> int:
+        """The sequence number without its wrap at 16 bits (RFC 3550, A.1)."""
+        step = (sequence_number - self._newest + 0x8000) % 0x10000 - 0x8000
+        return self._newest + step
+
+    def _complete(self) -> list[JitterFrame]:
+        """Every frame that is whole, in order; they leave the buffer."""
+        frames = []
+        assert self._next is not None
+        while (end := self._end_of(self._next)) is not None:
+            packets = [self._packets.pop(number) for number in range(self._next, end)]
+            self._next = end
+            data = b"".join(_data(packet) for packet in packets)
+            # Padding has a timestamp but nothing to decode.
+            if data:
+                frames.append(JitterFrame(data, packets[0].timestamp))
+        return frames
+
+    def _end_of(self, start: int) -> int | None:
+        """One past the last packet of the frame that begins at ``start``; None if not whole."""
+        number, first = start, self._packets.get(start)
+        while first is not None and (packet := self._packets.get(number)) is not None:
+            if packet.timestamp != first.timestamp:
+                return number
+            number += 1
+            if packet.marker:
+                return number
+        return None
+
+    def _overdue(self, now_s: float) -> bool:
+        """Whether a packet has been missing for too long, or too many wait behind it."""
+        assert self._next is not None
+        if self._newest - self._next + 1 == len(self._packets):
+            self._blocked_s = None
+            return False
+        if self._blocked_s is None:
+            self._blocked_s = now_s
+        return now_s - self._blocked_s > self._wait_s or len(self._packets) > MAX_PACKETS
+
+    def _from_key(self) -> list[JitterFrame]:
+        """Go on from the first whole key frame, wherever it is; nothing before it is of use."""
+        while len(self._packets) > MAX_PACKETS:
+            del self._packets[min(self._packets)]
+        for start in sorted(self._packets):
+            if not self._begins_frame(start) or (end := self._end_of(start)) is None:
+                continue
+            data = b"".join(_data(self._packets[number]) for number in range(start, end))
+            if data and is_key_frame(data):
+                for number in [number for number in self._packets if number < start]:
+                    del self._packets[number]
+                self._next, self._want_key = start, False
+                return self._complete()
+        return []
+
+    def _begins_frame(self, number: int) -> bool:
+        """Whether the packet is known to be its frame's first: by the one before, or as the
+        very first of the stream."""
+        before = self._packets.get(number - 1)
+        if before is None:
+            return number == self._first
+        return bool(before.marker) or before.timestamp != self._packets[number].timestamp
+
+    def _ask(self, now_s: float) -> bool:
+        if not self._want_key or now_s - self._asked_s < PLI_EVERY_S:
+            return False
+        self._asked_s = now_s
+        return True
+
+
+def _data(packet: RtpPacket) -> bytes:
+    """The codec's data that aiortc has put beside the payload."""
+    data: bytes = packet._data  # type: ignore[attr-defined]
+    return data
+
+
+def is_key_frame(data: bytes) -> bool:
+    """VP8 (RFC 6386, 9.1) by its first bit; H264 (RFC 6184, 1.3) by an IDR slice or SPS."""
+    if not data.startswith(b"\x00\x00\x00\x01"):
+        return not data[0] & 1
+    kinds = {part[0] & 0x1F for part in data.split(b"\x00\x00\x00\x01") if part}
+    return bool(kinds & {5, 7})
+
+
+class RepeatedNack(NackGenerator):
+    """Asks for missing packets again every NACK_EVERY_S, until they come or are given up."""
+
+    def __init__(self, assembler: FrameAssembler, clock: Clock = time.monotonic) -> None:
+        super().__init__()
+        self._assembler = assembler
+        self._clock = clock
+        self._asked_s = float("-inf")
+
+    def add(self, packet: RtpPacket) -> bool:
+        """Whether to send a NACK (RFC 4585, 6.2.1) for all that is in ``missing``."""
+        newly = super().add(packet)
+        floor = self._assembler.floor
+        if floor is not None:
+            self.missing = {seq for seq in self.missing if (seq - floor) % 0x10000 < 0x8000}
+        now_s = self._clock()
+        if not self.missing or not (newly or now_s - self._asked_s > NACK_EVERY_S):
+            return False
+        self._asked_s = now_s
+        return True
+
+
+class CalmEstimator:
+    """Passes on REMB at most every REMB_EVERY_S, unless it says to slow down clearly.
+
+    While overused aiortc sends one with nearly every packet, so that overload feeds itself.
+    """
+
+    def __init__(self, estimator: Any, clock: Clock = time.monotonic) -> None:
+        self._estimator = estimator
+        self._clock = clock
+        self._said_s = float("-inf")
+        self._said_bps = 0
+
+    def add(
+        self, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
+    ) -> tuple[int, list[int]] | None:
+        """As aiortc's RemoteBitrateEstimator: bits a second and the SSRCs meant, or None."""
+        remb: tuple[int, list[int]] | None = self._estimator.add(
+            arrival_time_ms=arrival_time_ms,
+            abs_send_time=abs_send_time,
+            payload_size=payload_size,
+            ssrc=ssrc,
+        )
+        if remb is None:
+            return None
+        now_s = self._clock()
+        if now_s - self._said_s < REMB_EVERY_S and remb[0] > 0.9 * self._said_bps:
+            return None
+        self._said_s, self._said_bps = now_s, remb[0]
+        return remb
+
+
+class DecoderQueue(queue.Queue[Any]):
+    """Takes runs of frames apart on their way to the decoder thread."""
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item, block, timeout)
+        if item is None or not isinstance(item[1], FrameRun):
+            return
+        codec, run = item
+        for frame in run.later:
+            # aiortc has mapped the first timestamp of the run to its own start.
+            frame.timestamp = run.timestamp + ((frame.timestamp - run.rtp_timestamp) & 0xFFFFFFFF)
+            super().put((codec, frame), block, timeout)
+
+
+_PARTS = ("jitter_buffer", "nack_generator", "remote_bitrate_estimator", "decoder_queue")
+
+
+def adapt_reception(receiver: RTCRtpReceiver, wait_s: float) -> bool:
+    """Put the parts above into a video receiver that has not started.
+
+    False, with one warning, when aiortc has no such parts: it then works as it came.
+    """
+    names = {part: f"_RTCRtpReceiver__{part}" for part in _PARTS}
+    if not all(hasattr(receiver, name) for name in names.values()):
+        _log.warning("x aiortc has changed: frames come later than they could")
+        return False
+    assembler = FrameAssembler(wait_s)
+    setattr(receiver, names["jitter_buffer"], assembler)
+    setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
+    estimator = getattr(receiver, names["remote_bitrate_estimator"])
+    setattr(receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator))
+    setattr(receiver, names["decoder_queue"], DecoderQueue())
+    return True

@@ -1,0 +1,252 @@
+"""RTP reception: order, loss, repair, key frames; packets are made here, time is given."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rtp import RtpPacket
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.reception import (
+    MAX_PACKETS,
+    NACK_EVERY_S,
+    CalmEstimator,
+    DecoderQueue,
+    FrameAssembler,
+    FrameRun,
+    RepeatedNack,
+    adapt_reception,
+    is_key_frame,
+)
+
+KEY, DELTA = b"\x10", b"\x11"
+FRAME_MS = 42
+WAIT_S = 0.1
+
+
+@dataclass
+class Time:
+    """A clock that the test moves."""
+
+    now_s: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def packets(frames: int, size: int = 4, first: int = 65_530, key_at: int = 0) -> list[RtpPacket]:
+    """Frames of ``size`` packets; sequence numbers wrap early."""
+    made = []
+    for number, part in itertools.product(range(frames), range(size)):
+        packet = RtpPacket(
+            sequence_number=(first + number * size + part) & 0xFFFF,
+            timestamp=(0xFFFFFF00 + number * 3750) & 0xFFFFFFFF,
+            marker=int(part == size - 1),
+        )
+        body = (KEY if number in (0, key_at) else DELTA) + bytes([number & 0xFF, part])
+        packet._data = body  # type: ignore[attr-defined]
+        made.append(packet)
+    return made
+
+
+def frames_of(run: JitterFrame | None) -> list[JitterFrame]:
+    return [run, *run.later] if isinstance(run, FrameRun) else []
+
+
+def numbers(frames: list[JitterFrame]) -> list[int]:
+    return [frame.data[1] for frame in frames]
+
+
+def test_a_frame_goes_on_with_its_last_packet_not_with_the_next_frame() -> None:
+    assembler, stock = FrameAssembler(WAIT_S, Time()), JitterBuffer(512, is_video=True)
+    ours, theirs = [], []
+    for packet in packets(3):
+        ours.append(len(frames_of(assembler.add(packet)[1])))
+        theirs.append(int(stock.add(packet)[1] is not None))
+    assert ours == [0, 0, 0, 1] * 3
+    assert theirs == [0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 6))
+def test_reordering_within_the_wait_loses_nothing(shuffle: random.Random, size: int) -> None:
+    assembler = FrameAssembler(WAIT_S, Time())
+    sent = packets(20, size)
+    # Each packet is late by up to 5 places; the first stays, as nothing tells of one before it.
+    order = [0, *sorted(range(1, len(sent)), key=lambda place: place + shuffle.uniform(0, 5))]
+    got = []
+    for place in order:
+        wanted, run = assembler.add(sent[place])
+        assert not wanted
+        got += frames_of(run)
+    assert numbers(got) == list(range(20))
+    assert all(len(frame.data) == 3 * size for frame in got)
+
+
+def test_a_frame_without_a_marker_ends_with_the_next_timestamp() -> None:
+    assembler = FrameAssembler(WAIT_S, Time())
+    sent = packets(2)
+    sent[3].marker = 0
+    got = [frames_of(assembler.add(packet)[1]) for packet in sent]
+    assert [numbers(frames) for frames in got if frames] == [[0], [1]]
+
+
+def test_padding_makes_no_frame() -> None:
+    assembler = FrameAssembler(WAIT_S, Time())
+    sent = packets(3, size=1, first=100)
+    sent[1]._data, sent[1].marker = b"", 0  # type: ignore[attr-defined]
+    sent[1].timestamp = sent[0].timestamp
+    got = [frames_of(assembler.add(packet)[1]) for packet in sent]
+    assert [numbers(frames) for frames in got if frames] == [[0], [2]]
+
+
+def play(lost: set[int], key_at: int = 0, came_late: dict[int, int] | None = None) -> list[float]:
+    """Times at which frames went on, one frame each 42 ms; a PLI brings a key frame in 60 ms."""
+    clock, out = Time(), []
+    assembler = FrameAssembler(WAIT_S, clock)
+    sent = packets(60, key_at=key_at)
+    key_due_s = float("inf")
+    for place, packet in enumerate(sent):
+        clock.now_s = place // 4 * FRAME_MS / 1000 + place % 4 * 0.002
+        if place % 4 == 0 and clock.now_s >= key_due_s:
+            key_due_s = float("inf")
+            packet._data = KEY + packet._data[1:]  # type: ignore[attr-defined]
+        for late, after in (came_late or {}).items():
+            if after == place:
+                out += [clock.now_s] * len(frames_of(assembler.add(sent[late])[1]))
+        if place in lost or place in (came_late or {}):
+            continue
+        wanted, run = assembler.add(packet)
+        if wanted:
+            key_due_s = clock.now_s + 0.06
+        out += [clock.now_s] * len(frames_of(run))
+    return out
+
+
+def longest_gap(times: list[float]) -> float:
+    return max(b - a for a, b in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize("lost", [{40}, {41}, {43}, {40, 41, 42, 43}, {43, 44}, {39, 50, 81}])
+def test_a_packet_that_never_comes_freezes_for_less_than_300_ms(lost: set[int]) -> None:
+    times = play(lost)
+    assert longest_gap(times) <= 0.3
+    assert times[-1] > 59 * FRAME_MS / 1000
+
+
+def test_a_key_frame_that_is_lost_too_is_asked_for_again() -> None:
+    assert longest_gap(play({39, 61})) <= 0.6
+
+
+def test_a_packet_that_was_sent_again_costs_no_frame() -> None:
+    times = play(set(), came_late={41: 50})
+    assert len(times) == 60 and longest_gap(times) < 0.15
+
+
+def test_after_a_loss_nothing_is_decoded_before_a_key_frame() -> None:
+    clock = Time()
+    assembler = FrameAssembler(WAIT_S, clock)
+    got, asked = [], 0
+    for place, packet in enumerate(packets(40, key_at=30)):
+        clock.now_s = place * 0.0105
+        if place == 42:
+            continue
+        wanted, run = assembler.add(packet)
+        asked += wanted
+        got += numbers(frames_of(run))
+    assert got == [*range(10), *range(30, 40)]
+    assert 2 <= asked <= 4, "asked again while none comes, but not with every packet"
+    assert assembler.given_up == 1
+
+
+def test_memory_is_bounded_when_time_stands_still() -> None:
+    assembler = FrameAssembler(1e9, Time())
+    for packet in packets(2900, size=1, first=0):
+        if packet.sequence_number != 7:
+            assembler.add(packet)
+            assert len(assembler._packets) <= MAX_PACKETS + 1
+    assert assembler.given_up == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 3), st.booleans()), max_size=300))
+def test_no_order_of_packets_breaks_it(entries: list[tuple[int, int, bool]]) -> None:
+    assembler = FrameAssembler(WAIT_S, itertools.count(0, 0.01).__next__)
+    for sequence_number, timestamp, marker in entries:
+        packet = RtpPacket(sequence_number=sequence_number, timestamp=timestamp, marker=marker)
+        packet._data = DELTA  # type: ignore[attr-defined]
+        assembler.add(packet)
+
+
+def test_missing_packets_are_asked_for_until_they_come_or_are_given_up() -> None:
+    clock = Time()
+    assembler = FrameAssembler(WAIT_S, clock)
+    nack = RepeatedNack(assembler, clock)
+    asked = []
+    for place, packet in enumerate(packets(20, first=500)):
+        clock.now_s = place * 0.0105
+        if place == 13:
+            continue
+        if nack.add(packet):
+            asked.append((clock.now_s, sorted(nack.missing)))
+        assembler.add(packet)
+    assert all(missing == [513] for _, missing in asked)
+    times = [at for at, _ in asked]
+    assert len(times) >= 3 and times[-1] < 14 * 0.0105 + WAIT_S + 0.03
+    assert all(b - a >= NACK_EVERY_S for a, b in itertools.pairwise(times))
+    assert not nack.missing
+
+
+def test_a_run_reaches_the_decoder_frame_by_frame() -> None:
+    run = FrameRun([JitterFrame(b"a", 0xFFFFFFF0), JitterFrame(b"b", 0x10)])
+    run.timestamp = 90_000  # as aiortc's mapper does with the first
+    waiting = DecoderQueue()
+    waiting.put(("codec", run))
+    waiting.put(None)
+    first, second, end = (waiting.get_nowait() for _ in range(3))
+    assert (first[1].timestamp, second[1].timestamp, end) == (90_000, 90_032, None)
+    assert second[1].data == b"b"
+
+
+def test_remb_is_calm_but_slows_down_at_once() -> None:
+    class Eager:
+        bps = 1_000_000
+
+        def add(self, **_: int) -> tuple[int, list[int]]:
+            return self.bps, [1]
+
+    clock, eager = Time(), Eager()
+    calm = CalmEstimator(eager, clock)
+    said = []
+    for step in range(100):
+        clock.now_s = step * 0.01
+        eager.bps = 1_000_000 if step < 50 else 500_000
+        said.append(calm.add(step, 0, 100, 1))
+    assert 5 <= sum(remb is not None for remb in said) <= 8
+    assert said[50] == (500_000, [1])
+
+
+def test_key_frames_are_known() -> None:
+    assert is_key_frame(b"\x50\x2c\x00") and not is_key_frame(b"\x51\x2c\x00")
+    start = b"\x00\x00\x00\x01"
+    assert is_key_frame(start + b"\x67\x42" + start + b"\x68" + start + b"\x65")
+    assert not is_key_frame(start + b"\x41\x9a")
+
+
+async def test_the_pinned_aiortc_has_the_parts() -> None:
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    pc.addTransceiver("video", direction="recvonly")
+    receiver = pc.getReceivers()[0]
+    assert adapt_reception(receiver, 0.15)
+    assert isinstance(getattr(receiver, "_RTCRtpReceiver__jitter_buffer"), FrameAssembler)  # noqa: B009
+    await pc.close()
+
+
+async def test_an_unknown_aiortc_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = RTCRtpReceiver.__new__(RTCRtpReceiver)
+    assert not adapt_reception(receiver, 0.15)
+    assert "aiortc has changed" in caplog.text
