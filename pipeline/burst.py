@@ -36,6 +36,7 @@ class Burst:
     def __init__(self, settings: CaptureSettings) -> None:
         self._settings = settings
         self._shots: list[Shot] = []
+        """Best first."""
 
     def __len__(self) -> int:
         return len(self._shots)
@@ -46,8 +47,8 @@ class Burst:
     def add(self, shot: Shot) -> None:
         """Keep a shot; of too many the one with the least merit falls."""
         self._shots.append(shot)
-        if len(self._shots) > self._settings.burst_frames:
-            self._shots.remove(min(self._shots, key=lambda kept: kept.merit))
+        self._shots.sort(key=lambda kept: kept.merit, reverse=True)
+        del self._shots[self._settings.burst_frames :]
 
     def develop(self, capture_id: str, trigger: Trigger) -> Capture:
         """The best shots as flat pages, best first; the burst is empty afterwards.
@@ -57,7 +58,7 @@ class Burst:
         """
         if not self._shots:
             raise CaptureFailed("no picture was taken: hold the document still and try again")
-        best = sorted(self._shots, key=lambda shot: shot.merit, reverse=True)[:PAGES]
+        best = self._shots[:PAGES]
         self.clear()
         best = [shot for shot in best if (shot.detection is None) is (best[0].detection is None)]
         pages = [rectify(shot.frame, shot.detection, self._settings.page_width_px) for shot in best]

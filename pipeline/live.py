@@ -234,4 +234,9 @@ class LiveReader:
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None
             capture_id = self._reading_id = self._new_id()
-        return step, self._burst.develop(capture_id, step.trigger or Trigger.AUTO)
+        try:
+            return step, self._burst.develop(capture_id, step.trigger or Trigger.AUTO)
+        except BaseException:
+            # Nobody will get this capture, so nobody would end its reading.
+            self.reading_failed()
+            raise

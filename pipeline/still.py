@@ -35,8 +35,8 @@ from pipeline.types import (
 MAX_PIXELS = 50_000_000
 """Larger images are refused by their header, before a pixel is decoded: a small file can claim,
 and would take, gigabytes."""
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF")
-_AMPLE_PX = 4000
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_AMPLE_PX = 3000
 """A JPEG may be decoded at half its size or less as long as this many pixels remain a side."""
 
 

@@ -14,23 +14,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.check_digits import ALPHABET, DIGITS
 from pipeline.mrz.formats import CharacterSet, MrzLayout, layouts_of_shape
 from pipeline.mrz.parse import check_passes, check_results
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
 from pipeline.types import CheckResult, Correction
 
-_ALIKE = ("0ODQ", "1IL", "2Z", "5S", "6G", "8B", "4A", "7T", "UV", "CG", "<K")
+_ALIKE = ("0ODQ", "1I", "2Z", "5S", "6G", "8B", "UV", "CG")
 _FORMAT_GAP = 12.0
 """How much less likely (nats) the character that the place demands may be."""
 _ALIKE_GAP = 30.0
-_OPEN_GAP = 5.0
+_OPEN_GAP = 2.5
+_ALIKE_OPEN_GAP = 8.0
 """Readings closer than this are both possible; a check digit may decide between them."""
-_OPEN_TOTAL = 8.0
+_OPEN_TOTAL = 12.0
 _MOST_OPEN = 8
 _MOST_CHANGES = 3
 _LETTER_O_PENALTY = 2.0
 """Numbers rarely hold the letter O, since readers and people take it for a zero."""
+_DIGIT_IN_CODE_PENALTY = 4.0
+"""Document codes are letters but for a few issuers' own."""
 
 _WHY_FORMAT = "format"
 _WHY_CHECK_DIGIT = "check_digit"
@@ -125,6 +128,9 @@ def _weighed(row: CharacterScores, allowed: Sequence[CharacterSet]) -> Character
     weighed = row.copy()
     free = [place for place, characters in enumerate(allowed) if characters is CharacterSet.ANY]
     weighed[free, INDEX["O"]] -= _LETTER_O_PENALTY
+    codes = [place for place, characters in enumerate(allowed) if characters is CharacterSet.CODE]
+    for digit in DIGITS:
+        weighed[codes, INDEX[digit]] -= _DIGIT_IN_CODE_PENALTY
     return weighed
 
 
@@ -191,7 +197,8 @@ def _open_readings(
         here = float(cell[INDEX[grid[line][position]]])
         for character in sets[line][position].value:
             gap = here - float(cell[INDEX[character]])
-            if character != grid[line][position] and gap <= _OPEN_GAP:
+            limit = _ALIKE_OPEN_GAP if _alike(character, grid[line][position]) else _OPEN_GAP
+            if character != grid[line][position] and gap <= limit:
                 found.append(_Open((line, position), character, max(gap, 0.0)))
     return sorted(found, key=lambda reading: (reading.gap, reading.place))[:_MOST_OPEN]
 

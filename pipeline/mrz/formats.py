@@ -20,6 +20,7 @@ class CharacterSet(Enum):
     """What a position may hold (the A, N and A/N of Doc 9303); the value lists it."""
 
     LETTERS = LETTERS + FILLER
+    CODE = FILLER + LETTERS + DIGITS
     DIGITS = DIGITS
     DATE = DIGITS + FILLER
     CHECK = DIGITS + FILLER
@@ -117,7 +118,7 @@ def _name_line(line: int, start: int, stop: int) -> Zone:
 
 def _heading(line: int) -> tuple[Zone, Zone]:
     return (
-        Zone("document_code", Span(line, 0, 2), CharacterSet.LETTERS),
+        Zone("document_code", Span(line, 0, 2), CharacterSet.CODE),
         Zone("issuing_state", Span(line, 2, 5), CharacterSet.LETTERS),
     )
 

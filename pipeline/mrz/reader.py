@@ -33,7 +33,7 @@ _LEAST_LIKENESS = 0.62
 _CLEAR_LIKENESS = 0.8
 _SURE = 0.95
 """Confidence of the weakest character at which no further page is read."""
-_SECOND_WEIGHT = 0.6
+_SECOND_WEIGHT = 0.3
 _MOST_MISFITS = 0.12
 _FEW_CHECKS, _MANY_CHECKS = 1, 3
 

@@ -131,7 +131,7 @@ def test_edge_margin_ratio(corners: QuadPx, expected: float) -> None:
 def test_homography_maps_corners_and_back() -> None:
     there = geometry.homography(TRAPEZE, UNIT)
     np.testing.assert_allclose(geometry.mapped(TRAPEZE, there), UNIT, atol=1e-5)
-    back = np.linalg.inv(there)
+    back = np.asarray(np.linalg.inv(there), np.float64)
     np.testing.assert_allclose(geometry.mapped(UNIT, back), TRAPEZE, atol=1e-3)
 
 

@@ -86,9 +86,9 @@ def test_measures_follow_their_cause(measure: str, rising: list[dict[str, Any]])
 
 def test_figures_mean_the_same_at_every_resolution() -> None:
     """The same scene through the same lens, by cameras of more and fewer pixels."""
-    pose = {"share": 0.6, "defocus": 1.2, "noise": 0.5}
     small, middle, large = (
-        seen(size=size, **pose) for size in ((960, 540), (1280, 720), (2560, 1440))
+        seen(size=size, share=0.6, defocus=1.2, noise=0.5)
+        for size in ((960, 540), (1280, 720), (2560, 1440))
     )
     for other in (small, large):
         assert other.brightness == pytest.approx(middle.brightness, abs=0.5)
@@ -172,12 +172,12 @@ def test_weights_and_thresholds_come_from_the_settings() -> None:
 
 
 def test_measuring_is_fast_enough_for_every_frame() -> None:
-    """Aims at 2.5 ms; the limit leaves room for a busy machine."""
+    """Processor time, so that a busy machine does not matter; aims at 2.5 ms."""
     bgr, quad_px = webcam_view(specimen_page(), share=0.75)
     frame = as_frame(bgr)
     times_s = []
     for _ in range(20):
-        started_s = time.perf_counter()
+        started_s = time.thread_time()
         measure_quality(frame, quad_px, SETTINGS)
-        times_s.append(time.perf_counter() - started_s)
-    assert min(times_s) < 0.006
+        times_s.append(time.thread_time() - started_s)
+    assert sorted(times_s)[10] < 0.005

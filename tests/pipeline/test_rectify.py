@@ -172,7 +172,7 @@ def test_the_full_colour_is_asked_for_once() -> None:
 
 
 def test_the_mrz_stays_in_the_page_when_corners_are_a_little_off() -> None:
-    bgr, quad_px = webcam_view(specimen_page(), share=0.6)
+    _, quad_px = webcam_view(specimen_page(), share=0.6)
     inward = quad_px + (quad_px.mean(axis=0) - quad_px) * 0.02
     matrix = homography(inward, rectangle(MARGIN_PX, MARGIN_PX, WIDTH_PX - MARGIN_PX, 700))
     where = mapped(quad_px, matrix)

@@ -4,17 +4,18 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.settings import StabilitySettings
 from pipeline.geometry import rectangle, turned
 from pipeline.stability import StabilityTracker
-from pipeline.types import Detection, QuadPx, Stability
+from pipeline.types import Detection, Stability
 
 FRAME_MS = 1000 / 24
 HOME = rectangle(300, 150, 940, 600)
 
 
-def found(quad_px: QuadPx) -> Detection:
+def found(quad_px: NDArray[np.floating]) -> Detection:
     return Detection(quad_px.astype(np.float32), confidence=0.9)
 
 
@@ -136,7 +137,7 @@ def test_tolerance_means_the_same_at_every_resolution() -> None:
             tracker = StabilityTracker(StabilitySettings())
             width, height = round(1280 * scale), round(720 * scale)
             tracker.update(found(HOME * scale), width, height, 0)
-            moved = found((HOME + (shift_px, 0)) * scale)
+            moved = found((HOME + np.array([shift_px, 0], np.float32)) * scale)
             assert tracker.update(moved, width, height, FRAME_MS).stable_count == expected
 
 

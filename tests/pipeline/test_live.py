@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from pipeline.geometry import turned
+from pipeline.types import (
+    CaptureState,
+    Detection,
+    Frame,
+    GuidanceCode,
+    ImageU8,
+    Observation,
+    Trigger,
+)
+from tests.pipeline.guest import (
+    FRAME_MS,
+    HELD,
+    QUAD_PX,
+    SETTINGS,
+    SHARP,
+    Guest,
+    document,
+    states,
+)
+from tests.pipeline.posed import (
+    CountingColour,
+    as_frame,
+    specimen_page,
+    webcam_view,
+)
+
+BLURRED, _ = webcam_view(specimen_page(), (640, 360), share=0.65, motion=30)
+DARK, _ = webcam_view(specimen_page(), (640, 360), share=0.65, gain=0.1)
+
+
+def moved_by(pixels: float) -> Detection:
+    return Detection((QUAD_PX + np.float32(pixels)).astype(np.float32), 0.9)
+
+
+def test_from_an_empty_desk_to_a_result() -> None:
+    guest = Guest()
+    guest.away(6)
+    capture = guest.hold_until_captured()
+    guest.hold(3)
+    assert guest.live.reading_finished(document(capture.id)) is True
+    assert guest.live.state is CaptureState.DONE
+    guest.hold(30)
+    guest.away(24)
+    assert states(guest.seen) == [
+        "searching", "aligning", "holding", "captured", "reading", "done", "searching",
+    ]  # fmt: skip
+    assert (capture.id, capture.trigger, len(capture.pages)) == ("d1", Trigger.AUTO, 3)
+    assert [o.capture for o in guest.seen if o.capture] == [capture]
+
+
+def test_the_picture_is_taken_after_eight_still_frames_and_five_of_the_burst() -> None:
+    guest = Guest()
+    guest.hold_until_captured()
+    assert guest.index == 8 + 4
+    assert [o.stability.stable_count for o in guest.seen] == list(range(1, 13))
+
+
+def test_an_observation_speaks_of_its_frame() -> None:
+    seen = Guest().hold(1)[0]
+    assert (seen.frame_index, seen.width_px, seen.height_px) == (0, 640, 360)
+    assert seen.rtp_timestamp is None
+    assert seen.detection is HELD
+    assert seen.quality is not None
+    assert seen.quality.score > 60
+    assert seen.analysis_ms == pytest.approx(4)
+
+
+def test_full_colour_is_asked_for_only_at_capture_and_only_of_the_best() -> None:
+    guest = Guest()
+    guest.away(5)
+    capture = guest.hold_until_captured()
+    guest.hold(10)
+    burst = range(guest.index - 10 - 5, guest.index - 10)
+    assert len(guest.asked_in_full()) == len(capture.pages) == 3
+    assert set(guest.asked_in_full()) <= set(burst)
+
+
+def test_frames_are_let_go() -> None:
+    """Memory does not grow with a call: a burst's frames at most are kept, then none."""
+    guest = Guest()
+    kept: list[weakref.ref[CountingColour]] = []
+
+    def alive() -> int:
+        gc.collect()
+        return sum(ref() is not None for ref in kept)
+
+    class Colour(CountingColour):
+        __slots__ = ("__weakref__",)
+
+    def see(found: Detection | None) -> Observation:
+        colour = Colour(SHARP)
+        kept.append(weakref.ref(colour))
+        luma = as_frame(SHARP).luma
+        guest.detector.found = found
+        guest.index += 1
+        return guest.live.see(Frame(guest.index, guest.now_ms, guest.now_ms, luma, colour))
+
+    for _ in range(11):
+        see(HELD)
+    assert guest.live.state == "captured"
+    assert alive() == 4
+    for _ in range(5):
+        see(HELD)
+    assert guest.live.state == "reading"
+    assert alive() == 0
+
+
+def test_the_best_frames_are_the_pages() -> None:
+    guest = Guest()
+    guest.hold(8)
+    guest.hold(2, BLURRED)
+    last = guest.hold(2)[-1]
+    assert last.capture is not None
+    sharp = guest.seen[-1].quality
+    assert sharp is not None
+    assert last.capture.quality.score == pytest.approx(sharp.score)
+    assert guest.asked_in_full() == [7, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("bgr", "expected"), [(BLURRED, "BLURRED"), (DARK, "TOO_DARK")], ids=["blurred", "dark"]
+)
+def test_a_poor_view_is_guided_and_not_captured(bgr: ImageU8, expected: str) -> None:
+    guest = Guest()
+    seen = guest.hold(60, bgr)
+    assert {o.state for o in seen} == {CaptureState.ALIGNING}
+    assert seen[-1].guidance.code == expected
+    assert guest.hold_until_captured(limit=12)
+
+
+def test_a_poor_view_is_tried_when_patience_ends() -> None:
+    guest = Guest()
+    guest.hold(round(SETTINGS.capture.patience_ms / FRAME_MS) + 10, DARK)
+    assert guest.live.state is CaptureState.READING
+
+
+def test_a_cut_document_is_never_captured_by_itself() -> None:
+    guest = Guest()
+    cut = Detection((QUAD_PX - np.array([140, 0])).astype(np.float32), 0.9, cut=True)
+    seen = guest.show(200, cut)
+    assert {o.state for o in seen} == {CaptureState.ALIGNING}
+    assert seen[-1].guidance.code is GuidanceCode.PARTLY_OUT_OF_VIEW
+
+
+def test_a_moving_document_is_not_captured() -> None:
+    guest = Guest()
+    for index in range(60):
+        seen = guest.show(1, moved_by(12.0 * (index % 2) + index * 0.2))[0]
+        assert seen.state in (CaptureState.ALIGNING, CaptureState.HOLDING)
+
+
+def test_one_missed_detection_changes_nothing() -> None:
+    guest = Guest()
+    guest.hold(5)
+    missed = guest.away(1)[0]
+    assert missed.state is CaptureState.HOLDING
+    assert missed.stability.stable_count == 5
+    guest.hold_until_captured(limit=8)
+
+
+def test_a_change_of_resolution_and_of_corner_order_changes_nothing() -> None:
+    guest = Guest()
+    large, large_quad = webcam_view(specimen_page(), (1280, 720), share=0.65)
+    for index in range(12):
+        bgr, quad_px = (SHARP, QUAD_PX) if index < 5 else (large, large_quad)
+        guest.show(1, Detection(turned(quad_px, 2 * (index % 2)), 0.9), bgr)
+    assert [o.stability.stable_count for o in guest.seen] == list(range(1, 13))
+    assert guest.seen[-1].capture is not None
+    assert [page.shape[1] for page in guest.seen[-1].capture.pages] == [500] * 3
+
+
+def test_losing_the_document_searches_again() -> None:
+    guest = Guest()
+    guest.hold(5)
+    assert states(guest.away(12)) == ["holding", "searching"]
+
+
+def test_the_shutter_takes_the_document_unsteady_as_it_is() -> None:
+    guest = Guest()
+    guest.hold(2, BLURRED)
+    assert guest.live.request_capture() is True
+    seen = guest.hold(5, BLURRED)
+    assert states(seen) == ["captured", "reading"]
+    capture = seen[-1].capture
+    assert capture is not None
+    assert capture.trigger is Trigger.MANUAL
+    assert capture.page.shape[1] == 500
+
+
+def test_the_shutter_takes_the_whole_frame_when_there_is_no_document() -> None:
+    guest = Guest()
+    guest.away(3)
+    guest.live.request_capture()
+    seen = guest.away(5)
+    assert seen[0].quality is not None
+    capture = seen[-1].capture
+    assert capture is not None
+    assert capture.page.shape == (281, 500, 3)
+    assert capture.px_per_mm is None

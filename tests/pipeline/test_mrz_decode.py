@@ -1,0 +1,155 @@
+"""Decoding under constraints: what is substituted, and what is left as printed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.training.mrz_lines import DEFAULT_FIELDS, compose_lines
+from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.decode import Decoded, decode, starts_well
+from pipeline.mrz.fuse import ZoneScores, fuse, same_zone
+from pipeline.mrz.recognize import INDEX, log_softmax, text_of
+from pipeline.types import MrtdFormat
+
+TD3 = compose_lines(MrtdFormat.TD3, DEFAULT_FIELDS[MrtdFormat.TD3])
+NATS = 20.0
+
+
+def scores(
+    lines: tuple[str, ...], doubts: dict[tuple[int, int], tuple[str, float]] | None = None
+) -> ZoneScores:
+    """Clear scores for ``lines``; ``doubts`` gives a place a second reading, so many nats behind."""
+    rows = []
+    for number, line in enumerate(lines):
+        logits = np.zeros((len(line), len(ALPHABET)), np.float32)
+        for place, character in enumerate(line):
+            logits[place, INDEX[character]] = NATS
+            if doubts and (number, place) in doubts:
+                other, gap = doubts[number, place]
+                logits[place, INDEX[other]] = NATS - gap
+        rows.append(log_softmax(logits))
+    return tuple(rows)
+
+
+def decoded(lines: tuple[str, ...], doubts: dict[tuple[int, int], tuple[str, float]]) -> Decoded:
+    found = decode(scores(lines, doubts))
+    assert found is not None
+    return found
+
+
+def printed(line: int, position: int, character: str) -> tuple[str, ...]:
+    row = TD3[line]
+    return tuple(
+        row[:position] + character + row[position + 1 :] if number == line else text
+        for number, text in enumerate(TD3)
+    )
+
+
+@pytest.mark.parametrize("mrtd_format", list(MrtdFormat))
+def test_clear_scores_decode_to_themselves(mrtd_format: MrtdFormat) -> None:
+    lines = compose_lines(mrtd_format, DEFAULT_FIELDS[mrtd_format])
+    found = decode(scores(lines))
+    assert found is not None
+    assert (found.layout.format, found.lines, found.corrections) == (mrtd_format, lines, ())
+    assert found.complete
+    assert found.misfits == 0
+    assert starts_well(found)
+    assert min(min(row) for row in found.confidences) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("line", "position", "read", "right"),
+    [(1, 15, "O", "0"), (1, 22, "Z", "2"), (1, 17, "I", "1"), (0, 7, "1", "I"), (0, 4, "0", "O")],
+)
+def test_look_alikes_give_way_to_what_the_place_can_hold(
+    line: int, position: int, read: str, right: str
+) -> None:
+    assert TD3[line][position] == right
+    found = decoded(printed(line, position, read), {(line, position): (right, 6.0)})
+    assert found.lines == TD3
+    [correction] = found.corrections
+    assert (correction.line, correction.position) == (line, position)
+    assert (correction.read, correction.corrected, correction.why) == (read, right, "format")
+
+
+def test_an_impossible_character_without_rival_is_kept() -> None:
+    """A specimen with a letter printed in its date is returned with it."""
+    found = decoded(printed(1, 14, "W"), {})
+    assert found.lines == printed(1, 14, "W")
+    assert found.corrections == ()
+    assert not found.complete
+
+
+def test_a_check_digit_settles_an_open_reading() -> None:
+    found = decoded(printed(1, 6, "Z"), {(1, 6): ("2", 3.0)})
+    assert found.lines == TD3
+    assert [c.why for c in found.corrections] == ["check_digit"]
+
+
+def test_two_open_readings_are_settled_together() -> None:
+    lines = printed(1, 1, "B")
+    lines = (lines[0], lines[1][:6] + "Z" + lines[1][7:])
+    found = decoded(lines, {(1, 1): ("8", 2.0), (1, 6): ("2", 2.0)})
+    assert found.lines == TD3
+    assert len(found.corrections) == 2
+
+
+def test_a_clear_print_is_never_rewritten_for_a_check_digit() -> None:
+    for position, character in ((1, "B"), (6, "Z"), (9, "7"), (43, "3")):
+        lines = printed(1, position, character)
+        found = decoded(lines, {(1, position): (TD3[1][position], 15.0)})
+        assert found.lines == lines
+        assert not found.complete
+
+
+def test_names_are_not_touched_by_check_digits() -> None:
+    lines = printed(1, 9, "7")
+    found = decoded(lines, {(0, 5): ("F", 1.0), (0, 6): ("P", 1.0)})
+    assert found.lines[0] == TD3[0]
+
+
+def test_passport_or_visa_by_the_first_letter() -> None:
+    for mrtd_format in (MrtdFormat.TD3, MrtdFormat.MRVA, MrtdFormat.TD2, MrtdFormat.MRVB):
+        lines = compose_lines(mrtd_format, DEFAULT_FIELDS[mrtd_format])
+        found = decode(scores(lines))
+        assert found is not None
+        assert found.layout.format is mrtd_format
+
+
+def test_other_print_does_not_pass_for_a_zone() -> None:
+    lines = ("C" + "RFRAAB123CD0" + "X" * 31, "1A" * 22)
+    found = decoded(lines, {})
+    assert not starts_well(found)
+    assert found.misfits > 0.2
+
+
+def test_no_format_has_this_shape() -> None:
+    assert decode(scores(("ABC", "DEF"))) is None
+
+
+def test_a_doubtful_character_lowers_its_confidence() -> None:
+    found = decoded(TD3, {(0, 5): ("F", 0.5)})
+    row = found.confidences[0]
+    assert 0.5 < row[5] < 0.8
+    assert row[5] == min(row)
+
+
+def test_frames_outvote_one_bad_frame() -> None:
+    good, bad = scores(TD3, {(0, 5): ("F", 4.0)}), scores(printed(0, 5, "F"), {(0, 5): ("E", 2.0)})
+    assert same_zone(good, bad)
+    fused = fuse([bad, good, good], [1.0, 1.0, 1.0])
+    assert tuple(text_of(row) for row in fused) == TD3
+
+
+def test_weights_decide_between_two_frames() -> None:
+    sharp, soft = scores(TD3, {(0, 5): ("F", 2.0)}), scores(printed(0, 5, "F"), {(0, 5): ("E", 2.0)})
+    assert text_of(fuse([sharp, soft], [0.9, 0.5])[0]) == TD3[0]
+    assert text_of(fuse([sharp, soft], [0.5, 0.9])[0]) == printed(0, 5, "F")[0]
+
+
+def test_different_zones_are_not_mixed() -> None:
+    visa = compose_lines(MrtdFormat.MRVB, DEFAULT_FIELDS[MrtdFormat.MRVB])
+    other = ("P<D<<MUSTERMANN<<MAX<ALEXANDER<VON<UND<ZU<<", "C01X00T478D<<6408125M2702283<<<<<<<<<<<<<<<4")
+    assert not same_zone(scores(TD3), scores(visa))
+    assert not same_zone(scores(TD3), scores(other))

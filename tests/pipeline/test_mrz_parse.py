@@ -1,0 +1,320 @@
+"""Parsing by the tables of Doc 9303 Parts 4 to 7, against its published examples."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import LobbyLensError, MrzFormatError
+from models.training.mrz_lines import DEFAULT_FIELDS, SpecimenFields, compose_lines
+from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.formats import CHECK_NAMES, LAYOUTS
+from pipeline.mrz.parse import fields_of, parse_lines
+from pipeline.types import CheckResult, Field, FieldStatus, MrtdFormat
+from tests.pipeline.zones import documents
+
+TODAY = datetime.date(2026, 11, 20)
+
+TD3 = (
+    "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+)
+TD1 = (
+    "I<UTOD231458907<<<<<<<<<<<<<<<",
+    "7408122F1204159UTO<<<<<<<<<<<6",
+    "ERIKSSON<<ANNA<MARIA<<<<<<<<<<",
+)
+TD1_LONG = (
+    "I<UTOD23145890<7349<<<<<<<<<<<",
+    "3407127M9507122UTO<<<<<<<<<<<2",
+    "STEVENSON<<PETER<JOHN<<<<<<<<<",
+)
+TD2 = (
+    "I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<",
+    "D231458907UTO7408122F1204159<<<<<<<6",
+)
+TD2_LONG = (
+    "I<UTOSTEVENSON<<PETER<JOHN<<<<<<<<<<",
+    "D23145890<UTO3407127M95071227349<<<8",
+)
+MRVA = (
+    "V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+    "L8988901C4XXX4009078F96121096ZE184226B<<<<<<",
+)
+MRVB = (
+    "V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<",
+    "L8988901C4XXX4009078F9612109<<<<<<<<",
+)
+PUBLISHED = {
+    "TD3": (MrtdFormat.TD3, TD3),
+    "TD1": (MrtdFormat.TD1, TD1),
+    "TD1, long number": (MrtdFormat.TD1, TD1_LONG),
+    "TD2": (MrtdFormat.TD2, TD2),
+    "TD2, long number": (MrtdFormat.TD2, TD2_LONG),
+    "MRV-A": (MrtdFormat.MRVA, MRVA),
+    "MRV-B": (MrtdFormat.MRVB, MRVB),
+}
+
+
+def fields(lines: tuple[str, ...]) -> dict[str, Field]:
+    return fields_of(parse_lines(lines), TODAY)
+
+
+def values(lines: tuple[str, ...]) -> dict[str, str | None]:
+    return {name: found.value for name, found in fields(lines).items()}
+
+
+def altered(lines: tuple[str, ...], line: int, start: int, text: str) -> tuple[str, ...]:
+    """The zone with ``text`` over it, as a faulty print would have it."""
+    row = lines[line]
+    changed = row[:start] + text + row[start + len(text) :]
+    return (*lines[:line], changed, *lines[line + 1 :])
+
+
+@pytest.mark.parametrize(("mrtd_format", "lines"), PUBLISHED.values(), ids=PUBLISHED)
+def test_every_published_example_passes(mrtd_format: MrtdFormat, lines: tuple[str, ...]) -> None:
+    read = parse_lines(lines)
+    assert read.format is mrtd_format
+    assert read.lines == lines
+    has = {check.name for check in LAYOUTS[mrtd_format].check_digits}
+    assert dict(read.check_digits) == {
+        name: CheckResult.PASS if name in has else CheckResult.NOT_APPLICABLE
+        for name in CHECK_NAMES
+    }
+
+
+def test_td3_fields() -> None:
+    assert values(TD3) == {
+        "primary_identifier": "ERIKSSON",
+        "secondary_identifier": "ANNA MARIA",
+        "document_code": "P",
+        "issuing_state": "UTO",
+        "nationality": "UTO",
+        "document_number": "L898902C3",
+        "date_of_birth": "1974-08-12",
+        "date_of_expiry": "2012-04-15",
+        "sex": "F",
+        "optional_data": "ZE184226B",
+    }
+
+
+@pytest.mark.parametrize("lines", [TD1_LONG, TD2_LONG], ids=["TD1", "TD2"])
+def test_document_number_longer_than_nine_characters(lines: tuple[str, ...]) -> None:
+    """Part 5, section 4.2.2, note j: the rest and the check digit stand in the optional data."""
+    found = fields(lines)
+    assert found["document_number"].value == "D23145890734"
+    assert found["document_number"].status is FieldStatus.CHECKSUM
+    assert found["optional_data"].value is None
+    assert found["primary_identifier"].value == "STEVENSON"
+
+
+def test_long_number_leaves_the_rest_of_the_optional_data() -> None:
+    document = replace(DEFAULT_FIELDS[MrtdFormat.TD1], document_number="D23145890734")
+    lines = compose_lines(MrtdFormat.TD1, replace(document, optional_data="AB12"))
+    assert values(lines)["document_number"] == "D23145890734"
+    assert values(lines)["optional_data"] == "AB12"
+
+
+def test_statuses_say_what_a_check_digit_covers() -> None:
+    statuses = {name: found.status for name, found in fields(TD3).items()}
+    covered = {"document_number", "date_of_birth", "date_of_expiry", "optional_data"}
+    assert {n for n, s in statuses.items() if s is FieldStatus.CHECKSUM} == covered
+    assert {s for n, s in statuses.items() if n not in covered} == {FieldStatus.READ}
+
+
+def test_a_failing_check_digit_leaves_the_field_as_read() -> None:
+    lines = altered(TD3, 1, 0, "L898902C4")
+    read = parse_lines(lines)
+    found = fields_of(read, TODAY)
+    assert read.check_digits["document_number"] is CheckResult.FAIL
+    assert read.check_digits["composite"] is CheckResult.FAIL
+    assert read.check_digits["date_of_birth"] is CheckResult.PASS
+    assert found["document_number"].value == "L898902C4"
+    assert found["document_number"].status is FieldStatus.READ
+    assert found["date_of_birth"].status is FieldStatus.CHECKSUM
+
+
+@pytest.mark.parametrize("digit", ["<", "0"])
+def test_check_digit_of_empty_optional_data(digit: str) -> None:
+    """Part 4, section 4.2.2: a zero or a filler, both right."""
+    lines = compose_lines(MrtdFormat.TD3, SpecimenFields(optional_data=""))
+    read = parse_lines(altered(lines, 1, 42, digit))
+    assert read.check_digits["optional_data"] is CheckResult.PASS
+    assert read.check_digits["composite"] is CheckResult.PASS
+
+
+@pytest.mark.parametrize(
+    ("raw", "born", "expires"),
+    [
+        ("740812", "1974-08-12", "2074-08-12"),
+        ("261120", "2026-11-20", "2026-11-20"),
+        ("261121", "1926-11-21", "2026-11-21"),
+        ("770101", "1977-01-01", "1977-01-01"),
+        ("760101", "1976-01-01", "2076-01-01"),
+        ("000229", "2000-02-29", "2000-02-29"),
+        ("7408<<", "1974-08", "2074-08"),
+        ("74<<<<", "1974", "2074"),
+        ("26<<<<", "2026", "2026"),
+        ("2612<<", "1926-12", "2026-12"),
+        ("<<<<<<", None, None),
+        ("<<0812", None, None),
+        ("74<<12", None, None),
+        ("741301", None, None),
+        ("740231", None, None),
+        ("7A0812", None, None),
+    ],
+)
+def test_dates(raw: str, born: str | None, expires: str | None) -> None:
+    """Part 3, section 4.8: unknown parts are fillers; the century is inferred and says so."""
+    found = fields(altered(altered(TD3, 1, 13, raw), 1, 21, raw))
+    for name, value in (("date_of_birth", born), ("date_of_expiry", expires)):
+        assert found[name].value == value
+        assert found[name].raw == raw
+        assert found[name].century_inferred == (value is not None)
+        assert (found[name].status is FieldStatus.MISSING) == (value is None)
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"), [("F", "F"), ("M", "M"), ("X", "X"), ("<", "X"), ("8", None)]
+)
+def test_sex(printed: str, value: str | None) -> None:
+    found = fields(altered(TD3, 1, 20, printed))["sex"]
+    assert (found.value, found.raw) == (value, printed)
+
+
+@pytest.mark.parametrize(
+    ("printed", "primary", "secondary", "truncated"),
+    [
+        ("ERIKSSON<<ANNA<MARIA", "ERIKSSON", "ANNA MARIA", False),
+        ("ARKFREITH", "ARKFREITH", None, False),
+        ("VAN<DER<MUELLEN<<MARIE", "VAN DER MUELLEN", "MARIE", False),
+        ("ERIKSSON<<ANNA<<MARIA", "ERIKSSON", "ANNA MARIA", False),
+        (
+            "NILAVADHANANANDA<<CHAYAPA<DEJTHAMRONG<K",
+            "NILAVADHANANANDA",
+            "CHAYAPA DEJTHAMRONG K",
+            True,
+        ),
+        (
+            "BENNELONG<WOOLOOMOOLOO<WARRANDYTE<WARNA",
+            "BENNELONG WOOLOOMOOLOO WARRANDYTE WARNA",
+            None,
+            True,
+        ),
+        ("", None, None, False),
+    ],
+)
+def test_names(printed: str, primary: str | None, secondary: str | None, truncated: bool) -> None:
+    """Part 3, section 4.6, and the truncation rules of Part 4, section 4.2.3."""
+    found = fields((f"P<UTO{printed}".ljust(44, "<"), TD3[1]))
+    assert found["primary_identifier"].value == primary
+    assert found["secondary_identifier"].value == secondary
+    for name, value in (("primary_identifier", primary), ("secondary_identifier", secondary)):
+        assert found[name].status is (FieldStatus.READ if value else FieldStatus.MISSING)
+        assert found[name].truncated == (truncated and value is not None)
+        assert "<" not in (found[name].value or "")
+
+
+def test_germany_is_one_letter() -> None:
+    found = fields(altered(altered(TD3, 0, 2, "D<<"), 1, 10, "D<<"))
+    assert found["issuing_state"].value == found["nationality"].value == "D"
+    assert found["nationality"].raw == "D<<"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("P<UTOERIKSSON<<ANNA<MARIA", TD3[1]),
+        (TD3[0] + "<", TD3[1]),
+        (f" {TD3[0].lower()} ", TD3[1], ""),
+        tuple(" ".join(line) for line in TD3),
+    ],
+    ids=["short line", "one filler more", "lower case and blank line", "spaced out"],
+)
+def test_lenient_about_how_lines_are_written_down(lines: tuple[str, ...]) -> None:
+    assert parse_lines(lines).lines == TD3
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        ("",),
+        TD3[:1],
+        (*TD3, *TD3),
+        ("P<UTO", "L898902C36"),
+        ("P<UTOÉRIKSSON".ljust(44, "<"), TD3[1]),
+        ("X" * 60, "Y" * 60),
+    ],
+    ids=["nothing", "empty", "one line", "four lines", "short", "no MRZ letter", "too long"],
+)
+def test_what_is_no_zone(lines: tuple[str, ...]) -> None:
+    with pytest.raises(MrzFormatError):
+        parse_lines(lines)
+
+
+@given(documents())
+def test_composed_zones_parse_back(document: tuple[MrtdFormat, SpecimenFields]) -> None:
+    mrtd_format, said = document
+    read = parse_lines(compose_lines(mrtd_format, said))
+    found = fields_of(read, TODAY)
+    assert read.format is mrtd_format
+    assert CheckResult.FAIL not in read.check_digits.values()
+    for name in (
+        "document_code",
+        "issuing_state",
+        "nationality",
+        "primary_identifier",
+        "document_number",
+    ):
+        assert found[name].value == getattr(said, name)
+    assert found["secondary_identifier"].value == (said.secondary_identifier or None)
+    assert found["optional_data"].value == (said.optional_data or None)
+    assert found["sex"].value == said.sex.replace("<", "X")
+    for name in ("date_of_birth", "date_of_expiry"):
+        value = found[name].value or ""
+        assert value[2:].replace("-", "") == getattr(said, name)
+
+
+@given(documents(), st.data())
+def test_one_wrong_character_never_passes_as_complete_in_covered_digits(
+    document: tuple[MrtdFormat, SpecimenFields], draw: st.DataObject
+) -> None:
+    """Every digit under a check digit is really under it."""
+    mrtd_format, said = document
+    lines = compose_lines(mrtd_format, said)
+    spans = [span for check in LAYOUTS[mrtd_format].check_digits for span in check.over]
+    places = [(s.line, p) for s in spans for p in range(s.start, s.stop) if lines[s.line][p].isdigit()]
+    line, position = draw.draw(st.sampled_from(places))
+    other = draw.draw(st.sampled_from([d for d in "0123456789" if d != lines[line][position]]))
+    read = parse_lines(altered(lines, line, position, other))
+    assert CheckResult.FAIL in read.check_digits.values()
+
+
+@settings(max_examples=300)
+@given(st.lists(st.text(ALPHABET + " ab\n\x00é", max_size=60), max_size=5))
+def test_random_text_raises_nothing_but_our_errors(lines: list[str]) -> None:
+    try:
+        read = parse_lines(lines)
+    except LobbyLensError:
+        return
+    assert set(fields_of(read, TODAY)) >= {"primary_identifier", "document_number", "sex"}
+
+
+@given(documents(), st.data())
+def test_truncations_and_garbled_zones(
+    document: tuple[MrtdFormat, SpecimenFields], draw: st.DataObject
+) -> None:
+    lines = list(compose_lines(*document))
+    line = draw.draw(st.integers(0, len(lines) - 1))
+    lines[line] = lines[line][: draw.draw(st.integers(0, len(lines[line])))]
+    noise = draw.draw(st.text(ALPHABET, max_size=6))
+    lines[line] = noise + lines[line][len(noise) :]
+    try:
+        fields_of(parse_lines(lines), TODAY)
+    except LobbyLensError:
+        pass

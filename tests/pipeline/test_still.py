@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import InvalidImage
+from core.settings import PipelineSettings
+from models.training.specimen import draw_specimen
+from pipeline.document import failed_document
+from pipeline.geometry import iou
+from pipeline.live import Detector
+from pipeline.still import (
+    MAX_PIXELS,
+    decode_image,
+    detect_corners,
+    read_mrz_lines,
+    read_still,
+    still_frame,
+)
+from pipeline.types import Capture, Detection, Document, DocumentStatus, ImageU8, Trigger
+from tests.pipeline.posed import ScriptedDetector, specimen_page, webcam_view
+
+VIEW, QUAD_PX = webcam_view(specimen_page(), share=0.7)
+LINES = list(draw_specimen(width_px=200).lines)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def two_tone(mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> Image.Image:
+    """Left half red (dark where there is no colour), right half white."""
+    image = Image.new("RGB", size, "white")
+    image.paste((200, 0, 0), (0, 0, size[0] // 2, size[1]))
+    return image.convert(mode)
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """A PNG of a few bytes whose header claims that size."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checked = kind + body
+        return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+def test_the_usual_kinds_of_image_decode(kind: str) -> None:
+    bgr = decode_image(encoded(two_tone(), kind))
+    assert bgr.dtype == np.uint8
+    assert bgr.shape == (40, 60, 3)
+    np.testing.assert_allclose(bgr[20, 5], (0, 0, 200), atol=12)
+    np.testing.assert_allclose(bgr[20, 55], (255, 255, 255), atol=12)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "RGBA", "LA"])
+def test_every_mode_becomes_colour(mode: str) -> None:
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    bgr = decode_image(encoded(two_tone(mode), kind))
+    assert bgr.shape == (40, 60, 3)
+    assert bgr[20, 55].min() > 240
+    assert bgr[20, 5].min() < 100
+
+
+def test_transparency_lies_on_white() -> None:
+    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    assert decode_image(encoded(clear)).min() == 255
+
+
+def test_sixteen_bits_keep_their_upper_half() -> None:
+    deep = Image.fromarray(np.full((10, 10), 0x80FF, np.uint16))
+    assert set(decode_image(encoded(deep)).ravel()) == {0x80}
+
+
+@pytest.mark.parametrize(
+    ("orientation", "dark_at"),
+    [(1, (20, 5)), (3, (20, 55)), (6, (5, 20)), (8, (55, 20)), (2, (20, 55))],
+)
+def test_exif_orientation_is_applied(orientation: int, dark_at: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    bgr = decode_image(encoded(two_tone(), "JPEG", exif=exif))
+    assert bgr.shape == ((60, 40, 3) if orientation in (6, 8) else (40, 60, 3))
+    assert bgr[dark_at][0] < 60
+    assert bgr[tuple(size - 1 - at for size, at in zip(bgr.shape, dark_at, strict=False))][0] > 200
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"), [((6040, 8200), (3020, 4100)), ((2000, 9000), (2000, 9000))]
+)
+def test_a_jpeg_with_pixels_to_spare_is_decoded_at_half_its_size(
+    size: tuple[int, int], decoded: tuple[int, int]
+) -> None:
+    plain = Image.fromarray(np.full(size, 128, np.uint8))
+    assert decode_image(encoded(plain, "JPEG")).shape[:2] == decoded
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(MAX_PIXELS // 1000 + 1, 1000), (20_000, 5_000), (100_000, 100_000), (2**31 - 1, 2**31 - 1)],
+)
+def test_an_image_too_large_is_refused_by_its_header(size: tuple[int, int]) -> None:
+    with pytest.raises(InvalidImage):
+        decode_image(huge_png(*size))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no image",
+        encoded(two_tone())[:60],
+        encoded(two_tone(), "JPEG")[:200],
+        encoded(two_tone(), "GIF"),
+        b"%PDF-1.7\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        huge_png(30, 30),
+        huge_png(0, 30),
+    ],
+    ids=["empty", "text", "cut PNG", "cut JPEG", "GIF", "PDF", "SVG", "no pixels", "no width"],
+)
+def test_what_is_no_image_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidImage) as refusal:
+        decode_image(data)
+    assert refusal.value.__cause__ is None
+
+
+def test_a_still_is_a_frame() -> None:
+    frame = still_frame(VIEW)
+    assert (frame.width_px, frame.height_px) == (1280, 720)
+    assert frame.luma.shape == (720, 1280)
+    assert frame.bgr() is VIEW
+    assert frame.bgr(1280) is VIEW
+    assert frame.bgr(320).shape == (180, 320, 3)
+    assert frame.bgr(2560).shape == (1440, 2560, 3)
+
+
+class PickyEngine:
+    """Reads only pages of a wanted shape; remembers the captures that it was given."""
+
+    settings = PipelineSettings()
+
+    def __init__(self, found: Detection | None, reads: Sequence[bool]) -> None:
+        self.detector: Detector = ScriptedDetector(found)
+        self._reads = list(reads)
+        self.captures: list[Capture] = []
+
+    def read(self, capture: Capture) -> Document:
+        self.captures.append(capture)
+        if not self._reads.pop(0):
+            return failed_document(capture.id, capture.quality)
+        return Document(capture.id, DocumentStatus.COMPLETE, None)
+
+
+@pytest.mark.parametrize(
+    ("found", "reads", "heights"),
+    [
+        (Detection(QUAD_PX, 0.9), [True], [1070]),
+        (Detection(QUAD_PX, 0.9), [False, True], [1070, 844]),
+        (Detection(QUAD_PX, 0.9), [False, False], [1070, 844]),
+        (None, [True], [844]),
+    ],
+    ids=["the document", "else the whole", "neither", "nothing seen"],
+)
+def test_the_document_is_read_first_and_then_the_whole_image(
+    found: Detection | None, reads: list[bool], heights: list[int]
+) -> None:
+    engine = PickyEngine(found, reads)
+    document = read_still(engine, VIEW)
+    assert [capture.page.shape[0] for capture in engine.captures] == heights
+    assert {capture.trigger for capture in engine.captures} == {Trigger.MANUAL}
+    assert {capture.id for capture in engine.captures} == {document.id}
+    assert (document.status is DocumentStatus.COMPLETE) is (True in reads)
+
+
+def test_corners_of_a_picture() -> None:
+    found = detect_corners(VIEW)
+    assert found is not None
+    quad_px, confidence = found
+    assert quad_px.shape == (4, 2)
+    assert 0.5 < confidence <= 1
+    assert iou(quad_px, QUAD_PX) > 0.9
+
+
+def test_no_corners_where_there_is_no_document() -> None:
+    assert detect_corners(np.full((720, 1280, 3), 90, np.uint8)) is None
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [VIEW, specimen_page(), np.rot90(VIEW, 2), np.rot90(specimen_page())],
+    ids=["posed", "a flat scan", "upside down", "a scan on its side"],
+)
+def test_the_zone_of_an_image_file(picture: ImageU8, tmp_path: Path) -> None:
+    path = tmp_path / "specimen.jpg"
+    cv2.imwrite(str(path), np.ascontiguousarray(picture), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    assert read_mrz_lines(path) == {"lines": LINES, "valid": True}
+
+
+def test_no_zone_in_an_image_file(tmp_path: Path) -> None:
+    path = tmp_path / "desk.png"
+    cv2.imwrite(str(path), np.full((720, 1280, 3), 90, np.uint8))
+    assert read_mrz_lines(str(path)) == {"lines": [], "valid": False}
+
+
+@pytest.mark.parametrize("name", ["missing.png", "."])
+def test_a_file_that_cannot_be_opened(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidImage) as refusal:
+        read_mrz_lines(tmp_path / name)
+    assert str(tmp_path) not in str(refusal.value)
