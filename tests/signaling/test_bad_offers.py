@@ -13,7 +13,7 @@ from examples.client import CaptureClient, Refused
 from tests.conftest import RunningServer, Serve
 from tests.peer import DrawnTrack
 
-TOKEN = "a-long-random-string-for-this-test"  # noqa: S105
+TOKEN = "a-long-random-string-for-this-test"
 
 
 async def post(server: RunningServer, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
