@@ -33,16 +33,17 @@ from typing import ClassVar
 
 
 class LobbyLensError(Exception):
-    """Root of the tree. ``message`` is safe to show and to log."""
+    """Root of the tree. ``message`` is safe to show and to log; ``field`` names what is wrong."""
 
     code: ClassVar[str] = "INTERNAL"
     category: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.field = field
 
 
 class BadRequest(LobbyLensError):
@@ -55,10 +56,6 @@ class InvalidMessage(BadRequest):
     """A message or body that is no JSON, of an unknown type, or has a wrong ``field``."""
 
     code = "INVALID_MESSAGE"
-
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class InvalidImage(BadRequest):

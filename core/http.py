@@ -54,7 +54,7 @@ def error_response(error: LobbyLensError, request_id: str) -> web.Response:
         "error_code": error.code,
         "request_id": request_id,
     }
-    if isinstance(error, InvalidMessage) and error.field:
+    if error.field:
         body["field"] = error.field
     return web.json_response(body, status=error.status, headers=headers)
 

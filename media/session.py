@@ -325,13 +325,12 @@ class Session:
 
     def _tell(self, error: LobbyLensError) -> None:
         self._around.metrics.errors.labels(error.code).inc()
-        field = error.field if isinstance(error, InvalidMessage) else None
         self._channels.send_event(
             messages.ErrorMessage(
                 code=error.code,
                 message=error.message,
                 category=error.category,
                 retryable=error.retryable,
-                field=field,
+                field=error.field,
             )
         )

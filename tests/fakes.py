@@ -142,5 +142,5 @@ class FakeEngine:
 
     def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
         if any(not value.isascii() for value in confirmed.values()):
-            raise MissingGlyph("primary_identifier: the font lacks U+6F22")
+            raise MissingGlyph("the font lacks U+6F22", field="primary_identifier")
         return b"%PDF-fake " + ",".join(sorted(confirmed)).encode()

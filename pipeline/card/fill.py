@@ -87,7 +87,7 @@ class CardFiller:
         """
         for name in fields:
             if name not in self.names:
-                raise DocumentFillingError(f"the card has no field {name}")
+                raise DocumentFillingError(f"the card has no field {name}", field=name)
         texts = {
             form_name: self._text(rule, fields.get(rule.source, ""))
             for form_name, rule in self._mapping.fields.items()
@@ -104,12 +104,15 @@ class CardFiller:
         text = printable(name, value, self._font, multiline=rule.multiline)
         if not text:
             if rule.required:
-                raise DocumentFillingError(f"{name} is required on the card and missing")
+                raise DocumentFillingError(
+                    f"{name} is required on the card and missing", field=name
+                )
             return ""
         text = formatted(name, rule, text)
         if len(text) > rule.max_length:
             raise DocumentFillingError(
-                f"{name} is longer than the {rule.max_length} characters the card allows"
+                f"{name} is longer than the {rule.max_length} characters the card allows",
+                field=name,
             )
         return text
 
@@ -125,7 +128,9 @@ class CardFiller:
             multiline=rule.multiline,
         )
         if fitted is None:
-            raise DocumentFillingError(f"{rule.source} is too long for its place on the card")
+            raise DocumentFillingError(
+                f"{rule.source} is too long for its place on the card", field=rule.source
+            )
         lines = []
         baseline = self._first_baseline_pt(widget, fitted)
         for line in fitted.lines:

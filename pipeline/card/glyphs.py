@@ -58,18 +58,23 @@ def _check(name: str, character: str, font: CardFont) -> None:
     category = unicodedata.category(character)
     named = f"{_code_point(character)} in {name}"
     if category in _INVISIBLE:
-        raise DocumentFillingError(f"remove the invisible character {named}")
+        raise DocumentFillingError(f"remove the invisible character {named}", field=name)
     if unicodedata.bidirectional(character) in _RIGHT_TO_LEFT:
         raise DocumentFillingError(
             f"{named} is written from right to left, which the card cannot print; "
-            "write the name in Latin letters as in the machine-readable zone"
+            "write the name in Latin letters as in the machine-readable zone",
+            field=name,
         )
     if category.startswith("M"):
-        raise MissingGlyph(f"the card's font has no letter that carries the mark {named}")
+        raise MissingGlyph(
+            f"the card's font has no letter that carries the mark {named}", field=name
+        )
     if not font.covers(character):
-        raise MissingGlyph(f"the card's font has no glyph for {named}")
+        raise MissingGlyph(f"the card's font has no glyph for {named}", field=name)
     if unicodedata.name(character, "").startswith(_STACKED_SCRIPTS):
-        raise DocumentFillingError(f"{named} belongs to a script that the card cannot print")
+        raise DocumentFillingError(
+            f"{named} belongs to a script that the card cannot print", field=name
+        )
 
 
 def _code_point(character: str) -> str:

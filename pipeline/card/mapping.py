@@ -146,15 +146,15 @@ def _printed_date(name: str, value: str) -> str:
     """
     match = _ISO_DATE.fullmatch(value)
     if match is None:
-        raise DocumentFillingError(f"{name} is not a date in the form YYYY-MM-DD")
+        raise DocumentFillingError(f"{name} is not a date in the form YYYY-MM-DD", field=name)
     year, month, day = match.groups()
     known_month = month if month not in (None, "XX") else None
     known_day = day if day not in (None, "XX") else None
     try:
         datetime.date(int(year), int(known_month or 1), int(known_day or 1))
     except ValueError:
-        raise DocumentFillingError(f"{name} is no day of the calendar") from None
+        raise DocumentFillingError(f"{name} is no day of the calendar", field=name) from None
     if known_month is None and known_day is not None:
-        raise DocumentFillingError(f"{name} has a day without a month")
+        raise DocumentFillingError(f"{name} has a day without a month", field=name)
     printed_month = _MONTHS[int(known_month) - 1] if known_month else month
     return " ".join(part for part in (day, printed_month, year) if part)

@@ -116,7 +116,7 @@ async def test_a_glyph_that_is_missing_is_an_error_and_the_session_lives(
     await client.wait_for("ready")
     client.send({"type": "confirm", "fields": {"primary_identifier": "漢"}})
     error = await client.wait_for("error")
-    assert error["code"] == "MISSING_GLYPH"
+    assert (error["code"], error["field"]) == ("MISSING_GLYPH", "primary_identifier")
     client.send({"type": "confirm", "fields": {"primary_identifier": "ERIKSSON"}})
     assert (await client.wait_for("confirmed"))["document_id"].startswith("h")
 

@@ -1,0 +1,138 @@
+/**
+ * One guest's session with the server, over as many peers as it takes.
+ *
+ * A peer counts as lost when ICE says so, when its channel closes, or when nothing arrived for
+ * four seconds although pings are answered every two. It is replaced by a new one that carries
+ * the same camera track and the session's resume token: the session and its results live on.
+ */
+
+import * as doors from "./doors.js";
+import { Peer } from "./peer.js";
+import * as stats from "./stats.js";
+
+const PING_MS = 2000;
+const SILENCE_MS = 4000;
+const WATCH_MS = 500;
+const GIVE_UP_MS = 20_000;
+const BACK_OFF_MS = [0, 300, 700, 1500, 3000];
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Connection {
+  #peer = null;
+  #track;
+  #language;
+  #session = null; // {id, resumeToken}
+  #abort = new AbortController();
+  #timers = [];
+  #heardMs = 0;
+  #pingId = 0;
+  #replacing = false;
+
+  /**
+   * `hooks.message(message)`; `hooks.up({resumed})` when a peer is ready, `hooks.down()` when one
+   * is lost, `hooks.ended(kind)` when none comes back, `hooks.transport(ms)` now and then.
+   */
+  constructor(hooks) {
+    this.hooks = hooks;
+  }
+
+  /** Opens the session; throws doors.Refused. */
+  async open(track, language) {
+    this.#track = track;
+    this.#language = language;
+    await this.#join();
+    if (this.#closed) throw new doors.Refused("closed");
+    this.#timers = [setInterval(() => this.#ping(), PING_MS), setInterval(() => this.#watch(), WATCH_MS)];
+    this.hooks.up({ resumed: false });
+  }
+
+  get #closed() {
+    return this.#abort.signal.aborted;
+  }
+
+  async #join() {
+    const { signal } = this.#abort;
+    const iceServers = await doors.iceServers(signal);
+    const session = { language: this.#language };
+    if (this.#session) session.resume_token = this.#session.resumeToken;
+    const peer = await Peer.open({
+      track: this.#track,
+      session,
+      iceServers,
+      signal,
+      received: (message) => this.#receive(message),
+    });
+    if (this.#closed) {
+      peer.close();
+      doors.close(peer.answer.session_id);
+      return;
+    }
+    this.#peer = peer;
+    this.#session = { id: peer.answer.session_id, resumeToken: peer.answer.resume_token };
+    this.#heardMs = performance.now();
+    stats.mark("connected");
+  }
+
+  #receive(message) {
+    this.#heardMs = performance.now();
+    if (!this.#closed) this.hooks.message(message);
+  }
+
+  #ping() {
+    this.#peer?.send({ type: "ping", id: ++this.#pingId });
+    this.#peer?.transportMs().then((ms) => this.hooks.transport(ms), () => {});
+  }
+
+  #watch() {
+    if (this.#replacing || !this.#peer) return;
+    if (this.#peer.down || performance.now() - this.#heardMs > SILENCE_MS) this.#replace();
+  }
+
+  async #replace() {
+    this.#replacing = true;
+    stats.mark("lost");
+    this.#peer.close();
+    this.hooks.down();
+    const before = this.#session.id;
+    let kind = "network";
+    const giveUp = performance.now() + GIVE_UP_MS;
+    for (let attempt = 0; performance.now() < giveUp && !this.#closed; attempt += 1) {
+      await pause(BACK_OFF_MS[Math.min(attempt, BACK_OFF_MS.length - 1)]);
+      if (this.#closed) return;
+      try {
+        await this.#join();
+        stats.count("reconnects");
+        stats.mark("resumed");
+        this.#replacing = false;
+        if (!this.#closed) this.hooks.up({ resumed: this.#session.id === before });
+        return;
+      } catch (error) {
+        if (!(error instanceof doors.Refused)) throw error;
+        kind = error.kind;
+        if (kind === "expired") this.#session = null; // the next attempt starts anew
+      }
+    }
+    if (!this.#closed) this.hooks.ended(kind);
+  }
+
+  /** True when it was handed to the network. */
+  send(message) {
+    if (message.type === "configure" && message.language) this.#language = message.language;
+    return !this.#replacing && Boolean(this.#peer?.send(message));
+  }
+
+  replaceTrack(track) {
+    this.#track = track;
+    return this.#peer?.replaceTrack(track);
+  }
+
+  /** Ends the session here and on the server. Safe to call at any time, and twice. */
+  close() {
+    this.#abort.abort();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#peer?.close();
+    if (this.#session) doors.close(this.#session.id);
+    this.#session = this.#peer = null;
+  }
+}

@@ -1,0 +1,73 @@
+/** The server's HTTP doors. Secrets stay in this module and never reach the page's address. */
+
+const ANSWER_MS = 8000;
+
+/** HTTP status -> the problem that the page explains. */
+const PROBLEMS = { 401: "access", 403: "access", 404: "expired", 503: "busy" };
+
+/** A door that stays shut; `kind` selects the texts `problem.<kind>.*`. */
+export class Refused extends Error {
+  constructor(kind, retryAfterS = 0) {
+    super(kind);
+    this.kind = kind;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+let token = "";
+
+/** Takes `#token=...` out of the address, so that no history, bookmark or photo shows it. */
+export function takeToken() {
+  const found = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!found) return;
+  token = found;
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+function headers(extra = {}) {
+  return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
+}
+
+async function request(path, options, signal) {
+  const limit = AbortSignal.timeout(ANSWER_MS);
+  let answer;
+  try {
+    answer = await fetch(path, {
+      cache: "no-store",
+      ...options,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+  } catch {
+    throw new Refused("server");
+  }
+  if (!answer.ok) {
+    const seconds = Number(answer.headers.get("Retry-After")) || 0;
+    throw new Refused(PROBLEMS[answer.status] ?? "server", seconds);
+  }
+  return answer;
+}
+
+/** The ICE servers to offer with. */
+export async function iceServers(signal) {
+  const answer = await request("/api/webrtc/config", { headers: headers() }, signal);
+  return (await answer.json()).ice_servers;
+}
+
+/** {sdp, session_id, resume_token}. "expired" is the answer to a resume that comes too late. */
+export async function offer(sdp, session, signal) {
+  const body = JSON.stringify({ sdp, type: "offer", session });
+  const options = { method: "POST", headers: headers({ "Content-Type": "application/json" }), body };
+  const answer = await request("/api/webrtc/offer", options, signal);
+  return answer.json();
+}
+
+/** The card as a PDF blob. */
+export async function card(path) {
+  const answer = await request(path, { headers: headers() });
+  return answer.blob();
+}
+
+/** Ends a session; a beacon, because it is also sent while the page goes away. */
+export function close(sessionId) {
+  navigator.sendBeacon(`/api/sessions/${encodeURIComponent(sessionId)}/close`);
+}

@@ -1,0 +1,105 @@
+/** The live screen: picture, outline, guidance, and what is offered when it takes too long. */
+
+import { byId } from "./dom.js";
+import { say } from "./i18n.js";
+import { OverlayView } from "./overlay.js";
+import * as stats from "./stats.js";
+
+const OFFER_MANUAL_MS = 10_000;
+
+export class Live {
+  #stage = byId("stage");
+  #box = byId("picture-box");
+  #video = byId("preview");
+  #banner = byId("banner");
+  #overlay = new OverlayView(byId("stage"), byId("preview"), byId("outline"));
+  #manualTimer = 0;
+
+  constructor(guidance) {
+    this.guidance = guidance;
+    this.#video.addEventListener("resize", () => {
+      const { videoWidth, videoHeight } = this.#video;
+      if (videoWidth) this.#stage.style.setProperty("--picture-ratio", videoWidth / videoHeight);
+    });
+  }
+
+  enter() {
+    this.#say("live.connecting");
+    byId("live-manual").hidden = true;
+    clearTimeout(this.#manualTimer);
+    this.#manualTimer = setTimeout(() => {
+      byId("live-manual").hidden = false;
+    }, OFFER_MANUAL_MS);
+  }
+
+  /** Another screen shows: no picture is kept or drawn meanwhile. */
+  leave() {
+    clearTimeout(this.#manualTimer);
+    this.#overlay.stop();
+    this.guidance.clear();
+  }
+
+  /** Plays a feed; the guest sees a mirror, the server never does. */
+  show(feed) {
+    this.#box.classList.toggle("mirrored", feed.mirrored);
+    if (this.#video.srcObject !== feed.stream) this.#video.srcObject = feed.stream;
+    this.#video.play().catch(() => {}); // autoplay refused: the stream is analysed all the same
+    this.#overlay.start();
+  }
+
+  up() {
+    this.#overlay.restart(); // a new peer counts its frames anew
+    this.#banner.hidden = true;
+    if (this.#stage.dataset.state === "connecting") this.#state("searching");
+  }
+
+  down() {
+    this.#say("live.reconnecting");
+    this.#overlay.restart();
+  }
+
+  receive(message) {
+    if (message.type === "overlay") {
+      stats.count("overlays");
+      stats.markFirst("firstOverlay");
+      if (message.detected) stats.markFirst("firstDetected");
+      this.#banner.hidden = true;
+      this.#overlay.receive(message);
+    } else if (message.type === "guidance") {
+      this.guidance.show(message);
+    } else if (message.type === "state") {
+      this.#state(message.capture);
+    } else if (message.type === "capture") {
+      stats.mark("captured");
+      this.#state("captured");
+    }
+  }
+
+  setTransport(ms) {
+    this.#overlay.transportMs = ms;
+  }
+
+  reword() {
+    this.guidance.reword();
+  }
+
+  /** Ends the picture; the screen itself may stay. */
+  clear() {
+    this.#overlay.stop();
+    this.guidance.clear();
+    this.#video.pause();
+    this.#video.srcObject = null;
+    this.#stage.style.removeProperty("--picture-ratio");
+    this.#state("connecting");
+  }
+
+  #state(name) {
+    this.#stage.dataset.state = name;
+    this.#overlay.state = name;
+  }
+
+  #say(key) {
+    say(byId("banner-text"), key);
+    this.#banner.hidden = false;
+  }
+}

@@ -1,0 +1,113 @@
+/** One guest's visit: the camera, the session, and what is waiting for an answer. */
+
+import { Connection } from "./connection.js";
+
+const CONFIRM_MS = 15_000;
+
+export class Visit {
+  #handlers;
+  #pending = null; // {message, timer}
+  #ended = false;
+  feed = null;
+  /** What is being reviewed; null for data that were typed. */
+  documentId = null;
+  connected = false;
+
+  /** `handlers`: message(message, confirming), up, down, failed(kind), transport, unanswered. */
+  constructor(handlers) {
+    this.#handlers = handlers;
+  }
+
+  /** Takes over the feed and opens the session with it; throws doors.Refused. */
+  async connect(feed, language) {
+    this.feed = feed;
+    this.connection = new Connection({
+      message: (message) => this.#message(message),
+      up: ({ resumed }) => this.#up(resumed),
+      down: () => this.#down(),
+      ended: (kind) => this.#handlers.failed(kind),
+      transport: (ms) => this.#handlers.transport(ms),
+    });
+    await this.connection.open(feed.track, language);
+  }
+
+  #up(resumed) {
+    this.connected = true;
+    // A session that could not be resumed knows nothing of the document any more: what the
+    // form holds is then as good as typed.
+    if (!resumed) this.documentId = null;
+    if (this.#pending) this.#deliver();
+    this.#handlers.up({ resumed });
+  }
+
+  #down() {
+    this.connected = false;
+    this.#handlers.down();
+  }
+
+  #message(message) {
+    const confirming = this.#pending !== null;
+    if (message.type === "confirmed" || message.type === "error") this.#settle();
+    this.#handlers.message(message, confirming);
+  }
+
+  send(message) {
+    return Boolean(this.connection?.send(message));
+  }
+
+  /** Sends the reviewed fields; kept and sent again when the connection is lost on the way. */
+  confirm(values) {
+    this.#settle();
+    const timer = setTimeout(() => {
+      this.#pending = null;
+      this.#handlers.unanswered();
+    }, CONFIRM_MS);
+    this.#pending = { values, timer };
+    this.#deliver();
+  }
+
+  #deliver() {
+    this.send({ type: "confirm", document_id: this.documentId, fields: this.#pending.values });
+  }
+
+  #settle() {
+    clearTimeout(this.#pending?.timer);
+    this.#pending = null;
+  }
+
+  /** While the guest reads and types, the camera sends black: nothing more is looked at. */
+  watch(flag) {
+    if (this.feed) this.feed.track.enabled = flag;
+  }
+
+  /** Is there a real picture to go on with? */
+  get mayWatch() {
+    return this.feed !== null && !this.feed.empty && this.feed.track.readyState === "live";
+  }
+
+  /** Looks for a document again, in the same session. */
+  rescan() {
+    this.documentId = null;
+    this.send({ type: "reset" });
+    this.feed.again();
+    this.watch(true);
+  }
+
+  /** Goes on with another camera in the same session. */
+  async changeFeed(open) {
+    this.feed.stop(); // first: many phones open one camera at a time
+    const feed = await open();
+    if (this.#ended) return feed.stop();
+    this.feed = feed;
+    return this.connection.replaceTrack(feed.track);
+  }
+
+  end() {
+    this.#ended = true;
+    this.#settle();
+    this.connection?.close();
+    this.feed?.stop();
+    this.feed = null;
+    this.documentId = null;
+  }
+}

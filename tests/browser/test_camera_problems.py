@@ -1,0 +1,116 @@
+"""Every camera error has a screen with clear words, and a way on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.kiosk import ALLOWED, DENIED, FAKE_CAMERA, OpenKiosk
+
+FAIL_ONCE = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+let failed = false;
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (failed) return real(wanted);
+  failed = true;
+  throw new DOMException("", "%s");
+};
+"""
+KEEP_STREAM = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => (window.stream = await real(wanted));
+"""
+ONLY_SMALL = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.asked = [];
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  window.asked.push(wanted.video.height?.exact ?? 0);
+  if (wanted.video.height) throw new OverconstrainedError("height", "");
+  return real(wanted);
+};
+"""
+NO_MEDIA_DEVICES = "delete Navigator.prototype.mediaDevices;"
+INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false});"
+
+
+async def test_denied_camera_leads_on_to_typing(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(FAKE_CAMERA, DENIED)
+    await guest.do("begin")
+    await guest.problem("denied")
+    await guest.do("retry")
+    await guest.problem("denied")
+    await guest.do("manual")
+    await guest.screen("review")
+    await guest.type_document()
+    await guest.page.click("#confirm")
+    await guest.screen("card")
+
+
+async def test_no_camera_leads_on_to_the_specimen(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(ALLOWED)
+    await guest.do("begin")
+    await guest.problem("none")
+    await guest.do("specimen")
+    await guest.screen("live")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [("NotReadableError", "in_use"), ("TypeError", "camera")]
+)
+async def test_a_camera_that_starts_later(kiosk: OpenKiosk, error: str, kind: str) -> None:
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(FAIL_ONCE % error,))
+    await guest.do("begin")
+    await guest.problem(kind)
+    await guest.do("retry")
+    await guest.screen("live")
+
+
+async def test_a_camera_pulled_out_in_mid_call(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(KEEP_STREAM,))
+    await guest.do("begin")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    await guest.page.evaluate("stream.getTracks()[0].dispatchEvent(new Event('ended'))")
+    await guest.problem("gone")
+    await guest.do("retry")
+    await guest.screen("live")
+
+
+async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
+    # The second of Chromium's fake cameras gives depth pictures, which no encoder takes.
+    guest = await kiosk(f"{FAKE_CAMERA}=device-count=3", ALLOWED)
+    page = guest.page
+    await guest.do("begin")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    menu = page.locator(".live [data-camera-choice] select")
+    options = await menu.locator("option").evaluate_all("all => all.map((one) => one.value)")
+    assert await menu.input_value() == options[0]
+    await menu.select_option(options[2])
+    await page.wait_for_function(
+        """(id) => document.getElementById("preview").srcObject
+          .getVideoTracks()[0].getSettings().deviceId === id""",
+        arg=options[2],
+    )
+    before = (await guest.stats())["overlays"]
+    await page.wait_for_function(
+        "(before) => window.lobbylens.stats.overlays > before + 5", arg=before
+    )
+    assert (await guest.stats())["reconnects"] == 0
+    assert await page.evaluate("localStorage.getItem('lobbylens.camera')") == options[2]
+
+
+async def test_sizes_are_tried_from_large_to_any(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(ONLY_SMALL,))
+    await guest.do("begin")
+    await guest.screen("live")
+    assert await guest.page.evaluate("window.asked") == [1080, 720, 0]
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"), [(NO_MEDIA_DEVICES, "unsupported"), (INSECURE, "insecure")]
+)
+async def test_no_camera_access_at_all(kiosk: OpenKiosk, script: str, kind: str) -> None:
+    guest = await kiosk(scripts=(script,))
+    await guest.do("begin")
+    await guest.problem(kind)
+    await guest.do("reset")
+    await guest.screen("start")

@@ -1,0 +1,101 @@
+"""The page and its server: lost connections, refusals, tokens."""
+
+from __future__ import annotations
+
+import asyncio
+
+from playwright.async_api import Response, Route
+
+from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server
+
+
+async def test_a_lost_peer_is_replaced_and_the_result_kept(kiosk: OpenKiosk) -> None:
+    """Lost on the live screen and again in review: one session all along, and its document."""
+    guest = await kiosk(scripts=(WATCH_PEERS,))
+    page = guest.page
+    sessions: list[str] = []
+
+    async def note(response: Response) -> None:
+        if response.url.endswith("/api/webrtc/offer"):
+            sessions.append((await response.json())["session_id"])
+
+    page.on("response", note)
+    await guest.do("specimen")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    await page.evaluate("window.peers.at(-1).close()")
+    await page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
+    await guest.screen("review", timeout_s=30)
+    await page.fill("#field-room", "217")
+    await page.evaluate("window.peers.at(-1).close()")
+    await page.wait_for_function("() => window.lobbylens.stats.reconnects === 2")
+
+    assert (await guest.values())["room"] == "217"
+    async with page.expect_response(lambda answer: answer.url.endswith("/card.pdf")) as card:
+        await page.click("#confirm")
+    await guest.screen("card")
+    assert len(sessions) == 3
+    assert len(set(sessions)) == 1
+    # Typed data would have got a document id of their own, which begins with h.
+    assert "/documents/h" not in (await card.value).url
+
+
+async def test_a_confirmation_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(scripts=(WATCH_PEERS,))
+    await guest.do("manual")
+    await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    await guest.type_document()
+    await guest.page.evaluate("window.peers.at(-1).close()")
+    await guest.page.click("#confirm")
+    await guest.screen("card")
+    assert (await guest.stats())["reconnects"] == 1
+
+
+async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(expect=("503",))
+    refusals = 0
+
+    async def refuse_once(route: Route) -> None:
+        nonlocal refusals
+        refusals += 1
+        if refusals > 1:
+            await route.continue_()
+        else:
+            await route.fulfill(status=503, headers={"Retry-After": "1"}, body="{}")
+
+    await guest.page.route("**/api/webrtc/offer", refuse_once)
+    await guest.do("specimen")
+    await guest.problem("busy")
+    await guest.screen("live")
+    assert refusals == 2
+
+
+async def test_a_server_that_is_gone(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(expect=("ERR_FAILED",))
+    await guest.page.route("**/api/webrtc/**", lambda route: route.abort())
+    await guest.do("specimen")
+    await guest.problem("server")
+    assert not await guest.page.is_visible('.screen[data-screen="problem"] [data-action="manual"]')
+    await guest.page.unroute_all()
+    await guest.do("retry")
+    await guest.screen("live")
+
+
+async def test_leaving_the_page_ends_the_session(kiosk: OpenKiosk, server: Server) -> None:
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    assert server.health()["sessions"] > 0
+    await guest.page.goto("about:blank")
+    async with asyncio.timeout(10):
+        while server.health()["sessions"]:
+            await asyncio.sleep(0.1)
+
+
+async def test_the_token_leaves_the_address_and_goes_to_the_server(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(path="/#token=a-token")
+    assert await guest.page.evaluate("location.href") == f"{guest.origin}/"
+    async with guest.page.expect_request("**/api/webrtc/offer") as offer:
+        await guest.do("specimen")
+    assert (await offer.value).headers["authorization"] == "Bearer a-token"
+    stored = await guest.page.evaluate("JSON.stringify([{...localStorage}, document.cookie])")
+    assert "a-token" not in stored

@@ -1,0 +1,201 @@
+"""What the page does by itself: languages, idle guests, the frames' clock."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.types import GuidanceCode
+from tests.browser.kiosk import OpenKiosk
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+LANGUAGES = sorted(path.stem for path in (STATIC / "lang").glob("*.json"))
+
+CLOCK = """async () => {
+  const { FrameClock } = await import("/static/js/clock.js");
+  const clock = new FrameClock();
+  clock.transportMs = 12;
+  const seen = [];
+  // 2000 frames, 40 ms apart, across the wrap of the 32-bit timestamp. The overlay of each
+  // arrives 12 ms (network) + 30 ms (server) + up to 60 ms (a busy machine) after its capture.
+  for (let i = 0; i < 2000; i += 1) {
+    const captured = 5000 + i * 40;
+    const stamp = (2 ** 32 - 400_000 + i * 3600) % 2 ** 32;
+    const late = [0, 7, 60, 23][i % 4];
+    seen.push(clock.captureMs(stamp, captured + 42 + late, 30) - captured);
+  }
+  return seen;
+}"""
+
+FILL_POORLY = """async (status) => {
+  const { Review } = await import("/static/js/review.js");
+  new Review(() => {}).fill({
+    status,
+    document: { issuing_state: "UTO" },
+    fields: {
+      document_number: { value: "L898902C8", status: "conflict" },
+      nationality: { value: null, status: "missing" },
+    },
+  });
+}"""
+
+
+def texts(language: str) -> dict[str, str]:
+    """Every text of a language by its dotted key."""
+
+    def flat(tree: dict[str, Any], path: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, value in tree.items():
+            if isinstance(value, str):
+                found[path + name] = value
+            else:
+                found |= flat(value, f"{path}{name}.")
+        return found
+
+    return flat(json.loads((STATIC / "lang" / f"{language}.json").read_text("utf-8")), "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_says_everything(language: str) -> None:
+    """The same keys as English, none empty, the same values to fill in, and all guidance."""
+    english, ours = texts("en"), texts(language)
+    assert ours.keys() == english.keys()
+    assert all(text.strip() for text in ours.values())
+    for key, text in ours.items():
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", english[key])), key
+    assert {f"guidance.{code}" for code in GuidanceCode} <= ours.keys()
+
+
+def test_every_key_the_page_asks_for_exists() -> None:
+    known = texts("en").keys()
+    asked = set(re.findall(r'data-i18n="([^"]+)"', (STATIC / "index.html").read_text()))
+    for module in (STATIC / "js").glob("*.js"):
+        source = module.read_text()
+        asked |= set(re.findall(r'\b(?:t|say)\((?:[^()]*(?:\([^()]*\))?, )?"([\w.]+)"', source))
+        asked |= set(re.findall(r'key: "([\w.]+)"', source))
+    assert len(asked) > 40
+    assert asked <= known
+
+
+def test_the_form_asks_for_what_the_card_needs() -> None:
+    """Required fields and lengths of the form are those of the card's mapping."""
+    card = json.loads((STATIC.parent / "templates" / "registration_card.json").read_text())
+    source = (STATIC / "js" / "fields.js").read_text()
+    asked = {match["name"]: match[0] for match in re.finditer(r'{ name: "(?P<name>\w+)".*', source)}
+    assert set(asked) == card["fields"].keys() - {"hotel_name", "document_code"}
+    for name, line in asked.items():
+        rule = card["fields"][name]
+        assert ("required: true" in line) == rule.get("required", False), name
+        if length := re.search(r"maxLength: (\d+)", line):
+            assert int(length[1]) == rule["max_length"], name
+
+
+def test_every_listed_language_has_its_file() -> None:
+    source = (STATIC / "js" / "i18n.js").read_text()
+    assert sorted(re.findall(r'code: "(\w+)"', source)) == LANGUAGES
+
+
+async def test_another_language_at_once(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.fill("#field-primary_identifier", "Eriksson")
+    await page.select_option("#language", "de")
+    await page.wait_for_selector("html[lang=de]")
+    assert await page.inner_text('label[for="field-primary_identifier"]') == "Nachname"
+    assert (await guest.values())["primary_identifier"] == "Eriksson"
+    await guest.do("reset")
+    await page.wait_for_selector("html[lang=en]")
+
+
+async def test_an_idle_guest_is_asked_and_then_forgotten(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await page.clock.install()
+    await page.reload()
+    await page.wait_for_function("() => document.querySelector('h1').textContent")
+    await guest.do("manual")
+    await page.fill("#field-primary_identifier", "Eriksson")
+    await page.clock.fast_forward(46_000)
+    await page.wait_for_selector("#idle[open]")
+    await page.click("#idle-stay")
+    await page.wait_for_selector("#idle", state="hidden")
+    assert (await guest.values())["primary_identifier"] == "Eriksson"
+
+    await page.clock.fast_forward(46_000)
+    await page.wait_for_selector("#idle[open]")
+    await page.clock.fast_forward(15_000)
+    await guest.screen("start")
+    assert await guest.values() == {}
+    assert "Eriksson" not in await page.content()
+
+
+@pytest.mark.parametrize(
+    ("status", "lead"),
+    [("needs_review", "could not be verified"), ("failed", "could not be read")],
+)
+async def test_a_poor_reading_is_shown_and_can_be_mended(
+    kiosk: OpenKiosk, status: str, lead: str
+) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.evaluate(FILL_POORLY, status)
+    assert lead in await page.inner_text("#review-lead")
+
+    async def evidence(name: str) -> str:
+        return await page.inner_text(f"#field-{name}-evidence")
+
+    assert await evidence("document_number") == "Please check, readings differ"
+    assert await evidence("nationality") == "Missing"
+    assert await evidence("issuing_state") == "Read, please check"
+    await page.fill("#field-nationality", "UTO")
+    assert await evidence("nationality") == "Corrected"
+    await page.fill("#field-document_number", "")
+    assert await evidence("document_number") == "Missing"
+    await page.fill("#field-document_number", "L898902C8")
+    assert await evidence("document_number") == "Please check, readings differ"
+
+
+async def test_overlays_find_their_frame(kiosk: OpenKiosk) -> None:
+    """Each capture time comes out within a few milliseconds, also where the RTP time wraps."""
+    guest = await kiosk()
+    errors = await guest.page.evaluate(CLOCK)
+    assert len(errors) == 2000
+    assert max(abs(error) for error in errors) < 1
+
+
+async def test_nothing_but_the_figures_is_reachable(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    found = await guest.page.evaluate(
+        """() => {
+          const names = Object.keys(window.lobbylens);
+          try { window.lobbylens = null; } catch { /* strict code may not either */ }
+          window.lobbylens.stats.marks.begin = 1;
+          return [names, window.lobbylens.stats.marks];
+        }"""
+    )
+    assert found == [["stats"], {}]
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1080, 1920), (390, 844)])
+async def test_targets_are_large_enough_to_touch(kiosk: OpenKiosk, size: tuple[int, int]) -> None:
+    """44 px in each direction on every screen size, and nothing wider than the screen."""
+    guest = await kiosk()
+    page = guest.page
+    await page.set_viewport_size({"width": size[0], "height": size[1]})
+    for _ in range(2):
+        small = await page.evaluate(
+            """() => [...document.querySelectorAll("button, a.button, select, input")]
+              .filter((each) => each.checkVisibility())
+              .filter((each) => Math.min(each.offsetWidth, each.offsetHeight) < 44)
+              .map((each) => each.outerHTML)"""
+        )
+        assert small == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if await page.get_attribute("body", "data-screen") == "start":
+            await guest.do("manual")

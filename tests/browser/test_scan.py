@@ -1,0 +1,168 @@
+"""A guest's whole way, from the camera to the printed card."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from playwright.async_api import Page
+from pypdf import PdfReader
+
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk, OpenKiosk, play_file
+
+AS_READ = {
+    "primary_identifier": "ERIKSSON",
+    "secondary_identifier": "ANNA MARIA",
+    "document_number": "L898902C3",
+    "issuing_state": "UTO",
+    "nationality": "UTO",
+    "date_of_birth": "1974-08-12",
+    "sex": "F",
+    "date_of_expiry": "2012-04-15",
+}
+
+
+async def evidence(page: Page, name: str) -> str:
+    return await page.locator(f"#field-{name}-evidence").inner_text()
+
+
+async def card_text(kiosk: Kiosk) -> str:
+    """The text of the PDF behind the page's own link."""
+    address = await kiosk.page.get_attribute("#card-link", "href")
+    answer = await kiosk.page.request.get(f"{kiosk.origin}{address}")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/pdf"
+    reader = PdfReader(io.BytesIO(await answer.body()))
+    return "\n".join(page.extract_text() for page in reader.pages)
+
+
+async def test_camera_to_card(kiosk: OpenKiosk, scene_y4m: Path) -> None:
+    """The main one: the picture is taken by itself, the guest corrects, the card is filled."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m))
+    page = guest.page
+    await guest.do("begin")
+    await guest.screen("live")
+    assert "mirrored" in (await page.get_attribute("#picture-box", "class") or "")
+    await guest.screen("review", timeout_s=30)
+    values = await guest.values()
+    assert {name: values[name] for name in AS_READ} == AS_READ
+    assert await evidence(page, "document_number") == "Verified by check digit"
+    assert await evidence(page, "primary_identifier") == "Read, please check"
+    assert await page.is_visible("#review-expiry")
+
+    await page.fill("#field-secondary_identifier", "Anna María")
+    assert await evidence(page, "secondary_identifier") == "Corrected"
+    await page.fill("#field-address", "1 Garden Street, Utopia")
+    await page.click("#confirm")
+    await guest.screen("card")
+    text = await card_text(guest)
+    for expected in ("ERIKSSON", "Anna María", "L898902C3", "1 Garden Street, Utopia"):
+        assert expected in text
+    frame = await page.get_attribute("#card-view iframe", "src")
+    assert (frame or "").startswith(f"blob:{guest.origin}/")
+
+    stats = await guest.stats()
+    assert stats["overlays"] > 20
+    assert stats["matched"] > 5
+    assert stats["marks"]["cameraGranted"] < stats["marks"]["firstOverlay"]
+
+
+async def test_specimen_without_camera_and_reset(kiosk: OpenKiosk) -> None:
+    """The bundled specimen plays through the same peer; reset leaves no trace of the guest."""
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=30)
+    assert (await guest.values())["primary_identifier"] == "ERIKSSON"
+    await page.click("#confirm")
+    await guest.screen("card")
+    assert "ANNA MARIA" in await card_text(guest)
+
+    async with page.expect_popup() as opened:
+        await page.click("#card-link")
+    card = await opened.value
+    await guest.do("edit")
+    await guest.do("reset")
+    await guest.screen("start")
+    assert await guest.values() == {}
+    assert "ERIKSSON" not in await page.content()
+    left = await page.evaluate(
+        """() => ({
+          stored: JSON.stringify([{...localStorage}, {...sessionStorage}]),
+          stream: document.getElementById("preview").srcObject,
+          frames: document.querySelectorAll("iframe").length,
+          canvas: document.getElementById("outline").width,
+          link: document.getElementById("card-link").getAttribute("href"),
+          voice: document.getElementById("announcer").textContent,
+        })"""
+    )
+    assert left == {
+        "stored": "[{},{}]",
+        "stream": None,
+        "frames": 0,
+        "canvas": 1,
+        "link": None,
+        "voice": "",
+    }
+    assert card.is_closed()
+    await page.wait_for_function(
+        "() => fetch('/health').then((answer) => answer.json()).then((it) => !it.sessions)"
+    )
+
+
+async def test_typed_by_hand_with_keys_only(kiosk: OpenKiosk) -> None:
+    """A guest without camera or mouse types, and gets a card all the same."""
+    guest = await kiosk()
+    page = guest.page
+    await page.focus('.start [data-action="manual"]')
+    await page.keyboard.press("Enter")
+    await guest.screen("review")
+    assert await page.evaluate("document.activeElement.id") == "review-title"
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("Müller")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("Zoë")
+    await guest.type_document(
+        primary_identifier="Müller", nationality="", date_of_birth="1990-02-30"
+    )
+    await page.focus("#field-date_of_birth")
+    await page.keyboard.press("Enter")
+    complaint = page.locator(".field:has(#field-date_of_birth) .complaint")
+    assert "year-month-day" in await complaint.inner_text()
+    assert await page.evaluate("document.activeElement.id") == "field-nationality"
+
+    await page.keyboard.type("UTO")
+    await page.fill("#field-date_of_birth", "1990-02-28")
+    await page.keyboard.press("Enter")
+    await guest.screen("card")
+    text = await card_text(guest)
+    assert "Müller" in text
+    assert "Zoë" in text
+
+
+async def test_a_character_the_card_cannot_print_is_named(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    await guest.do("manual")
+    await guest.type_document(primary_identifier="山本")
+    await guest.page.click("#confirm")
+    message = guest.page.locator("#review-error")
+    await message.wait_for(state="visible")
+    assert "山" in await message.inner_text()
+    assert (await guest.values())["primary_identifier"] == "山本"
+
+    await guest.page.fill("#field-primary_identifier", "Yamamoto")
+    await guest.page.click("#confirm")
+    await guest.screen("card")
+
+
+async def test_scan_again(kiosk: OpenKiosk) -> None:
+    """From the form back to the camera, in the same session, and to a fresh form."""
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=30)
+    await guest.page.fill("#field-primary_identifier", "WRONG")
+    await guest.do("rescan")
+    await guest.screen("live")
+    await guest.screen("review", timeout_s=30)
+    assert (await guest.values())["primary_identifier"] == "ERIKSSON"
+    assert (await guest.stats())["reconnects"] == 0
