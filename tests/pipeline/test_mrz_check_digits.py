@@ -27,7 +27,9 @@ def test_published_examples(data: str, digit: str) -> None:
     assert digit_matches(data, digit)
 
 
-@pytest.mark.parametrize(("character", "value"), [("0", 0), ("9", 9), ("A", 10), ("Z", 35), ("<", 0)])
+@pytest.mark.parametrize(
+    ("character", "value"), [("0", 0), ("9", 9), ("A", 10), ("Z", 35), ("<", 0)]
+)
 def test_character_values(character: str, value: int) -> None:
     assert character_value(character) == value
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.training.mrz_lines import DEFAULT_FIELDS, compose_lines
-from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.check_digits import ALPHABET, check_digit
 from pipeline.mrz.decode import Decoded, decode, starts_well
 from pipeline.mrz.fuse import ZoneScores, fuse, same_zone
 from pipeline.mrz.recognize import INDEX, log_softmax, text_of
@@ -19,7 +19,7 @@ NATS = 20.0
 def scores(
     lines: tuple[str, ...], doubts: dict[tuple[int, int], tuple[str, float]] | None = None
 ) -> ZoneScores:
-    """Clear scores for ``lines``; ``doubts`` gives a place a second reading, so many nats behind."""
+    """Clear scores for ``lines``; ``doubts`` gives a place a second reading, nats behind."""
     rows = []
     for number, line in enumerate(lines):
         logits = np.zeros((len(line), len(ALPHABET)), np.float32)
@@ -88,11 +88,29 @@ def test_a_check_digit_settles_an_open_reading() -> None:
 
 
 def test_two_open_readings_are_settled_together() -> None:
-    lines = printed(1, 1, "B")
-    lines = (lines[0], lines[1][:6] + "Z" + lines[1][7:])
-    found = decoded(lines, {(1, 1): ("8", 2.0), (1, 6): ("2", 2.0)})
+    line = printed(1, 1, "B")[1]
+    lines = (TD3[0], line[:5] + "O" + line[6:])
+    found = decoded(lines, {(1, 1): ("8", 2.0), (1, 5): ("0", 5.0)})
     assert found.lines == TD3
     assert len(found.corrections) == 2
+
+
+def test_two_repairs_as_likely_as_each_other_are_no_proof() -> None:
+    """S and 8 weigh the same, so the check digit cannot tell which of them was a 5."""
+    lines = (TD3[0], "S" + TD3[1][1:])
+    spoilt = (TD3[0], "5" + TD3[1][1:])
+    weight = check_digit(lines[1][:9])
+    assert weight == check_digit("8" + lines[1][1:9])
+    spoilt = (TD3[0], spoilt[1][:9] + weight + spoilt[1][10:43])
+    composite = check_digit("S" + spoilt[1][1:10] + spoilt[1][13:20] + spoilt[1][21:43])
+    spoilt = (TD3[0], spoilt[1] + composite)
+    logits = [row.copy() for row in scores(spoilt)]
+    for character, gap in (("S", 3.0), ("8", 4.0)):
+        logits[1][0, INDEX[character]] = logits[1][0, INDEX["5"]] - gap
+    found = decode([log_softmax(row) for row in logits])
+    assert found is not None
+    assert found.lines == spoilt
+    assert found.corrections == ()
 
 
 def test_a_clear_print_is_never_rewritten_for_a_check_digit() -> None:
@@ -143,13 +161,19 @@ def test_frames_outvote_one_bad_frame() -> None:
 
 
 def test_weights_decide_between_two_frames() -> None:
-    sharp, soft = scores(TD3, {(0, 5): ("F", 2.0)}), scores(printed(0, 5, "F"), {(0, 5): ("E", 2.0)})
+    sharp, soft = (
+        scores(TD3, {(0, 5): ("F", 2.0)}),
+        scores(printed(0, 5, "F"), {(0, 5): ("E", 2.0)}),
+    )
     assert text_of(fuse([sharp, soft], [0.9, 0.5])[0]) == TD3[0]
     assert text_of(fuse([sharp, soft], [0.5, 0.9])[0]) == printed(0, 5, "F")[0]
 
 
 def test_different_zones_are_not_mixed() -> None:
     visa = compose_lines(MrtdFormat.MRVB, DEFAULT_FIELDS[MrtdFormat.MRVB])
-    other = ("P<D<<MUSTERMANN<<MAX<ALEXANDER<VON<UND<ZU<<", "C01X00T478D<<6408125M2702283<<<<<<<<<<<<<<<4")
+    other = (
+        "P<D<<MUSTERMANN<<MAX<ALEXANDER<VON<UND<ZU<<",
+        "C01X00T478D<<6408125M2702283<<<<<<<<<<<<<<<4",
+    )
     assert not same_zone(scores(TD3), scores(visa))
     assert not same_zone(scores(TD3), scores(other))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,18 +15,24 @@ from core.settings import MrzSettings
 from models.training.mrz_lines import SpecimenFields
 from models.training.specimen import Specimen, draw_specimen
 from models.training.specimen_scene import Phases, SpecimenScene
+from pipeline.mrz.glyphs import GlyphMatcher
+from pipeline.mrz.grid import place
+from pipeline.mrz.locate import find_bands
 from pipeline.mrz.reader import MrzReader
+from pipeline.mrz.recognize import text_of
+from pipeline.mrz.tesseract import TesseractReader
 from pipeline.types import CheckResult, ImageU8, MrtdFormat
 
 HELD = Phases(0, 0, 9, 0, 0)
 PAGE_WIDTH_PX = 1500
+MODELS = Path(__file__).resolve().parents[2] / "models"
 
 HARD = {
     MrtdFormat.TD3: SpecimenFields("PO", "D", "OBOIO SZ", "QUODO", "C01X00T47", "D", "001108", "<"),
     MrtdFormat.TD1: SpecimenFields("ID", "UTO", "VADIS", "QUO", "S0002O685", sex="M"),
     MrtdFormat.TD2: SpecimenFields("I", "XXA", "GCGC", "", "B8B8S5S5Z", optional_data="7T1I"),
     MrtdFormat.MRVA: SpecimenFields("VI", "USA", "TRAVELER", "HAPPY", "555123ABC", "GBR"),
-    MrtdFormat.MRVB: SpecimenFields("V", "UTO", "KSKCXE", "K", "0O0OQD0", "XXX", optional_data=""),
+    MrtdFormat.MRVB: SpecimenFields("V", "UTO", "KSKCXE", "K", "0O0QD5S", "XXX", optional_data=""),
 }
 """Look-alikes, one-letter states, no given name."""
 
@@ -80,14 +88,16 @@ def test_every_format_through_a_camera(reader: MrzReader, mrtd_format: MrtdForma
         assert read.format is mrtd_format
         assert CheckResult.FAIL not in read.check_digits.values()
         assert [len(row) for row in read.confidences] == [len(line) for line in drawn.lines]
-        assert 0.5 < min(min(row) for row in read.confidences) <= 1
+        assert all(0.2 < share <= 1 for row in read.confidences for share in row)
 
 
 @pytest.mark.parametrize("mrtd_format", [MrtdFormat.TD3, MrtdFormat.TD1])
 def test_upside_down(reader: MrzReader, mrtd_format: MrtdFormat) -> None:
     drawn = draw_specimen(mrtd_format, width_px=1000)
     [page] = seen(drawn, 3)
-    assert reader.read([np.asarray(cv2.rotate(page, cv2.ROTATE_180), np.uint8)]).lines == drawn.lines
+    assert (
+        reader.read([np.asarray(cv2.rotate(page, cv2.ROTATE_180), np.uint8)]).lines == drawn.lines
+    )
 
 
 @pytest.mark.parametrize("turn", [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE])
@@ -139,22 +149,21 @@ def test_frames_are_fused_where_one_is_not_enough(reader: MrzReader) -> None:
     assert reader.read(pages[:1]).lines != drawn.lines
     read = reader.read(pages)
     assert read.lines == drawn.lines
-    assert read.frames_fused == 3
+    assert read.frames_fused == 2, "two pages hide different parts: the third is not needed"
 
 
 def test_a_zone_with_wrong_check_digits_is_returned_as_printed(reader: MrzReader) -> None:
-    """Two lines of the same zone, swapped dates: nothing is rewritten to make it pass."""
+    """Another date of birth with the old check digit: nothing is rewritten to make it pass."""
     drawn = draw_specimen(MrtdFormat.TD3, width_px=1200)
     other = draw_specimen(
-        MrtdFormat.TD3, SpecimenFields(date_of_birth="651231", sex="M"), width_px=1200
+        MrtdFormat.TD3, SpecimenFields(date_of_birth="651225", sex="M"), width_px=1200
     )
     page = drawn.bgr.copy()
-    # The other specimen's date of birth, without the check digits after it.
     px_per_mm = drawn.px_per_mm
     left, right = (round((6.6 + column * 2.54 - 0.2) * px_per_mm) for column in (13, 19))
     page[-110:-60, left:right] = other.bgr[-110:-60, left:right]
     read = reader.read([page])
-    assert read.lines == (drawn.lines[0], drawn.lines[1][:13] + "651231" + drawn.lines[1][19:])
+    assert read.lines == (drawn.lines[0], drawn.lines[1][:13] + "651225" + drawn.lines[1][19:])
     assert read.corrections == ()
     assert read.check_digits["date_of_birth"] is CheckResult.FAIL
     assert read.check_digits["composite"] is CheckResult.FAIL
@@ -164,7 +173,7 @@ def test_a_zone_with_wrong_check_digits_is_returned_as_printed(reader: MrzReader
 def text_page() -> ImageU8:
     page = np.full((1000, 1500, 3), 238, np.uint8)
     for row in range(24):
-        text = "the quick brown fox jumps over the lazy dog, row %02d of many such rows" % row
+        text = f"the quick brown fox jumps over the lazy dog, row {row:02d} of many such rows"
         place = (60, 60 + 40 * row)
         cv2.putText(page, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.9, (40, 40, 40), 2, cv2.LINE_AA)
     return page
@@ -202,8 +211,7 @@ def no_zone() -> ImageU8:
         pytest.param(lambda: SpecimenScene(no_document=True).frame(30).bgr, id="lobby"),
     ],
 )
-def test_no_zone(reader: MrzReader, page: object) -> None:
-    assert callable(page)
+def test_no_zone(reader: MrzReader, page: Callable[[], ImageU8]) -> None:
     with pytest.raises(MrzNotFound):
         reader.read([page()])
 
@@ -222,11 +230,41 @@ def test_the_deadline_ends_reading() -> None:
     assert late.read([blurred, drawn.bgr], deadline_ms=2000).frames_fused == 1
 
 
-def test_missing_data_is_named(tmp_path: object) -> None:
-    from pathlib import Path
-
-    nowhere = Path(str(tmp_path))
+def test_missing_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="tesseract-ocr-eng"):
-        MrzReader(MrzSettings(tessdata=nowhere))
+        MrzReader(MrzSettings(tessdata=tmp_path))
     with pytest.raises(ModelNotFound, match="mrz_glyphs"):
-        MrzReader(MrzSettings(), models=nowhere)
+        MrzReader(MrzSettings(), models=tmp_path)
+    (tmp_path / "eng.traineddata").write_bytes(b"no language data")
+    with pytest.raises(ModelNotFound, match="cannot use"):
+        MrzReader(MrzSettings(tessdata=tmp_path))
+    (tmp_path / "mrz").mkdir()
+    (tmp_path / "mrz" / "glyphs.npz").write_bytes(b"no glyphs")
+    with pytest.raises(ModelNotFound, match="damaged"):
+        MrzReader(MrzSettings(), models=tmp_path)
+
+
+def test_threads_may_share_a_reader(reader: MrzReader) -> None:
+    drawn = [draw_specimen(mrtd_format, width_px=1000) for mrtd_format in MrtdFormat]
+    blurred = [np.asarray(cv2.GaussianBlur(d.bgr, (0, 0), 2.5), np.uint8) for d in drawn]
+    with ThreadPoolExecutor(3) as pool:
+        reads = list(pool.map(lambda page: reader.read([page]), blurred))
+    assert [read.lines for read in reads] == [specimen.lines for specimen in drawn]
+
+
+def test_tesseract_offers_an_opinion(reader: MrzReader) -> None:
+    """Fillers are not Tesseract's strength; letters and digits are mostly right and in place."""
+    drawn = draw_specimen(MrtdFormat.TD3, width_px=1500)
+    luma = np.asarray(cv2.cvtColor(drawn.bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+    zone = place(luma, find_bands(luma)[0], GlyphMatcher(MODELS))
+    assert zone is not None
+    settings = MrzSettings()
+    tesseract = TesseractReader(settings.tessdata, settings.language)
+    for strip, line in zip(zone.strips, drawn.lines, strict=True):
+        scores = tesseract.scores(strip)
+        assert scores.shape == (44, 37)
+        assert np.exp(scores).sum(axis=1) == pytest.approx(np.ones(44), abs=1e-4)
+        read = text_of(scores)
+        known = [at for at, character in enumerate(line) if character != "<"]
+        right = sum(read[at] == line[at] for at in known)
+        assert right >= 0.7 * len(known)

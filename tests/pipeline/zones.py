@@ -71,3 +71,10 @@ def documents() -> st.SearchStrategy[tuple[MrtdFormat, SpecimenFields]]:
     return st.sampled_from(list(MrtdFormat)).flatmap(
         lambda mrtd_format: st.tuples(st.just(mrtd_format), fields(mrtd_format))
     )
+
+
+def altered(lines: tuple[str, ...], line: int, start: int, text: str) -> tuple[str, ...]:
+    """The zone with ``text`` over it, as a faulty print would have it."""
+    row = lines[line]
+    changed = row[:start] + text + row[start + len(text) :]
+    return (*lines[:line], changed, *lines[line + 1 :])

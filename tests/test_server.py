@@ -1,0 +1,91 @@
+"""``python server.py`` as an operator meets it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = [sys.executable, str(ROOT / "server.py")]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+    """A server process, the scheme and the port it serves on."""
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        line = process.stdout.readline()
+        told = re.search(r"(https?)://127\.0\.0\.1:(\d+)/", line)
+        assert told, f"{line!r} {process.stderr.read() if not line else ''}"
+        yield process, told[1], int(told[2])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def ask_health(port: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "--port", str(port), "--health"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("tls", ["off", "self-signed"])
+def test_it_serves_tells_its_health_and_ends_on_sigterm(tls: str) -> None:
+    with running("--tls", tls) as (process, scheme, port):
+        assert scheme == ("http" if tls == "off" else "https")
+        well = ask_health(port)
+        assert well.returncode == 0 and '"status": "ok"' in well.stdout
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        assert process.stderr is not None and "Traceback" not in process.stderr.read()
+    assert ask_health(port).returncode == 1
+
+
+def refusal(*arguments: str) -> str:
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "in use" in refusal("--port", str(taken.getsockname()[1]))
+
+
+def test_a_missing_model_is_told_with_what_to_do(tmp_path: Path) -> None:
+    message = refusal("--pipeline.models", str(tmp_path))
+    assert "manifest" in message or "model" in message
+
+
+def test_missing_language_data_names_the_package(tmp_path: Path) -> None:
+    assert "tesseract-ocr" in refusal("--pipeline.mrz.tessdata", str(tmp_path))
+
+
+def test_it_starts_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with running() as (_, _, port):
+        assert ask_health(port).returncode == 0
