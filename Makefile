@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
+VENV_TRAIN := .venv-train
+TRAIN := OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 $(VENV_TRAIN)/bin/python
 PY := $(VENV)/bin/python
 HOST ?= 127.0.0.1
 PORT ?= 8080
@@ -10,7 +12,7 @@ PORT ?= 8080
 RUN_PACKAGES := python3-venv tesseract-ocr-eng
 TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils
 
-.PHONY: help setup setup-test run demo test check lint format types bench schema lock clean
+.PHONY: help setup setup-test run demo test check lint format types bench schema lock clean train-corners train-smoke evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -55,6 +57,23 @@ bench: setup-test ## latency of overlays and results in a real browser
 
 schema: setup-test ## write docs/protocol.schema.json from the messages
 	@$(PY) -m media.messages docs/protocol.schema.json
+
+train-corners: $(VENV_TRAIN)/.done ## compose scenes, train the corner detector, export it (hours)
+	$(TRAIN) -m models.training.fetch_assets
+	$(TRAIN) -m models.training.dataset --shards 40
+	$(TRAIN) -m models.training.train_corners
+	$(TRAIN) -m models.training.export_corners
+
+train-smoke: $(VENV_TRAIN)/.done ## every step of the training on a few pictures (minutes)
+	$(TRAIN) -m models.training.smoke
+
+evaluate: setup-test ## score the corner detector on composed scenes it never saw
+	@$(PY) -m models.training.evaluate_corners
+
+$(VENV_TRAIN)/.done: requirements-train.txt
+	@$(PYTHON) -m venv $(VENV_TRAIN)
+	@$(TRAIN) -m pip install --quiet --disable-pip-version-check -r requirements-train.txt
+	@touch $@
 
 lock: ## write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.contour_scanner import scan
 from core.settings import DetectSettings
-from pipeline.detect import CornerDetector
+from pipeline.detect import MODEL, CornerDetector
 from pipeline.geometry import iou
-from pipeline.types import ImageU8, QuadPx
+from pipeline.types import Frame, ImageU8, QuadPx
 from pipeline.weights import MODELS_FOLDER, Weights
 
 Detect = Callable[[ImageU8], tuple[QuadPx, float] | None]
@@ -141,6 +141,39 @@ def contact_sheet(columns: Sequence[Sequence[Answer]]) -> ImageU8:
     return np.asarray(np.vstack(rows), np.uint8)
 
 
+def speed(settings: DetectSettings) -> str:
+    """Median times for a 1280×720 frame on one thread: the network alone, and all of `detect`.
+
+    The thumbnail is a plain resize of the frame; a decoder's own scaler may be faster or slower.
+    """
+    weights = Weights(MODELS_FOLDER)
+    session = weights.session(MODEL)
+    side = int(session.get_inputs()[0].shape[1])
+    bgr = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
+    cv2.fillPoly(bgr, [np.array([[300, 120], [980, 150], [960, 610], [320, 590]])], (210, 205, 200))
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+
+    def colour(width_px: int | None) -> ImageU8:
+        size = (width_px or 1280, round(720 * (width_px or 1280) / 1280))
+        return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    frame = Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=colour)
+    detector = CornerDetector.load(settings.model_copy(update={"min_confidence": 0.0}), weights)
+    picture = np.zeros((1, side, side, 3), np.uint8)
+    network = _median_ms(lambda: session.run(None, {"picture": picture}))
+    everything = _median_ms(lambda: detector.detect(frame))
+    return f"720p, one thread: network {network:.1f} ms, detect {everything:.1f} ms"
+
+
+def _median_ms(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(60):
+        began = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - began) * 1000)
+    return float(np.median(times))
+
+
 def function_at(path: str) -> Detect:
     """`package.module:function`. Raises ImportError, AttributeError."""
     module, _colon, name = path.partition(":")
@@ -164,6 +197,7 @@ def main() -> None:
     for name, detect in detectors.items():
         columns.append(ask(detect, pictures))
         print(table(name, columns[-1]))
+    print(speed(DetectSettings()))
     if options.sheet:
         cv2.imwrite(str(options.sheet), contact_sheet(columns))
 

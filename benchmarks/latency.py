@@ -43,7 +43,7 @@ _WATCH = (
     (
         """
 (() => {
-  const seen = {frames: [], overlays: [], results: [], sizes: []};
+  const seen = {frames: [], overlays: [], results: [], states: []};
   window.latencyProbe = seen;
   const canvas = new OffscreenCanvas(BITS * CELL, CELL);
   const pen = canvas.getContext('2d', {willReadFrequently: true});
@@ -73,6 +73,7 @@ _WATCH = (
       const at = performance.now(), message = JSON.parse(event.data);
       if (message.type === 'overlay')
         seen.overlays.push([message.frame.rtp_timestamp, at, message.frame.width]);
+      if (message.type === 'state') seen.states.push([at, message.capture]);
       if (message.type === 'result') seen.results.push([at, message.status]);
     });
     return channel;
@@ -93,6 +94,7 @@ class Run:
     result_ms: float | None
     status: str
     width_px: int
+    stages_ms: dict[str, float]
 
 
 class NumberedScene(SpecimenScene):
@@ -153,6 +155,15 @@ def wait_for_result(probe: dict[str, list[list[float]]], first_whole: int) -> fl
     return arrived - before[0] if before else None
 
 
+def stages(probe: dict[str, list[list[float]]], first_whole: int) -> dict[str, float]:
+    """When each capture state was first told, in ms from frame ``first_whole``."""
+    whole = [at for at, number in probe["frames"] if first_whole <= number < first_whole + 6]
+    told: dict[str, float] = {}
+    for at, state in probe["states"]:
+        told.setdefault(str(state), round(at - whole[0]) if whole else 0.0)
+    return told
+
+
 async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float) -> Run:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     page: Page = await context.new_page()
@@ -168,6 +179,7 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
         result_ms=wait_for_result(probe, scene.first_whole()),
         status=str(probe["results"][0][1]) if probe["results"] else "none",
         width_px=int(overlays[-1][2]) if overlays else 0,
+        stages_ms=stages(probe, scene.first_whole()),
     )
 
 
@@ -190,6 +202,7 @@ def report(runs: list[Run]) -> dict[str, object]:
         "results": [run.status for run in runs],
         "result_p50_ms": round(statistics.median(results)) if results else None,
         "result_p95_ms": round(percentile(results, 95)) if results else None,
+        "first_told_ms": [run.stages_ms for run in runs],
     }
 
 

@@ -2,7 +2,8 @@
 
 The frame is squeezed to a square with a grey border on every side, the virtual padding: corners a
 little outside the frame still lie on the picture, so a cut document is found and reported as cut
-instead of being bent to the frame's edge. The network and its training: `models/README.md`.
+instead of being bent to the frame's edge. Its corners are then moved onto the edges in the full
+luma plane. The network and its training: `models/README.md`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from core.settings import DetectSettings
 from pipeline.corner_maps import Maps, best_outline
 from pipeline.geometry import area, turned
+from pipeline.refine import refine
 from pipeline.types import Detection, Frame, ImageU8, MrtdFormat, QuadPx
 from pipeline.weights import Weights
 
@@ -73,14 +75,16 @@ class CornerDetector:
         # The smaller side still has the network's resolution; more would only cost time.
         width_px = round(1.12 * self._inner_px * max(1.0, frame.width_px / frame.height_px))
         thumbnail = frame.bgr(min(width_px, frame.width_px))
-        return self._find(thumbnail, frame.width_px, frame.height_px)
+        return self._find(thumbnail, frame.luma)
 
     def corners(self, bgr: ImageU8) -> tuple[QuadPx, float] | None:
         """Corners (4×2 float32 pixels of `bgr`) and confidence of a single picture, or None."""
-        found = self._find(bgr, bgr.shape[1], bgr.shape[0])
+        luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+        found = self._find(bgr, luma)
         return None if found is None else (found.quad_px, found.confidence)
 
-    def _find(self, bgr: ImageU8, width_px: int, height_px: int) -> Detection | None:
+    def _find(self, bgr: ImageU8, luma: ImageU8) -> Detection | None:
+        """`bgr` may be a thumbnail; `luma` has the full resolution that corners are given in."""
         answer = self._ask(self._square(bgr))
         if answer.presence < self._settings.min_confidence:
             return None
@@ -91,15 +95,16 @@ class CornerDetector:
         ratio = self._to_frame(outline.quad / answer.mask.shape[0])
         if confidence < self._settings.min_confidence or area(ratio) < self._settings.min_area:
             return None
-        turn, sure = _choice(answer.turn)
-        ratio = turned(ratio, turn if sure > _SURE else 0)
-        kind, sure = _choice(answer.kind)
-        outside = (ratio < -_EDGE_TOLERANCE) | (ratio > 1 + _EDGE_TOLERANCE)
+        size = np.array([luma.shape[1], luma.shape[0]], np.float32)
+        quad_px = refine(luma, ratio * size)
+        outside = (quad_px < -_EDGE_TOLERANCE * size) | (quad_px > (1 + _EDGE_TOLERANCE) * size)
+        turn, turn_chance = _choice(answer.turn)
+        kind, kind_chance = _choice(answer.kind)
         return Detection(
-            quad_px=(ratio * np.array([width_px, height_px])).astype(np.float32),
+            quad_px=turned(quad_px, turn if turn_chance > _SURE else 0),
             confidence=confidence,
             cut=bool(outside.any()),
-            mrtd_format=_FORMATS[kind] if sure > _SURE else None,
+            mrtd_format=_FORMATS[kind] if kind_chance > _SURE else None,
         )
 
     def _square(self, bgr: ImageU8) -> ImageU8:

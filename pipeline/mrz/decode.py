@@ -16,23 +16,25 @@ import numpy as np
 
 from pipeline.mrz.check_digits import ALPHABET, DIGITS
 from pipeline.mrz.formats import CharacterSet, MrzLayout, layouts_of_shape
-from pipeline.mrz.parse import check_passes, check_results
+from pipeline.mrz.parse import PASSING_BY_CHANCE, check_passes, check_results
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
 from pipeline.types import CheckResult, Correction
 
 _ALIKE = ("0ODQ", "1I", "2Z", "5S", "6G", "8B", "UV", "CG")
-_FORMAT_GAP = 12.0
+_FORMAT_GAP = 18.0
 """How much less likely (nats) the character that the place demands may be."""
-_ALIKE_GAP = 30.0
-_OPEN_GAP = 2.5
-_ALIKE_OPEN_GAP = 8.0
+_ALIKE_GAP = 45.0
+_OPEN_GAP = 4.0
+_ALIKE_OPEN_GAP = 12.0
 """Readings closer than this are both possible; a check digit may decide between them."""
-_OPEN_TOTAL = 12.0
-_MOST_OPEN = 8
+_OPEN_TOTAL = 18.0
+_MARGIN = 3.0
+"""A repair counts only if no other one comes as close as this."""
+_MOST_OPEN = 10
 _MOST_CHANGES = 3
-_LETTER_O_PENALTY = 2.0
+_LETTER_O_PENALTY = 3.0
 """Numbers rarely hold the letter O, since readers and people take it for a zero."""
-_DIGIT_IN_CODE_PENALTY = 4.0
+_DIGIT_IN_CODE_PENALTY = 6.0
 """Document codes are letters but for a few issuers' own."""
 
 _WHY_FORMAT = "format"
@@ -117,8 +119,8 @@ def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores]) -> Decoded:
         if read != text[position]
     )
     confidences = tuple(
-        _confidences(row, chars, text)
-        for row, chars, text in zip(weighed, sets, lines, strict=True)
+        _confidences(row, chars, text, {place for at, place in changes if at == line})
+        for line, (row, chars, text) in enumerate(zip(weighed, sets, lines, strict=True))
     )
     return Decoded(layout, lines, confidences, corrections)
 
@@ -154,17 +156,24 @@ _Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A place with a second reading, ``gap`` nats less likely."""
+    """A place with a second reading, ``gap`` nats less likely.
+
+    ``near``: close enough to be chosen; others only contest a choice.
+    """
 
     place: _Place
     character: str
     gap: float
+    near: bool
 
 
 def _changes(
     layout: MrzLayout, grid: list[list[str]], scores: Sequence[CharacterScores]
 ) -> dict[_Place, str]:
-    """The likeliest change among open readings that repairs the failing check digits."""
+    """The likeliest change among open readings that repairs the failing check digits.
+
+    None where another one does so nearly as well: "8" and "S", for one, have the same weight.
+    """
     lines = ["".join(row) for row in grid]
     failing = [check for check in layout.check_digits if not check_passes(layout, check, lines)]
     if not failing:
@@ -175,13 +184,22 @@ def _changes(
         for span in (*check.over, check.digit)
         for position in range(span.start, span.stop)
     }
+    chosen: tuple[_Open, ...] = ()
     for change in _candidates(_open_readings(layout, grid, scores, covered)):
+        if chosen and _total(change) > _total(chosen) + _MARGIN:
+            break
         changed = [list(row) for row in grid]
         for reading in change:
             changed[reading.place[0]][reading.place[1]] = reading.character
         if _repairs(layout, ["".join(row) for row in changed], change):
-            return {reading.place: reading.character for reading in change}
-    return {}
+            if chosen or not all(reading.near for reading in change):
+                return {}
+            chosen = change
+    return {reading.place: reading.character for reading in chosen}
+
+
+def _total(change: tuple[_Open, ...]) -> float:
+    return sum(reading.gap for reading in change)
 
 
 def _open_readings(
@@ -198,8 +216,9 @@ def _open_readings(
         for character in sets[line][position].value:
             gap = here - float(cell[INDEX[character]])
             limit = _ALIKE_OPEN_GAP if _alike(character, grid[line][position]) else _OPEN_GAP
-            if character != grid[line][position] and gap <= limit:
-                found.append(_Open((line, position), character, max(gap, 0.0)))
+            if character != grid[line][position] and gap <= limit + _MARGIN:
+                gap = max(gap, 0.0)
+                found.append(_Open((line, position), character, gap, gap <= limit))
     return sorted(found, key=lambda reading: (reading.gap, reading.place))[:_MOST_OPEN]
 
 
@@ -209,10 +228,9 @@ def _candidates(readings: list[_Open]) -> Iterator[tuple[_Open, ...]]:
         chosen
         for count in range(1, _MOST_CHANGES + 1)
         for chosen in itertools.combinations(readings, count)
-        if len({reading.place for reading in chosen}) == count
-        and sum(reading.gap for reading in chosen) <= _OPEN_TOTAL
+        if len({reading.place for reading in chosen}) == count and _total(chosen) <= _OPEN_TOTAL
     ]
-    return iter(sorted(sets, key=lambda chosen: sum(reading.gap for reading in chosen)))
+    return iter(sorted(sets, key=_total))
 
 
 def _repairs(layout: MrzLayout, lines: list[str], change: tuple[_Open, ...]) -> bool:
@@ -230,12 +248,19 @@ def _repairs(layout: MrzLayout, lines: list[str], change: tuple[_Open, ...]) -> 
 
 
 def _confidences(
-    row: CharacterScores, allowed: Sequence[CharacterSet], text: str
+    row: CharacterScores, allowed: Sequence[CharacterSet], text: str, settled: set[int]
 ) -> tuple[float, ...]:
-    """The probability of each character among those that its place may hold."""
+    """The probability of each character among those that its place may hold.
+
+    ``settled``: places that a check digit decided; a wrong choice passes it once in ten times.
+    """
     masked = np.full_like(row, -60.0)
     for place, (characters, chosen) in enumerate(zip(allowed, text, strict=True)):
         places = [INDEX[c] for c in {*characters.value, chosen}]
         masked[place, places] = row[place, places]
     shares = np.exp(log_softmax(masked))
-    return tuple(float(shares[place, INDEX[c]]) for place, c in enumerate(text))
+    chosen_shares = [float(shares[place, INDEX[c]]) for place, c in enumerate(text)]
+    return tuple(
+        share / (share + (1 - share) * PASSING_BY_CHANCE) if place in settled else share
+        for place, share in enumerate(chosen_shares)
+    )

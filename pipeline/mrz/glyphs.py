@@ -25,8 +25,11 @@ Floats = NDArray[np.float32]
 _BLURS_PX = (1.0, 1.8, 2.8, 4.2)
 _FAINT = 0.35
 """Contrast (in units of ink) below which a cell counts as nearly empty."""
-_SHARPNESS = 100.0
-"""Turns a difference in correlation into one of log-probability; fitted on composed lines."""
+_SHARPNESS = 150.0
+"""Turns a difference in correlation into one of log-probability; fitted, together with
+``_LEGIBLE``, by least log loss on composed lines of all qualities."""
+_LEGIBLE = (0.65, 0.92)
+"""Best correlations from which on a cell says something, and at which it is fully trusted."""
 _REACH_PX = (-1, 0, 1)
 _GLANCE_PX = (-2, -1, 0, 1, 2)
 
@@ -68,7 +71,10 @@ class GlyphMatcher:
 
     def scores(self, strip: LineStrip) -> CharacterScores:
         """Log-probabilities, n×37."""
-        return log_softmax(_SHARPNESS * self.match(strip).correlation)
+        found = self.match(strip)
+        low, high = _LEGIBLE
+        trust = np.clip((found.best - low) / (high - low), 0.05, 1)
+        return log_softmax(_SHARPNESS * trust[:, None] * found.correlation)
 
     def match(self, strip: LineStrip) -> CellMatch:
         """Compare at full resolution, one pixel of shift each way."""
@@ -85,30 +91,37 @@ class GlyphMatcher:
 
 
 def _templates(glyphs: NDArray[np.uint8], pitch_px: int, blurs_px: tuple[float, ...]) -> Floats:
-    """Glyphs in every cut and blur as unit vectors without mean: variants×37×pixels."""
+    """Glyphs in every cut and blur as unit vectors without mean: cuts×blurs×37×pixels."""
     factor = glyphs.shape[3] / STRIP_PITCH_PX
     size = (pitch_px, pitch_px * 7 // 5)
-    variants = []
-    for cut in glyphs.astype(np.float32):
-        for blur in blurs_px:
-            soft = [cv2.GaussianBlur(glyph, (0, 0), blur * factor) for glyph in cut]
-            small = [cv2.resize(glyph, size, interpolation=cv2.INTER_AREA) for glyph in soft]
-            variants.append(np.stack(small).reshape(len(ALPHABET), -1))
-    stacked = np.stack(variants).astype(np.float32)
-    stacked -= stacked.mean(axis=2, keepdims=True)
-    return np.asarray(stacked / np.linalg.norm(stacked, axis=2, keepdims=True), np.float32)
+    drawn = np.empty((len(glyphs), len(blurs_px), len(ALPHABET), size[0] * size[1]), np.float32)
+    for cut, row in enumerate(glyphs.astype(np.float32)):
+        for step, blur in enumerate(blurs_px):
+            for index, glyph in enumerate(row):
+                soft = cv2.GaussianBlur(glyph, (0, 0), blur * factor)
+                small = cv2.resize(soft, size, interpolation=cv2.INTER_AREA)
+                drawn[cut, step, index] = small.ravel()
+    drawn -= drawn.mean(axis=3, keepdims=True)
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=3, keepdims=True), np.float32)
 
 
 def _match(
     ink: Ink, centres_px: Floats, templates: Floats, pitch_px: int, reach: tuple[int, ...]
 ) -> CellMatch:
+    """Each cell with each glyph at its best blur and shift, in the cut that suits the line.
+
+    One line is printed in one cut: letting every cell choose would lend a zero the shape of
+    another cut's letter O.
+    """
     cells = _cells(ink, centres_px, pitch_px, reach)
     count, shifts, pixels = cells.shape
     cells -= cells.mean(axis=2, keepdims=True)
     cells /= np.linalg.norm(cells, axis=2, keepdims=True) + _FAINT * pitch_px / STRIP_PITCH_PX
-    variants = templates.shape[0]
+    cuts, blurs, glyphs, _ = templates.shape
     products = cells.reshape(-1, pixels) @ templates.reshape(-1, pixels).T
-    by_shift = products.reshape(count, shifts, variants, -1).max(axis=2)
+    by_cut = products.reshape(count, shifts, cuts, blurs, glyphs).max(axis=3)
+    cut = int(by_cut.max(axis=(1, 3)).sum(axis=0).argmax())
+    by_shift = by_cut[:, :, cut]
     best = by_shift.max(axis=2).argmax(axis=1)
     offsets = np.asarray(reach)
     return CellMatch(

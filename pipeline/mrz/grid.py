@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 _LIKE_A_GLYPH = 0.6
 """Correlation between what blank or foreign cells reach and what blurred glyphs reach."""
 _SURE = 0.7
-_SPARE_CELLS = 8
+_SPARE_CELLS = 20
 _PITCHES = np.arange(0.93, 1.071, 0.0025) * STRIP_PITCH_PX
 _SAME_EDGE = 0.75
 """How far, in pitches, the left edges of lines may lie apart."""
@@ -95,19 +95,39 @@ def _place_stretched(
 
 
 def _inks(luma: ImageU8, band: Band, stretch: float) -> list[Ink]:
-    """Level strips of the rows with a common horizontal origin."""
+    """Level strips of the rows, all over the same stretch of the page."""
     along = median_direction(band.rows)
     centres = np.array([row.centre_px for row in band.rows])
-    middle = float((centres @ along).mean())
+    first, last = _extent(luma, band, along)
+    middle = (first + last) / 2
     scale = STRIP_PITCH_PX / band.pitch_px
-    longest = max(row.length_px for row in band.rows)
-    width = round(longest * scale) + 2 * _SPARE_CELLS * STRIP_PITCH_PX
     inks = []
     for row, centre in zip(band.rows, centres, strict=True):
-        moved = centre + (middle - centre @ along) * np.asarray(row.direction)
-        strip = cut(luma, (float(moved[0]), float(moved[1])), row.direction, scale, width, stretch)
-        inks.append(level(ink_of(strip), row.length_px * scale))
+        own = float(centre @ along)
+        moved = centre + (middle - own) * np.asarray(row.direction)
+        width = max(STRIP_PITCH_PX, round((last - first) * scale))
+        place_px = (float(moved[0]), float(moved[1]))
+        strip = cut(luma, place_px, row.direction, scale, width, stretch)
+        left, right = (own + side * row.length_px / 2 - first for side in (-1, 1))
+        inks.append(level(ink_of(strip), left * scale, right * scale))
     return inks
+
+
+def _extent(luma: ImageU8, band: Band, along: NDArray[np.float64]) -> tuple[float, float]:
+    """From where to where a full line could reach: a row may be found in part only.
+
+    Positions along ``along`` in page pixels, within the page.
+    """
+    height, width = luma.shape
+    spare = _SPARE_CELLS * band.pitch_px
+    ends = [
+        float(np.dot(row.centre_px, along)) + side * (row.length_px / 2 + spare)
+        for row in band.rows
+        for side in (-1, 1)
+    ]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) @ along
+    first, last = max(min(ends), corners.min()), min(max(ends), corners.max())
+    return float(first), float(max(last, first + band.pitch_px))
 
 
 def _grid_line(ink: Ink, matcher: GlyphMatcher) -> _GridLine:

@@ -18,7 +18,7 @@ from pipeline.types import CheckResult, Correction, Field, FieldStatus, MrzRead
 _SHORTEST_SHARE = 0.8
 """A line with fewer of its format's characters than this is no line of that format."""
 
-_PASSING_BY_CHANCE = 0.1
+PASSING_BY_CHANCE = 0.1
 """A wrong reading passes a check digit of modulus 10 once in ten times."""
 
 _DIRECT_FIELDS = ("document_code", "issuing_state", "nationality")
@@ -166,7 +166,7 @@ def _plain(
         return Field(None, raw or None, FieldStatus.MISSING, confidence if raw else 0.0)
     status = FieldStatus.CHECKSUM if checked else FieldStatus.READ
     if checked:
-        confidence = confidence / (confidence + (1 - confidence) * _PASSING_BY_CHANCE)
+        confidence = confidence / (confidence + (1 - confidence) * PASSING_BY_CHANCE)
     return Field(value, raw, status, confidence, truncated, century_inferred)
 
 

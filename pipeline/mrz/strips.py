@@ -92,14 +92,14 @@ def ink_of(strip: ImageU8) -> Ink:
     return np.asarray(dark / (print_dark.astype(np.float32) + 4), np.float32)
 
 
-def level(ink: Ink, length_px: float) -> Ink:
+def level(ink: Ink, left_px: float, right_px: float) -> Ink:
     """Take out the remaining slope, then move the line to the strip's middle.
 
-    Only the middle ``length_px`` of the strip is looked at: what lies beyond is not the line.
+    Only columns ``left_px`` to ``right_px`` are looked at: what lies beyond may be no print.
     """
     height, width = ink.shape
-    left = max(0, int((width - length_px) / 2))
-    chunks = max(1, (width - 2 * left) // _CHUNK_PX)
+    left = max(0, int(left_px))
+    chunks = max(1, int(min(width, right_px) - left) // _CHUNK_PX)
     inside = ink[:, left : left + chunks * _CHUNK_PX]
     if inside.shape[1] < chunks * _CHUNK_PX:
         return ink

@@ -1,0 +1,1 @@
+"""Code that makes the models and the specimens; the server imports none of it."""

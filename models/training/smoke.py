@@ -1,0 +1,54 @@
+"""Runs every training step on a few pictures: compose, train, resume, export, score.
+
+`python -m models.training.smoke` takes under a minute on one core, needs torch, and fails with a
+traceback where any step does. It proves that the steps fit together, not that anything is learnt.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import cv2
+
+from core.settings import DetectSettings
+from models.training.backgrounds import Assets
+from models.training.dataset import write_shard
+from models.training.evaluate_corners import composed, measure, report
+from models.training.export_corners import export, load_average, note_checksum
+from models.training.scenes import FacePool
+from models.training.train_corners import Stage, Trainer
+from pipeline.detect import CornerDetector
+from pipeline.weights import Weights
+
+
+def run(folder: Path) -> str:
+    """All steps in `folder`; returns the evaluation's report."""
+    scenes, validation = folder / "scenes", folder / "validation"
+    write_shard(scenes, 0, 12, Assets(), FacePool(0, 6))
+    write_shard(validation, 0, 8, Assets(), FacePool(100, 4))
+    checkpoint = folder / "corners.pt"
+    Trainer(checkpoint).run(0, Stage(128, 2, 4, 1e-3), scenes)
+    resumed = Trainer(checkpoint)
+    if resumed.done != [2]:
+        raise AssertionError(f"the checkpoint resumes at {resumed.done}, not after two steps")
+    resumed.run(0, Stage(128, 3, 4, 1e-3), scenes)
+    resumed.run(1, Stage(256, 1, 2, 1e-3), scenes)
+    models = folder / "models"
+    models.mkdir()
+    export(load_average(checkpoint), models / "corners.onnx")
+    note_checksum(models / "manifest.toml", models / "corners.onnx")
+    settings = DetectSettings(min_confidence=0.0, min_area=0.0)
+    detector = CornerDetector.load(settings, Weights(models))
+    return report(measure(detector, composed(validation, folder / "none")))
+
+
+def main() -> None:
+    """Command line without options."""
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        print(run(Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
