@@ -10,7 +10,7 @@ PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
 RUN_PACKAGES := python3-venv tesseract-ocr-eng
-TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils
+TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn
 
 .PHONY: help setup setup-test run demo test check lint format types bench schema lock clean train-corners train-smoke evaluate
 
@@ -50,7 +50,7 @@ format: setup-test ## put the code into shape
 	@$(VENV)/bin/ruff format .
 
 types: setup-test
-	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy .
 
 bench: setup-test ## latency of overlays and results in a real browser
 	@$(PY) -m benchmarks.latency
