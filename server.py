@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -15,26 +16,28 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from aiohttp import web
 
-from core import tls
 from core.auth import Authenticator
 from core.errors import LobbyLensError
 from core.http import AUTHENTICATOR, METRICS, access, add_security_headers, errors
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
+from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
 from pipeline.engine import Engine
-from signaling import pages
+from signaling import pages, tls
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
 from signaling.routes import add_routes, card_link
 from signaling.sessions import SessionRegistry
 
 _log = Log("server")
 _READING_THREADS = 2
+_REQUESTS_END_S = 3
 
 
 def load_texts() -> dict[str, dict[str, str]]:
@@ -57,6 +60,14 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
     app[MEDIA] = settings.media
     texts = load_texts()
 
+    load = LoadProbe(settings.load, metrics)
+
+    async def watch_load(app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(load.run())
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+
     async def sessions(app: web.Application) -> AsyncIterator[None]:
         with (
             ThreadPoolExecutor(settings.media.analysis_threads, "frames") as frames,
@@ -68,12 +79,14 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
                 frames=frames,
                 captures=captures,
                 metrics=metrics,
+                load=load,
                 texts=texts,
                 card_link=card_link,
             )
             app[REGISTRY] = SessionRegistry(
                 settings.signaling,
                 metrics,
+                load,
                 lambda session_id, label, language: Session(session_id, label, around, language),
             )
             yield
@@ -82,6 +95,7 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
             await asyncio.to_thread(frames.shutdown)
             await asyncio.to_thread(captures.shutdown)
 
+    app.cleanup_ctx.append(watch_load)
     app.cleanup_ctx.append(sessions)
     app.on_startup.append(pages.remember_start)
     app.on_response_prepare.append(add_security_headers)
@@ -97,9 +111,20 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return tls.self_signed(settings.host) if settings.tls == "self-signed" else None
 
 
+def log_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaited, mostly from below: told without its text, which may hold data."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        _log.crash("x stray error", error)
+    else:
+        _log.warning("x stray error", told=str(context.get("message")).split(":")[0])
+
+
 async def serve(settings: Settings, app: web.Application, context: ssl.SSLContext | None) -> None:
     """Serve until SIGTERM or SIGINT, then drain and close."""
-    runner = web.AppRunner(app, access_log=None)
+    # Requests under way get a moment to end, and one that never ends holds nothing up.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S)
+    asyncio.get_running_loop().set_exception_handler(log_stray_error)
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
@@ -110,7 +135,8 @@ async def serve(settings: Settings, app: web.Application, context: ssl.SSLContex
             loop.add_signal_handler(number, told.set)
         host, port = runner.addresses[0][:2]
         scheme = "https" if context else "http"
-        print(f"LobbyLens serves {scheme}://{host}:{port}/", flush=True)
+        named = f"[{host}]" if ":" in host else host
+        print(f"LobbyLens serves {scheme}://{named}:{port}/", flush=True)
         await told.wait()
         _log.info("shutting down")
         await site.stop()
@@ -118,17 +144,24 @@ async def serve(settings: Settings, app: web.Application, context: ssl.SSLContex
         await runner.cleanup()
 
 
-def health(port: int) -> int:
+def health(host: str, port: int) -> int:
     """Ask the server on this machine; 0 when it is well. TLS or not is found by trying."""
+    asked = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     # The answer comes from this machine, so there is nothing that a certificate would prove.
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    # Nor is this machine reached by way of a proxy that the environment names.
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
+    )
     for scheme in ("http", "https"):
-        with contextlib.suppress(OSError, ValueError):
-            url = f"{scheme}://127.0.0.1:{port}/health"
-            with urllib.request.urlopen(url, timeout=2, context=trusting) as answer:  # noqa: S310
-                print(answer.read().decode())
-                return 0
+        url = f"{scheme}://{asked}:{port}/health"
+        with (
+            contextlib.suppress(OSError, ValueError, http.client.HTTPException),
+            opener.open(url, timeout=2) as answer,
+        ):
+            print(answer.read().decode())
+            return 0
     print(f"lobbylens: no server answers on port {port}", file=sys.stderr)
     return 1
 
@@ -140,7 +173,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_settings(arguments)
         if settings.health:
-            return health(settings.port)
+            return health(settings.host, settings.port)
         setup_logging(settings.log_level, settings.log_format)
         engine = Engine(settings.pipeline)
     except LobbyLensError as error:

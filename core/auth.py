@@ -35,6 +35,8 @@ class Authenticator:
         if self._token is None:
             return ANONYMOUS
         scheme, _, given = (authorization or "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token):
+        # A header may hold any bytes, which are no text then.
+        told = given.strip().encode(errors="surrogateescape")
+        if scheme.lower() == "bearer" and hmac.compare_digest(told, self._token):
             return TOKEN_HOLDER
         raise Unauthorized("give the server's token: Authorization: Bearer TOKEN")

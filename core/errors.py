@@ -7,6 +7,7 @@ LobbyLensError
 │   ├── InvalidSdp            a session description                   422
 │   ├── NotAcceptable         no video, no common codec               406
 │   ├── UnsupportedMediaType  a body of another type                  415
+│   ├── MethodNotAllowed      a method that the address does not take 405
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
@@ -76,6 +77,17 @@ class NotAcceptable(BadRequest):
 class UnsupportedMediaType(BadRequest):
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
+
+
+class MethodNotAllowed(BadRequest):
+    """The address takes other methods: ``allowed``, as the Allow header names them."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class PreconditionFailed(BadRequest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -9,8 +10,10 @@ from aiohttp import hdrs, web
 
 from core.auth import Authenticator
 from core.errors import (
+    BadRequest,
     InvalidMessage,
     LobbyLensError,
+    MethodNotAllowed,
     NotFound,
     Overloaded,
     TooLarge,
@@ -32,6 +35,8 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'self'"
 )
 
+_BODY_TIMEOUT_S = 30
+
 _log = Log("http")
 
 
@@ -48,6 +53,8 @@ def error_response(error: LobbyLensError, request_id: str) -> web.Response:
         headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers[hdrs.ALLOW] = error.allowed
     body: dict[str, object] = {
         "success": False,
         "error": error.message,
@@ -64,6 +71,14 @@ def _from_http(error: web.HTTPException) -> LobbyLensError | None:
         return TooLarge("the request's body is too long")
     if isinstance(error, web.HTTPNotFound):
         return NotFound("there is nothing at this address")
+    if isinstance(error, web.HTTPForbidden):
+        # A folder: what is in it is not told.
+        return NotFound("there is nothing at this address")
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return MethodNotAllowed(f"this address takes {allowed}", allowed)
+    if error.status >= 400:
+        return BadRequest("the request cannot be understood")
     return None
 
 
@@ -97,7 +112,13 @@ async def access(request: web.Request, handler: Endpoint) -> web.StreamResponse:
     is_static = isinstance(request.match_info.route.resource, web.StaticResource)
     if not (is_static or getattr(target, "public", False)):
         request.app[AUTHENTICATOR].principal(request.headers.get(hdrs.AUTHORIZATION))
-    return await handler(request)
+    if not is_static:
+        return await handler(request)
+    try:
+        return await handler(request)
+    except OSError:
+        # A name that no file could have.
+        raise NotFound("there is nothing at this address") from None
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -114,15 +135,26 @@ async def add_security_headers(request: web.Request, response: web.StreamRespons
 
 
 async def read_text(request: web.Request, limit_bytes: int) -> str:
-    """The body as UTF-8 text. Raises TooLarge before reading more than ``limit_bytes``."""
+    """The body as UTF-8 text. Raises what `read_body` does, and InvalidMessage."""
+    try:
+        return (await read_body(request, limit_bytes)).decode()
+    except UnicodeDecodeError:
+        raise InvalidMessage("the request's body is no UTF-8 text") from None
+
+
+async def read_body(request: web.Request, limit_bytes: int) -> bytes:
+    """The body. Raises TooLarge before reading more than ``limit_bytes``, BadRequest."""
     if (request.content_length or 0) > limit_bytes:
         raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
     body = bytearray()
-    async for chunk in request.content.iter_chunked(16_384):
-        body += chunk
-        if len(body) > limit_bytes:
-            raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
     try:
-        return body.decode()
-    except UnicodeDecodeError:
-        raise InvalidMessage("the request's body is no UTF-8 text") from None
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for chunk in request.content.iter_chunked(16_384):
+                body += chunk
+                if len(body) > limit_bytes:
+                    raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
+    except TimeoutError:
+        raise BadRequest("the request's body did not come in time") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise BadRequest("the request's body cannot be read") from None
+    return bytes(body)

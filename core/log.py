@@ -95,3 +95,8 @@ def setup_logging(level: str, style: str) -> None:
     # Below warning these libraries log descriptions, addresses and request lines with secrets.
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It tells of every request that is no HTTP, with the sender's address; what fails within our
+    # doors is logged by them.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # It warns of each frame that a client has made undecodable.
+    logging.getLogger("aiortc").setLevel(logging.ERROR)

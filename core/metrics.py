@@ -35,6 +35,38 @@ class Metrics:
             "Frames replaced by a newer one before analysis.",
             registry=self.registry,
         )
+        self.frames_shed = Counter(
+            "lobbylens_frames_shed",
+            "Frames left out of analysis because the server was overloaded.",
+            registry=self.registry,
+        )
+        self.loop_lag = Gauge(
+            "lobbylens_loop_lag_seconds",
+            "95th percentile of the event loop's lag over the last 5 s.",
+            registry=self.registry,
+        )
+        self.cpu_share = Gauge(
+            "lobbylens_cpu_share",
+            "Share of all processors that the server took over the last 5 s.",
+            registry=self.registry,
+        )
+        self.load_level = Gauge(
+            "lobbylens_load_level",
+            "0: every frame is analysed, 1: every second, 2: every third, 3: and none may join.",
+            registry=self.registry,
+        )
+        self.load_decisions = Counter(
+            "lobbylens_load_decisions",
+            "Changes of the load level, by the level entered.",
+            ["level"],
+            registry=self.registry,
+        )
+        self.sessions_refused = Counter(
+            "lobbylens_sessions_refused",
+            "Sessions refused, by reason: full, load, shutdown.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.analysis_seconds = Histogram(
             "lobbylens_analysis_seconds",
             "Time of one frame's analysis.",
@@ -74,6 +106,12 @@ class Metrics:
             "lobbylens_documents",
             "Documents read, by status.",
             ["status"],
+            registry=self.registry,
+        )
+        self.stills = Counter(
+            "lobbylens_stills",
+            "Stills awaited, by what became of them: used, no_better, late, invalid.",
+            ["outcome"],
             registry=self.registry,
         )
         self.cards = Counter("lobbylens_cards", "Cards filled.", registry=self.registry)

@@ -8,178 +8,57 @@ Read once by ``server.py``, from (later wins) defaults, ``.env``, the environmen
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, CliSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from core.errors import SettingsError
+from core.pipeline_settings import (
+    CaptureSettings,
+    DetectSettings,
+    GuidanceSettings,
+    MrzSettings,
+    PipelineSettings,
+    QualitySettings,
+    QualityWeights,
+    Section,
+    StabilitySettings,
+)
 
-Ratio = Annotated[float, Field(ge=0, le=1)]
+__all__ = [
+    "CaptureSettings",
+    "DetectSettings",
+    "GuidanceSettings",
+    "LoadSettings",
+    "MediaSettings",
+    "MrzSettings",
+    "PipelineSettings",
+    "QualitySettings",
+    "QualityWeights",
+    "Section",
+    "Settings",
+    "SignalingSettings",
+    "StabilitySettings",
+    "is_loopback",
+    "load_settings",
+]
+
 Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DetectSettings(Section):
-    """Corner detection."""
-
-    min_confidence: Ratio = Field(0.5, description="Below this confidence no outline is drawn.")
-    padding: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.08, description="Virtual border around the frame, as a share of its size."
-    )
-    min_area: Ratio = Field(0.02, description="Smallest document, as a share of the frame.")
-
-
-class StabilitySettings(Section):
-    """When a document counts as still."""
-
-    frames: Annotated[int, Field(ge=1, le=120)] = Field(
-        8, description="Still frames in a row before the picture is taken."
-    )
-    tolerance: Ratio = Field(
-        15 / 1468.6,
-        description="Corner motion still allowed, as a share of the frame's diagonal "
-        "(15 px at 1280x720).",
-    )
-
-
-class QualityWeights(Section):
-    """Weights of the quality score; they add up to 1."""
-
-    sharpness: Ratio = Field(0.35, description="Weight of sharpness.")
-    contrast: Ratio = Field(0.25, description="Weight of contrast.")
-    brightness: Ratio = Field(0.15, description="Weight of brightness.")
-    edge_density: Ratio = Field(0.15, description="Weight of edge density.")
-    noise: Ratio = Field(0.10, description="Weight of low noise.")
-
-    @model_validator(mode="after")
-    def _sum_is_one(self) -> QualityWeights:
-        total = sum(getattr(self, name) for name in type(self).model_fields)
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"the quality weights add up to {total:.3f}, not to 1")
-        return self
-
-
-class QualitySettings(Section):
-    """What a good picture is."""
-
-    weights: QualityWeights = QualityWeights()
-    min_score: Annotated[float, Field(ge=0, le=100)] = Field(
-        50, description="Lowest score (0 to 100) at which a picture is taken by itself."
-    )
-    sharpness: Annotated[float, Field(gt=0)] = Field(
-        50, description="Laplacian variance that counts as sharp."
-    )
-    contrast: Annotated[float, Field(gt=0)] = Field(
-        40, description="Standard deviation of luma that counts as good contrast."
-    )
-    brightness_low: Annotated[float, Field(ge=0, le=100)] = Field(
-        30, description="Darker than this (mean luma, percent) is too dark."
-    )
-    brightness_high: Annotated[float, Field(ge=0, le=100)] = Field(
-        80, description="Brighter than this (mean luma, percent) is too bright."
-    )
-    edge_density: Annotated[float, Field(gt=0, le=100)] = Field(
-        30, description="Share of strong edges (percent) that counts as full detail."
-    )
-    noise: Annotated[float, Field(gt=0)] = Field(
-        5, description="Noise (sigma in luma steps) up to which a picture counts as clean."
-    )
-    glare: Annotated[float, Field(gt=0, le=100)] = Field(
-        4, description="Share of burnt-out pixels (percent) from which glare is told."
-    )
-
-
-class CaptureSettings(Section):
-    """Taking the picture."""
-
-    burst_frames: Annotated[int, Field(ge=1, le=30)] = Field(
-        5, description="Frames collected once the document is still; the best ones are read."
-    )
-    burst_timeout_ms: Annotated[int, Field(ge=100, le=10_000)] = Field(
-        800, description="A burst ends after this time even when frames are missing."
-    )
-    page_width_px: Annotated[int, Field(ge=400, le=3000)] = Field(
-        1500, description="Width of the rectified page."
-    )
-    min_document_width: Ratio = Field(
-        0.35, description="Below this share of the frame's width the guest is asked to come closer."
-    )
-    removed_ms: Annotated[int, Field(ge=100, le=10_000)] = Field(
-        700, description="A document missing for this long has been taken away."
-    )
-    guidance_min_ms: Annotated[int, Field(ge=0, le=10_000)] = Field(
-        1000, description="Guidance stays at least this long."
-    )
-    lost_ms: Annotated[int, Field(ge=0, le=10_000)] = Field(
-        300, description="A document not seen for this long before its capture is lost."
-    )
-    mrz_attempts: Annotated[int, Field(ge=1, le=20)] = Field(
-        3, description="Automatic captures in a row without a readable zone before giving up."
-    )
-    retry_pause_ms: Annotated[int, Field(ge=0, le=10_000)] = Field(
-        1200, description="Pause after such a capture, for the guest to do better."
-    )
-    patience_ms: Annotated[int, Field(ge=0, le=600_000)] = Field(
-        4000,
-        description="After this time with a document in view, bad light, tilt and blur no longer "
-        "keep the picture from being taken: a doubtful reading beats none.",
-    )
-
-
-class GuidanceSettings(Section):
-    """When the guest is told what."""
-
-    edge_margin: Ratio = Field(
-        0.008,
-        description="Corners nearer to the frame's edge than this share of it are too close.",
-    )
-    max_extent: Ratio = Field(
-        0.92,
-        description="A document without room, spanning more than this share of the frame, is "
-        "too near rather than off centre.",
-    )
-    min_side_ratio: Ratio = Field(
-        0.7, description="Opposite sides less alike than this mean that the document is tilted."
-    )
-    min_glyph_px: Annotated[float, Field(ge=0, le=100)] = Field(
-        8, description="Lowest height of the zone's capitals, in pixels of the camera's picture."
-    )
-    moving: Annotated[float, Field(gt=0)] = Field(
-        0.15, description="Corner speed (frame diagonals a second) that counts as moving."
-    )
-
-
-class MrzSettings(Section):
-    """Reading the machine-readable zone."""
-
-    tessdata: Path = Field(
-        Path("/usr/share/tesseract-ocr/5/tessdata"),
-        description="Folder with the traineddata file (Debian's tesseract-ocr-eng puts it there).",
-    )
-    language: str = Field("eng", description="Name of the traineddata file, without its ending.")
-    deadline_ms: Annotated[int, Field(ge=100, le=60_000)] = Field(
-        5_000, description="Longest time spent on reading one capture."
-    )
-
-
-class PipelineSettings(Section):
-    """Everything that knows documents."""
-
-    models: Path = Field(Path("models"), description="Folder of the models and their manifest.")
-    templates: Path = Field(
-        Path("templates"), description="Folder of the registration card and its mapping."
-    )
-    detect: DetectSettings = DetectSettings()
-    stability: StabilitySettings = StabilitySettings()
-    quality: QualitySettings = QualitySettings()
-    capture: CaptureSettings = CaptureSettings()
-    guidance: GuidanceSettings = GuidanceSettings()
-    mrz: MrzSettings = MrzSettings()
+# aiortc takes no IPv6 address in them; a name with one it does.
+_HOST_PORT = r"[A-Za-z0-9.-]+(:\d{1,5})?"
+_STUN_URL = rf"stuns?:{_HOST_PORT}"
+_TURN_URL = rf"turns?:{_HOST_PORT}(\?transport=(udp|tcp))?"
 
 
 class MediaSettings(Section):
@@ -226,6 +105,14 @@ class MediaSettings(Section):
     start_bitrate_kbps: Annotated[int, Field(ge=100, le=20_000)] = Field(
         2000, description="Bitrate at which browsers are asked to start."
     )
+    still_wait_ms: Annotated[int, Field(ge=0, le=5000)] = Field(
+        250,
+        description="How long a capture waits for the full-resolution still of a page that sends "
+        "one; without it the best frames of the video are read.",
+    )
+    max_still_bytes: Annotated[int, Field(ge=10_000)] = Field(
+        8_000_000, description="Largest still accepted, as a JPEG file."
+    )
     analysis_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Threads that analyse frames, shared by all sessions."
     )
@@ -255,6 +142,24 @@ class MediaSettings(Section):
             return None
         first, last = self.udp_ports.split("-")
         return int(first), int(last)
+
+
+class LoadSettings(Section):
+    """When the server does less for each guest, and takes no more."""
+
+    max_lag_ms: Annotated[float, Field(gt=0)] = Field(
+        20,
+        description="Overloaded when more than 5 percent of the event loop's turns come later "
+        "than this.",
+    )
+    max_cpu_share: Annotated[float, Field(gt=0)] = Field(
+        0.7, description="Overloaded above this share of all processors (more than 1: never)."
+    )
+    hold_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        4,
+        description="Overloaded for this long, fewer frames are analysed; for two and three times "
+        "as long, fewer still, and no session is begun beside those that run.",
+    )
 
 
 class SignalingSettings(Section):
@@ -295,6 +200,15 @@ class SignalingSettings(Section):
                     data = {**data, key: [part for part in parts if part]}
         return data
 
+    @field_validator("stun_urls", "turn_urls")
+    @classmethod
+    def _is_ice_url(cls, urls: list[str], told: ValidationInfo) -> list[str]:
+        # RFC 7064 and RFC 7065; a wrong one would fail every offer.
+        kind, form = ("stun", _STUN_URL) if told.field_name == "stun_urls" else ("turn", _TURN_URL)
+        if not all(re.fullmatch(form, url) for url in urls):
+            raise ValueError(f"must look like {kind}:HOST:PORT")
+        return urls
+
 
 class Settings(BaseSettings):
     """LobbyLens: a browser's camera in, a read passport and a filled registration card out."""
@@ -333,7 +247,14 @@ class Settings(BaseSettings):
     )
     pipeline: PipelineSettings = PipelineSettings()
     media: MediaSettings = MediaSettings()
+    load: LoadSettings = LoadSettings()
     signaling: SignalingSettings = SignalingSettings()
+
+    @field_validator("api_token")
+    @classmethod
+    def _no_empty_token(cls, token: SecretStr | None) -> SecretStr | None:
+        # An unset variable in a container's description arrives as an empty one.
+        return token if token is not None and token.get_secret_value().strip() else None
 
     @model_validator(mode="after")
     def _safe_to_serve(self) -> Settings:
@@ -367,6 +288,9 @@ def load_settings(arguments: list[str] | None = None) -> Settings:
             return Settings()
         source: CliSettingsSource[Settings] = CliSettingsSource(Settings, cli_parse_args=arguments)
         return Settings(_cli_settings_source=source)
+    except SourceError as error:
+        # It names the setting and its source, and holds no value.
+        raise SettingsError(str(error)) from None
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -35,8 +37,25 @@ class Refused(Exception):
         self.body = body
 
 
+async def fetch_ice_servers(base_url: str, token: str | None = None) -> list[RTCIceServer]:
+    """The server's own STUN and TURN servers, with fresh credentials. Raises Refused."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.get(f"{base_url.rstrip('/')}/api/webrtc/config", ssl=False) as response,
+    ):
+        body = await response.json()
+        if response.status != 200:
+            raise Refused(response.status, body)
+    return [RTCIceServer(**server) for server in body["ice_servers"]]
+
+
 class CaptureClient:
-    """One peer. ``channels`` are the labels opened; ``codec`` VP8 or H264, None for both."""
+    """One peer. ``channels`` are the labels opened; ``codec`` VP8 or H264, None for both.
+
+    ``relay_only``: everything goes through the TURN server among ``ice_servers``, as where a
+    firewall lets nothing else pass (RFC 9429, section 3.5.3).
+    """
 
     def __init__(
         self,
@@ -46,11 +65,17 @@ class CaptureClient:
         channels: tuple[str, ...] = ("overlay", "events"),
         token: str | None = None,
         codec: str | None = None,
+        ice_servers: Sequence[RTCIceServer] = (),
+        relay_only: bool = False,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._received: asyncio.Queue[Message | None] = asyncio.Queue()
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._relay_only = relay_only
+        policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
+        self.pc = RTCPeerConnection(
+            RTCConfiguration(iceServers=list(ice_servers), iceTransportPolicy=policy)
+        )
         self.session_id = ""
         self.resume_token = ""
         self.channels: dict[str, RTCDataChannel] = {}
@@ -79,17 +104,22 @@ class CaptureClient:
             self._received.put_nowait(None)
 
     async def offer(self) -> str:
-        """Our session description, with all candidates gathered."""
+        """Our session description, with all candidates gathered.
+
+        Raises ConnectionError when only a relay would do and the TURN server gives none.
+        """
         description = await self.pc.createOffer()
         # A client and a server on one machine without a network meet on 127.0.0.1.
         for connection in ice_connections(self.pc):
-            adapt_gathering(connection, IceOptions())
+            adapt_gathering(connection, IceOptions(loopback=not self._relay_only))
             adapt_consent(connection)
         await self.pc.setLocalDescription(description)
+        if self._relay_only and " typ relay" not in self.pc.localDescription.sdp:
+            raise ConnectionError("the TURN server gives no relay: check its address and secret")
         return self.pc.localDescription.sdp
 
     async def open(self, **session: object) -> None:
-        """Connect. Raises Refused."""
+        """Connect. Raises Refused, ConnectionError."""
         body = {"sdp": await self.offer(), "type": "offer", "session": session}
         async with (
             aiohttp.ClientSession(headers=self._headers) as http,

@@ -79,6 +79,8 @@ def adapt_gathering(connection: Connection, options: IceOptions) -> None:
         relayed, reflexive = await asyncio.gather(
             original(component, [], timeout), _reflexive(connection, protocols, timeout)
         )
+        if connection.turn_server and not relayed:
+            _log.warning("x no relay: check turn-urls, turn-secret and the TURN server's clock")
         return candidates + reflexive + relayed
 
     setattr(connection, "get_component_candidates", get_component_candidates)  # noqa: B010
@@ -195,6 +197,35 @@ def strip_mdns_candidates(sdp: str) -> str:
     return "".join(line for line in kept if not line.startswith("a=end-of-candidates"))
 
 
+def is_usable_candidate(candidate: str) -> bool:
+    """Whether a check can be sent to ``candidate``, the value of an ``a=candidate`` line.
+
+    Names are never looked up: a client could make us ask for any. asyncio closes our own socket
+    over a port that cannot be. What is no candidate at all is left to the parser.
+    """
+    words = candidate.split()
+    if len(words) < 8:
+        return True
+    try:
+        ipaddress.ip_address(words[4])
+        port = int(words[5])
+    except ValueError:
+        return False
+    return words[1] == "1" and words[2].lower() == "udp" and 0 < port < 0x10000
+
+
+def usable_candidates(sdp: str, most: int) -> str:
+    """Leave out candidates that no check can be sent to, and all beyond ``most``."""
+    kept, found = [], 0
+    for line in sdp.splitlines(keepends=True):
+        if line.startswith("a=candidate:"):
+            if found >= most or not is_usable_candidate(line.removeprefix("a=candidate:")):
+                continue
+            found += 1
+        kept.append(line)
+    return "".join(kept)
+
+
 def with_start_bitrate(sdp: str, kbps: int) -> str:
     """Ask the browser to begin at ``kbps``: without it 720p comes after most of a minute.
 
@@ -202,7 +233,8 @@ def with_start_bitrate(sdp: str, kbps: int) -> str:
     """
     extra = f"x-google-start-bitrate={kbps};x-google-max-bitrate={2 * kbps}"
     payloads = re.findall(r"^a=rtpmap:(\d+) (?:VP8|H264)/90000\r?$", sdp, re.MULTILINE)
-    for payload in payloads:
+    # Several sections may name the same payload type; one pass changes all of them.
+    for payload in dict.fromkeys(payloads):
         known = re.compile(rf"^(a=fmtp:{payload} [^\r\n]*)", re.MULTILINE)
         if known.search(sdp):
             sdp = known.sub(rf"\1;{extra}", sdp)
@@ -219,32 +251,50 @@ def rtp_timestamp(receiver: RTCRtpReceiver, pts: int | None) -> int | None:
     return None if origin is None or pts is None else (origin + pts) & 0xFFFFFFFF
 
 
-async def stop_decoder(receiver: RTCRtpReceiver) -> None:
-    """End the decoder thread without holding the event loop.
+class DecoderStop:
+    """Ends a receiver's decoder thread without holding the event loop.
 
-    aiortc joins the thread on the loop, after all that waits in its queue was decoded: a
-    backlog then freezes every session. So drop the backlog and join on a worker thread.
+    aiortc joins the thread on the loop, after all that waits in its queue was decoded: at an
+    RTCP BYE (RFC 3550, 6.6), at the end of DTLS and at ``stop`` a backlog then freezes every
+    session. Here the backlog is dropped, and only ``finish`` waits, on a worker thread.
     """
-    thread: Any = getattr(receiver, "_RTCRtpReceiver__decoder_thread", None)
-    waiting: Any = getattr(receiver, "_RTCRtpReceiver__decoder_queue", None)
-    if thread is None or waiting is None:
-        return
-    try:
-        while True:
-            waiting.get_nowait()
-    except Empty:
-        pass
-    waiting.put(None)
-    await asyncio.to_thread(thread.join)
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        self._receiver = receiver
+        self._thread: Any = None
+        setattr(receiver, "_RTCRtpReceiver__stop_decoder", self.begin)  # noqa: B010
+
+    def begin(self) -> None:
+        """Tell the decoder to end; packets that still come are left alone by aiortc."""
+        thread: Any = getattr(self._receiver, "_RTCRtpReceiver__decoder_thread", None)
+        waiting: Any = getattr(self._receiver, "_RTCRtpReceiver__decoder_queue", None)
+        if thread is None or waiting is None:
+            return
+        try:
+            while True:
+                waiting.get_nowait()
+        except Empty:
+            pass
+        waiting.put(None)
+        self._thread = thread
+        setattr(self._receiver, "_RTCRtpReceiver__decoder_thread", None)  # noqa: B010
+
+    async def finish(self) -> None:
+        """The thread has ended."""
+        self.begin()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
 
 
 __all__ = [
+    "DecoderStop",
     "IceOptions",
     "adapt_consent",
     "adapt_gathering",
     "ice_connections",
+    "is_usable_candidate",
     "rtp_timestamp",
-    "stop_decoder",
     "strip_mdns_candidates",
+    "usable_candidates",
     "with_start_bitrate",
 ]

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Protocol
 
 from core.metrics import Metrics
-from media.messages import GuidanceMessage, Overlay, ServerMessage, StateMessage
+from media.messages import GuidanceMessage, Overlay, Pong, ServerMessage, StateMessage
 
 OVERLAY = "overlay"
 EVENTS = "events"
@@ -19,6 +19,7 @@ EVENTS = "events"
 _OVERLAY_BACKLOG_BYTES = 64 * 1024
 _EVENTS_BACKLOG_BYTES = 1024 * 1024
 _WAITING_EVENTS = 64
+_AT_ANY_RATE = (GuidanceMessage, Pong)
 
 
 class DataChannel(Protocol):
@@ -74,8 +75,8 @@ class Channels:
             if not isinstance(message, StateMessage | GuidanceMessage):
                 self._waiting.append(message)
             return
-        # A client that reads nothing must not fill our memory; guidance is soon stale anyway.
-        if channel.bufferedAmount > _EVENTS_BACKLOG_BYTES and isinstance(message, GuidanceMessage):
+        # A client that reads nothing must not fill our memory with what it may have at any rate.
+        if channel.bufferedAmount > _EVENTS_BACKLOG_BYTES and isinstance(message, _AT_ANY_RATE):
             self._metrics.messages_skipped.inc()
             return
         self._send(EVENTS, message)

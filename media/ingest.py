@@ -12,6 +12,9 @@ from aiortc.mediastreams import MediaStreamError
 
 from pipeline.types import ColourSource, Frame, ImageU8
 
+MAX_PIXELS = 4096 * 4096
+"""Greater frames are left out: no camera sends them, and one as BGR may take 800 MB."""
+
 _PLANAR_LUMA = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "nv12", "gray"})
 
 
@@ -74,5 +77,5 @@ async def drain(
             picture = await track.recv()
         except MediaStreamError:
             return
-        if isinstance(picture, av.VideoFrame):
+        if isinstance(picture, av.VideoFrame) and picture.width * picture.height <= MAX_PIXELS:
             put(to_frame(picture, next_index(), timestamp(picture.pts)))

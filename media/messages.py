@@ -245,10 +245,10 @@ def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessag
 
     Raises InvalidMessage, which names the field and never repeats what was sent.
     """
-    if len(text) > limit_bytes:
-        raise InvalidMessage(f"a message may have {limit_bytes} bytes at most")
     if isinstance(text, bytes):
         raise InvalidMessage("messages are JSON text, not binary")
+    if len(text.encode(errors="surrogatepass")) > limit_bytes:
+        raise InvalidMessage(f"a message may have {limit_bytes} bytes at most")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

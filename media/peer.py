@@ -16,18 +16,20 @@ from aiortc import (
 from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdatachannel import RTCDataChannel
-from aiortc.sdp import SessionDescription, candidate_from_sdp
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
-from core.errors import InvalidSdp, NotAcceptable
+from core.errors import InvalidSdp, LobbyLensError, NotAcceptable
 from core.log import Log
 from media.adaptations import (
+    DecoderStop,
     IceOptions,
     adapt_consent,
     adapt_gathering,
     ice_connections,
+    is_usable_candidate,
     rtp_timestamp,
-    stop_decoder,
     strip_mdns_candidates,
+    usable_candidates,
     with_start_bitrate,
 )
 from media.reception import adapt_reception
@@ -35,6 +37,12 @@ from media.reception import adapt_reception
 _log = Log("peer")
 
 CODECS = ("VP8", "H264")
+MAX_CANDIDATES = 100
+"""Of one offer, and as many more trickled: RFC 8445, section 6.1.2.5, bounds the checks so."""
+
+# Browsers offer three media sections with some 70 codecs in some 300 lines. aiortc's work grows
+# with the square of these numbers, and all of it holds the event loop.
+_MOST_LINES = {"": 2000, "m=": 8, "a=rtpmap:": 256, "a=extmap:": 256, "a=ssrc:": 512}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,9 @@ class Peer:
         self._pc.on("datachannel", lambda channel: on_channel(self, channel))
         self._pc.on("connectionstatechange", lambda: on_state(self, self._pc.connectionState))
         self._receiver: RTCRtpReceiver | None = None
+        self._decoder_stop: DecoderStop | None = None
         self._closing: asyncio.Future[None] | None = None
+        self._trickled = 0
         self.remote_ufrag = ""
 
     @property
@@ -89,11 +99,17 @@ class Peer:
         for connection in ice_connections(self._pc):
             adapt_gathering(connection, self._settings.ice)
             adapt_consent(connection)
-        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        try:
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        except LobbyLensError:
+            raise
+        except Exception as error:
+            raise _inapplicable(error) from None
         return with_start_bitrate(self._pc.localDescription.sdp, self._settings.start_bitrate_kbps)
 
     async def _apply(self, offer_sdp: str) -> None:
-        description = RTCSessionDescription(strip_mdns_candidates(offer_sdp), "offer")
+        usable = usable_candidates(strip_mdns_candidates(offer_sdp), MAX_CANDIDATES)
+        description = RTCSessionDescription(usable, "offer")
         try:
             await self._pc.setRemoteDescription(description)
         except OperationError:
@@ -101,9 +117,7 @@ class Peer:
                 f"no codec in common: offer {' or '.join(CODECS)} video (RFC 7742)"
             ) from None
         except Exception as error:
-            # aiortc meets odd descriptions with whatever its own code trips over.
-            _log.info("x offer", error=type(error).__name__)
-            raise InvalidSdp("the session description cannot be applied") from None
+            raise _inapplicable(error) from None
 
     def _choose_video(self) -> None:
         """Receive the first video and nothing else: other media would be decoded for nothing."""
@@ -116,6 +130,7 @@ class Peer:
             transceiver.direction = "recvonly" if wanted else "inactive"
             if wanted:
                 self._receiver = transceiver.receiver
+                self._decoder_stop = DecoderStop(self._receiver)
                 adapt_reception(self._receiver, self._settings.loss_wait_ms / 1000)
         if self._receiver is None:
             raise NotAcceptable("the offer sends no video")
@@ -128,10 +143,12 @@ class Peer:
         if candidate is None:
             await self._pc.addIceCandidate(None)
             return
-        if ".local " in candidate:
+        text = candidate.removeprefix("candidate:")
+        if not is_usable_candidate(text) or self._trickled >= MAX_CANDIDATES:
             return
+        self._trickled += 1
         try:
-            parsed = candidate_from_sdp(candidate.removeprefix("candidate:"))
+            parsed = candidate_from_sdp(text)
             parsed.sdpMid = mid
             await self._pc.addIceCandidate(parsed)
         except (ValueError, AssertionError, IndexError):
@@ -147,13 +164,41 @@ class Peer:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        if self._receiver is not None:
-            await stop_decoder(self._receiver)
+        if self._decoder_stop is not None:
+            await self._decoder_stop.finish()
         try:
             async with asyncio.timeout(5):
                 await self._pc.close()
         except (ConnectionError, TimeoutError, OSError) as error:
             _log.warning("x close", error=type(error).__name__)
+        except Exception as error:
+            _log.crash("x close", error)
+
+
+def _inapplicable(error: Exception) -> InvalidSdp:
+    """aiortc meets odd descriptions with whatever its own code trips over."""
+    _log.info("x offer", error=type(error).__name__)
+    return InvalidSdp("the session description cannot be applied")
+
+
+def _check_length(sdp: str) -> None:
+    """Raises InvalidSdp for more of anything than a peer connection of one camera needs."""
+    lines = sdp.splitlines()
+    for start, most in _MOST_LINES.items():
+        if sum(line.startswith(start) for line in lines) > most:
+            raise InvalidSdp(
+                f"the session description has more than {most} {start.strip('a=:') or 'm'} lines"
+                if start
+                else f"the session description has more than {most} lines"
+            )
+
+
+def _is_known(media: MediaDescription) -> bool:
+    """Audio, video, or data channels with the port that SCTP needs (RFC 8841, section 5)."""
+    if media.kind == "application":
+        port = int(media.fmt[0]) if media.profile == "DTLS/SCTP" else media.sctp_port
+        return port is not None and 0 < port < 0x10000
+    return media.kind in ("audio", "video")
 
 
 def parse_offer(sdp: str) -> SessionDescription:
@@ -161,14 +206,24 @@ def parse_offer(sdp: str) -> SessionDescription:
 
     Raises InvalidSdp or NotAcceptable.
     """
+    _check_length(sdp)
     try:
         offer = SessionDescription.parse(sdp)
         videos = [media for media in offer.media if media.kind == "video"]
         sending = [media for media in videos if media.direction in ("sendonly", "sendrecv")]
         names = {codec.name.upper() for media in sending for codec in media.rtp.codecs}
         sound = bool(offer.media) and all(
-            media.ice and media.ice.usernameFragment and media.ice.password and media.dtls
+            media.ice
+            and media.ice.usernameFragment
+            and media.ice.password
+            and media.dtls
+            and media.dtls.fingerprints
             for media in offer.media
+        )
+        mids = {media.rtp.muxId for media in offer.media}
+        # aiortc trips over other kinds, and over a bundle around a section that is not there.
+        whole = all(_is_known(media) for media in offer.media) and all(
+            mids.issuperset(group.items) for group in offer.group if group.semantic == "BUNDLE"
         )
     except Exception:
         # The parser meets garbage with whatever it trips over.
@@ -183,4 +238,6 @@ def parse_offer(sdp: str) -> SessionDescription:
         raise NotAcceptable(f"no codec in common: offer {' or '.join(CODECS)} video (RFC 7742)")
     if not sound:
         raise InvalidSdp("a media section lacks its ICE credentials or DTLS fingerprint")
+    if not whole:
+        raise InvalidSdp("a media section is of an unknown kind, or bundled without being there")
     return offer

@@ -8,7 +8,8 @@ class TokenBucket:
 
     def __init__(self, rate_per_s: float, now_s: float) -> None:
         self._rate = rate_per_s
-        self._room = self._tokens = 2 * rate_per_s
+        # One at least, or a rate of less than a half would let nothing through, ever.
+        self._room = self._tokens = max(1.0, 2 * rate_per_s)
         self._last_s = now_s
 
     def take(self, now_s: float) -> bool:

@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
 from typing import Any
 
 from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import RtpPacket
 
 from core.log import Log
+from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 
 _log = Log("rtc")
 
-Clock = Callable[[], float]
-"""Seconds, monotonic."""
-
-NACK_EVERY_S = 0.04
 PLI_EVERY_S = 0.25
-REMB_EVERY_S = 0.2
+PLI_AT_LEAST_EVERY_S = 1.0
+LONGEST_WAIT_S = 0.25
 MAX_PACKETS = 2048
 _FAR = 3000
 
@@ -60,7 +56,10 @@ class FrameAssembler:
         self._want_key = True
         self._blocked_s: float | None = None
         self._asked_s = float("-inf")
+        self._ask_every_s = PLI_EVERY_S
         self.given_up = 0
+        self.round_trip_s = 0.0
+        """Time from a NACK to the packet asked for, as measured so far."""
 
     @property
     def floor(self) -> int | None:
@@ -126,7 +125,9 @@ class FrameAssembler:
             return False
         if self._blocked_s is None:
             self._blocked_s = now_s
-        return now_s - self._blocked_s > self._wait_s or len(self._packets) > MAX_PACKETS
+        # Repetitions of a far sender take longer; without waiting for them none is of use.
+        wait_s = max(self._wait_s, min(1.25 * self.round_trip_s + NACK_EVERY_S, LONGEST_WAIT_S))
+        return now_s - self._blocked_s > wait_s or len(self._packets) > MAX_PACKETS
 
     def _from_key(self) -> list[JitterFrame]:
         """Go on from the first whole key frame, wherever it is; nothing before it is of use."""
@@ -140,6 +141,7 @@ class FrameAssembler:
                 for number in [number for number in self._packets if number < start]:
                     del self._packets[number]
                 self._next, self._want_key = start, False
+                self._ask_every_s = PLI_EVERY_S
                 return self._complete()
         return []
 
@@ -152,8 +154,12 @@ class FrameAssembler:
         return bool(before.marker) or before.timestamp != self._packets[number].timestamp
 
     def _ask(self, now_s: float) -> bool:
-        if not self._want_key or now_s - self._asked_s < PLI_EVERY_S:
+        """Each time more patiently: on a slow link the key frame may be under way for long."""
+        waited_s = now_s - self._asked_s
+        if not self._want_key or waited_s < self._ask_every_s:
             return False
+        if self._asked_s != float("-inf"):
+            self._ask_every_s = min(PLI_AT_LEAST_EVERY_S, 2 * self._ask_every_s)
         self._asked_s = now_s
         return True
 
@@ -170,59 +176,6 @@ def is_key_frame(data: bytes) -> bool:
         return not data[0] & 1
     kinds = {part[0] & 0x1F for part in data.split(b"\x00\x00\x00\x01") if part}
     return bool(kinds & {5, 7})
-
-
-class RepeatedNack(NackGenerator):
-    """Asks for missing packets again every NACK_EVERY_S, until they come or are given up."""
-
-    def __init__(self, assembler: FrameAssembler, clock: Clock = time.monotonic) -> None:
-        super().__init__()
-        self._assembler = assembler
-        self._clock = clock
-        self._asked_s = float("-inf")
-
-    def add(self, packet: RtpPacket) -> bool:
-        """Whether to send a NACK (RFC 4585, 6.2.1) for all that is in ``missing``."""
-        newly = super().add(packet)
-        floor = self._assembler.floor
-        if floor is not None:
-            self.missing = {seq for seq in self.missing if (seq - floor) % 0x10000 < 0x8000}
-        now_s = self._clock()
-        if not self.missing or not (newly or now_s - self._asked_s > NACK_EVERY_S):
-            return False
-        self._asked_s = now_s
-        return True
-
-
-class CalmEstimator:
-    """Passes on REMB at most every REMB_EVERY_S, unless it says to slow down clearly.
-
-    While overused aiortc sends one with nearly every packet, so that overload feeds itself.
-    """
-
-    def __init__(self, estimator: Any, clock: Clock = time.monotonic) -> None:
-        self._estimator = estimator
-        self._clock = clock
-        self._said_s = float("-inf")
-        self._said_bps = 0
-
-    def add(
-        self, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
-    ) -> tuple[int, list[int]] | None:
-        """As aiortc's RemoteBitrateEstimator: bits a second and the SSRCs meant, or None."""
-        remb: tuple[int, list[int]] | None = self._estimator.add(
-            arrival_time_ms=arrival_time_ms,
-            abs_send_time=abs_send_time,
-            payload_size=payload_size,
-            ssrc=ssrc,
-        )
-        if remb is None:
-            return None
-        now_s = self._clock()
-        if now_s - self._said_s < REMB_EVERY_S and remb[0] > 0.9 * self._said_bps:
-            return None
-        self._said_s, self._said_bps = now_s, remb[0]
-        return remb
 
 
 class DecoderQueue(queue.Queue[Any]):

@@ -10,11 +10,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import InvalidMessage, InvalidSession, LobbyLensError, NotFound, RateLimited
+from core.errors import (
+    InvalidMessage,
+    InvalidSession,
+    LobbyLensError,
+    NotFound,
+    Overloaded,
+    RateLimited,
+)
 from core.log import Log, session_label
 from media import messages
 from media.channels import Channels
@@ -30,6 +37,8 @@ from pipeline.types import Frame
 _log = Log("session")
 _CHANNEL_GRACE_S = 0.3
 _WATCH_EVERY_S = 0.2
+_MAX_CHANNELS = 16
+_MAX_CONFIRMS = 4
 
 
 class Session:
@@ -50,6 +59,10 @@ class Session:
         self._ending = asyncio.Event()
         self._reason = CloseReason.CRASH
         self._frame_numbers = itertools.count()
+        self._channel_count = 0
+        self._confirms = 0
+        self._uploading = False
+        self._filling = asyncio.Lock()
         self._born_s = self._heard_s = self._acted_s = self._moved_s = time.monotonic()
         self._bucket = TokenBucket(around.settings.messages_per_s, self._born_s)
         self._viewing = Viewing(
@@ -57,7 +70,6 @@ class Session:
             self._channels,
             self._reviews,
             language=language,
-            spawn=self._spawn,
             tell=self._tell,
             moved=self._send_state,
         )
@@ -71,6 +83,7 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._spawn(self._viewing.analyse())
+                self._spawn(self._viewing.read())
                 self._spawn(self._watch())
                 self._ready.set()
                 await self._ending.wait()
@@ -150,7 +163,8 @@ class Session:
             raise
         before, self._peer = self._peer, peer
         self._channels.clear()
-        self._heard_s = self._acted_s = time.monotonic()
+        self._channel_count = 0
+        self._heard_s = self._acted_s = self._moved_s = time.monotonic()
         self._door.move(SessionState.CONNECTING)
         if before is not None:
             self._dismiss(before)
@@ -188,6 +202,10 @@ class Session:
     def _channel_opened(self, peer: Peer, channel: RTCDataChannel) -> None:
         if peer is not self._peer:
             return
+        self._channel_count += 1
+        if self._channel_count > _MAX_CHANNELS:
+            self.close(CloseReason.FLOOD)
+            return
         self._channels.add(channel)
         channel.on("message", lambda data: self._message_arrived(peer, data))
         if self._channels.complete:
@@ -211,6 +229,7 @@ class Session:
                 limits={
                     "max_message_bytes": limits.max_message_bytes,
                     "messages_per_s": limits.messages_per_s,
+                    "max_still_bytes": limits.max_still_bytes,
                     "idle_timeout_s": limits.idle_timeout_s,
                     "total_timeout_s": limits.total_timeout_s,
                 },
@@ -292,14 +311,22 @@ class Session:
     async def confirm(self, message: messages.Confirm) -> messages.ConfirmedMessage:
         """Accept reviewed fields and fill the card; the original stays beside the edits.
 
-        Raises NotFound, InvalidMessage, DocumentFillingError.
+        Raises NotFound, InvalidMessage, DocumentFillingError, and Overloaded where several cards
+        are waited for already: they are filled one at a time, so that other guests are served.
         """
         self._acted_s = time.monotonic()
         fields = clean_fields(message.fields)
+        if self._confirms >= _MAX_CONFIRMS:
+            raise Overloaded("cards are still being filled: try again in a moment", 1)
         review = self._reviews.get(message.document_id)
-        card = await asyncio.get_running_loop().run_in_executor(
-            self._around.captures, self._around.engine.fill_card, review.document, fields
-        )
+        self._confirms += 1
+        try:
+            async with self._filling:
+                card = await asyncio.get_running_loop().run_in_executor(
+                    self._around.captures, self._around.engine.fill_card, review.document, fields
+                )
+        finally:
+            self._confirms -= 1
         review.confirmed, review.actor, review.card = fields, message.actor, card
         review.edited = edited_fields(review.document, fields)
         self._around.metrics.cards.inc()
@@ -314,6 +341,27 @@ class Session:
             self._channels.send_event(await self.confirm(message))
         except LobbyLensError as error:
             self._tell(error)
+
+    def expect_stills(self, flag: bool) -> None:
+        """Whether the client sends a still with each capture, which then waits for it."""
+        self._viewing.stills = flag
+
+    async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> None:
+        """Take a still for the capture under way; ``upload`` is called when it may come.
+
+        Raises NotFound when no picture is being taken, RateLimited while another still is on
+        its way, and what ``upload`` raises.
+        """
+        self._acted_s = time.monotonic()
+        if self._uploading:
+            raise RateLimited("another still is on its way")
+        self._uploading = True
+        try:
+            taken = self._viewing.busy and self._viewing.still_arrived(await upload())
+        finally:
+            self._uploading = False
+        if not taken:
+            raise NotFound("no picture is being taken: a still is of use only then")
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""

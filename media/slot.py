@@ -26,6 +26,11 @@ class LatestSlot(Generic[T]):
         self._item = item
         self._filled.set()
 
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._item = None
+        self._filled.clear()
+
     async def get(self) -> T:
         """The newest item; waits while there is none."""
         await self._filled.wait()

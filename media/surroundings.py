@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.metrics import Metrics
 from core.settings import MediaSettings
+from media.load import LoadProbe
 from pipeline.types import Capture, CaptureState, Document, Frame, Observation
 
 
@@ -32,6 +33,7 @@ class Reading(Protocol):
 
     def live_reader(self) -> Reader: ...
     def read(self, capture: Capture) -> Document: ...
+    def with_still(self, capture: Capture, jpeg: bytes) -> Capture: ...
     def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes: ...
 
 
@@ -40,7 +42,8 @@ class Surroundings:
     """What every session of a server shares.
 
     ``frames`` runs the analysis, ``captures`` the slower reading and filling. ``texts`` holds
-    the guidance by language and code. ``card_link`` gives the address of a card.
+    the guidance by language and code. ``card_link`` gives the address of a card. ``load`` tells
+    how much of it all there is to do.
     """
 
     settings: MediaSettings
@@ -48,6 +51,7 @@ class Surroundings:
     frames: Executor
     captures: Executor
     metrics: Metrics
+    load: LoadProbe
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
 

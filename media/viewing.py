@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
-from core.errors import LobbyLensError
+from core.errors import InvalidImage, LobbyLensError
 from media import messages, reports
 from media.channels import Channels
 from media.review import Reviews
@@ -14,14 +14,15 @@ from media.slot import LatestSlot
 from media.surroundings import Surroundings
 from pipeline.types import Capture, CaptureState, Document, Frame, Observation
 
-Spawn = Callable[[Coroutine[None, None, None]], None]
+_UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
+"""A picture that is about to be taken gets every frame, however busy the server is."""
 
 
 class Viewing:
     """Looks at the newest frame on a worker thread and tells what was seen.
 
-    ``spawn`` starts a task that belongs to the session; ``tell`` sends an error; ``moved`` is
-    called when the capture state has changed.
+    ``tell`` sends an error; ``moved`` is called when the capture state has changed. The session
+    runs ``analyse`` and ``read``.
     """
 
     def __init__(
@@ -31,7 +32,6 @@ class Viewing:
         reviews: Reviews,
         *,
         language: str,
-        spawn: Spawn,
         tell: Callable[[LobbyLensError], None],
         moved: Callable[[], None],
     ) -> None:
@@ -40,15 +40,18 @@ class Viewing:
         self._channels = channels
         self._reviews = reviews
         self._language = language
-        self._spawn = spawn
         self._tell = tell
         self._moved = moved
         self._reader = around.engine.live_reader()
         self._slot: LatestSlot[Frame] = LatestSlot()
+        self._captures: LatestSlot[Capture] = LatestSlot()
+        self._still: LatestSlot[bytes] = LatestSlot()
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
         self.state = CaptureState.SEARCHING
         self.document_seen_s = time.monotonic()
+        self.stills = False
+        """Whether this client sends stills, so that a capture waits for one."""
 
     @property
     def stable_required(self) -> int:
@@ -61,9 +64,12 @@ class Viewing:
 
     def put(self, frame: Frame) -> None:
         """Offer a frame; only the newest is looked at."""
+        self._metrics.frames_received.inc()
+        if self.state not in _UNTHINNED and frame.index % self._around.load.analyse_every:
+            self._metrics.frames_shed.inc()
+            return
         before = self._slot.dropped
         self._slot.put(frame)
-        self._metrics.frames_received.inc()
         self._metrics.frames_dropped.inc(self._slot.dropped - before)
 
     async def analyse(self) -> None:
@@ -85,10 +91,12 @@ class Viewing:
             self._say(reports.guidance(seen, self._around.texts_in(self._language)))
         if seen.capture is not None:
             self._channels.send_event(reports.capture(seen, seen.capture))
-            self._spawn(self._read(seen.capture))
+            self._captures.put(seen.capture)
 
     def _move(self, state: CaptureState) -> None:
         if state is not self.state:
+            if not self.busy:
+                self._still.clear()
             self.state = state
             self._metrics.capture_states.labels(state.value).inc()
             self._moved()
@@ -105,8 +113,40 @@ class Viewing:
             held_s, self._guidance_since_s = now - self._guidance_since_s, now
             self._metrics.guidance_seconds.labels(self._guidance.code).inc(held_s)
 
+    async def read(self) -> None:
+        """Read captures until cancelled, one at a time: a guest who resets and takes pictures
+        without end must not keep others waiting, nor pages in memory."""
+        while True:
+            await self._read(await self._captures.get())
+
+    def still_arrived(self, jpeg: bytes) -> bool:
+        """Take a still for the capture under way; False when there is none."""
+        if self.busy:
+            self._still.put(jpeg)
+        return self.busy
+
+    async def _with_still(self, capture: Capture) -> Capture:
+        """The capture led by its still, if that is there and ready within its time."""
+        loop, outcome, best = asyncio.get_running_loop(), "used", capture
+        try:
+            async with asyncio.timeout(self._around.settings.still_wait_ms / 1000):
+                jpeg = await self._still.get()
+                # Cancelled, the work goes on for its few milliseconds and is forgotten.
+                best = await loop.run_in_executor(
+                    self._around.captures, self._around.engine.with_still, capture, jpeg
+                )
+            outcome = "no_better" if best is capture else "used"
+        except TimeoutError:
+            outcome = "late"
+        except InvalidImage:
+            outcome = "invalid"
+        self._metrics.stills.labels(outcome).inc()
+        return best
+
     async def _read(self, capture: Capture) -> None:
         loop = asyncio.get_running_loop()
+        if self.stills:
+            capture = await self._with_still(capture)
         try:
             with self._metrics.reading_seconds.time():
                 document = await loop.run_in_executor(
@@ -140,6 +180,8 @@ class Viewing:
     def reset(self) -> None:
         """Forget what was seen and read."""
         self._reader.reset()
+        self._captures.clear()
+        self._still.clear()
         self._reviews.clear()
         self._move(self._reader.state)
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aiohttp import web
 from pydantic import ValidationError
 
-from core.errors import InvalidMessage
-from core.http import public, read_text
+from core.errors import InvalidMessage, UnsupportedMediaType
+from core.http import public, read_body, read_text
 from media.messages import Confirm
-from signaling.keys import REGISTRY, SIGNALING
+from signaling.keys import MEDIA, REGISTRY, SIGNALING
+
+
+class ConfirmBody(Confirm):
+    """The message, whose type the address tells already."""
+
+    type: Literal["confirm"] = "confirm"
 
 
 @public
@@ -17,7 +25,7 @@ async def confirm(request: web.Request) -> web.Response:
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     text = await read_text(request, request.app[SIGNALING].max_body_bytes)
     try:
-        message = Confirm.model_validate_json(text)
+        message = ConfirmBody.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = str(first["loc"][0]) if first["loc"] else "body"
@@ -25,6 +33,17 @@ async def confirm(request: web.Request) -> web.Response:
     document_id = request.match_info["document_id"]
     confirmed = await session.confirm(message.model_copy(update={"document_id": document_id}))
     return web.json_response(confirmed.model_dump(include={"document_id", "card", "edited"}))
+
+
+@public
+async def still(request: web.Request) -> web.Response:
+    """``POST /api/sessions/{id}/still`` with a JPEG, while a picture is taken; the id is secret."""
+    session = request.app[REGISTRY].get(request.match_info["session_id"])
+    if request.content_type != "image/jpeg":
+        raise UnsupportedMediaType("send the still as image/jpeg")
+    limit = request.app[MEDIA].max_still_bytes
+    await session.receive_still(lambda: read_body(request, limit))
+    return web.Response(status=202)
 
 
 @public

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import InvalidMessage, LobbyLensError, TooLarge
+from core.errors import InvalidMessage, LobbyLensError, TooLarge, UnsupportedMediaType
 from core.http import METRICS, public, read_text
 from core.log import Log
 from media.messages import PROTOCOL_VERSION
@@ -27,6 +27,7 @@ class SessionOptions(BaseModel):
 
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     resume_token: Annotated[str, Field(max_length=100)] | None = None
+    stills: bool = False
 
 
 class Offer(BaseModel):
@@ -51,6 +52,10 @@ def parse_offer_body(text: str) -> Offer:
 
 async def offer(request: web.Request) -> web.Response:
     """``POST /api/webrtc/offer``: begins a session, or resumes one with its token."""
+    # A page of elsewhere may post plain text without asking, but JSON only after a preflight
+    # (Fetch, section 3.2.2), which nothing here answers.
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType("send the offer as application/json")
     app = request.app
     limit = app[SIGNALING].max_sdp_bytes
     # JSON escapes line ends, so that the body is longer than the description within.
@@ -78,13 +83,15 @@ async def connect(app: web.Application, sdp: str, options: SessionOptions) -> tu
     an offer that is refused ends at once.
     """
     limit = app[SIGNALING].max_sdp_bytes
-    if len(sdp) > limit:
+    if len(sdp.encode()) > limit:
         raise TooLarge(f"a session description may have {limit} bytes at most")
     registry = app[REGISTRY]
     if options.resume_token is not None:
         session = registry.resume(options.resume_token)
+        session.expect_stills(options.stills)
         return session, await session.connect(sdp, peer_settings(app))
     session = registry.open(options.language)
+    session.expect_stills(options.stills)
     try:
         return session, await session.connect(sdp, peer_settings(app))
     except BaseException:

@@ -10,6 +10,7 @@ from core.errors import InvalidSession, Overloaded
 from core.log import Log, session_label
 from core.metrics import Metrics
 from core.settings import SignalingSettings
+from media.load import LoadProbe
 from media.session import Session
 from media.state import CloseReason
 
@@ -24,10 +25,15 @@ class SessionRegistry:
     """One task for each session; a session is found until its end."""
 
     def __init__(
-        self, settings: SignalingSettings, metrics: Metrics, factory: SessionFactory
+        self,
+        settings: SignalingSettings,
+        metrics: Metrics,
+        load: LoadProbe,
+        factory: SessionFactory,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._load = load
         self._factory = factory
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -38,17 +44,27 @@ class SessionRegistry:
         return len(self._sessions)
 
     def open(self, language: str = "en") -> Session:
-        """Begin a session. Raises Overloaded when full or shutting down."""
-        if self._draining:
-            raise Overloaded("the server is shutting down", retry_after_s=10)
-        if len(self._sessions) >= self._settings.max_sessions:
-            raise Overloaded("all places are taken: try again in a moment", retry_after_s=5)
+        """Begin a session. Raises Overloaded when full, overloaded or shutting down."""
+        self._admit()
         session_id = secrets.token_urlsafe(18)
         session = self._factory(session_id, secrets.token_hex(2), language)
         self._sessions[session_id] = session
         self._metrics.sessions.set(len(self._sessions))
         self._tasks[session_id] = asyncio.create_task(self._live(session))
         return session
+
+    def _admit(self) -> None:
+        """Raises Overloaded; a server without any session always takes one."""
+        reason, sentence, retry_after_s = "", "", 5
+        if self._draining:
+            reason, sentence, retry_after_s = "shutdown", "the server is shutting down", 10
+        elif len(self._sessions) >= self._settings.max_sessions:
+            reason, sentence = "full", "all places are taken: try again in a moment"
+        elif self._sessions and self._load.refusing:
+            reason, sentence = "load", "the server is busy with others: try again in a moment"
+        if reason:
+            self._metrics.sessions_refused.labels(reason).inc()
+            raise Overloaded(sentence, retry_after_s)
 
     async def _live(self, session: Session) -> None:
         session_label.set(session.label)

@@ -14,9 +14,9 @@ import pytest
 from cryptography import x509
 from pydantic import BaseModel
 
-from core import tls
 from core.errors import SettingsError
 from core.settings import Section, Settings, is_loopback, load_settings
+from signaling import tls
 
 ROOT = Path(__file__).resolve().parents[2]
 

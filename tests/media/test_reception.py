@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import dataclass
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
@@ -14,45 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.reception import (
+    LONGEST_WAIT_S,
     MAX_PACKETS,
-    NACK_EVERY_S,
-    CalmEstimator,
     DecoderQueue,
     FrameAssembler,
     FrameRun,
-    RepeatedNack,
     adapt_reception,
     is_key_frame,
 )
-
-KEY, DELTA = b"\x10", b"\x11"
-FRAME_MS = 42
-WAIT_S = 0.1
-
-
-@dataclass
-class Time:
-    """A clock that the test moves."""
-
-    now_s: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def packets(frames: int, size: int = 4, first: int = 65_530, key_at: int = 0) -> list[RtpPacket]:
-    """Frames of ``size`` packets; sequence numbers wrap early."""
-    made = []
-    for number, part in itertools.product(range(frames), range(size)):
-        packet = RtpPacket(
-            sequence_number=(first + number * size + part) & 0xFFFF,
-            timestamp=(0xFFFFFF00 + number * 3750) & 0xFFFFFFFF,
-            marker=int(part == size - 1),
-        )
-        body = (KEY if number in (0, key_at) else DELTA) + bytes([number & 0xFF, part])
-        packet._data = body  # type: ignore[attr-defined]
-        made.append(packet)
-    return made
+from tests.media.rtp_packets import DELTA, FRAME_MS, KEY, WAIT_S, Time, packets
 
 
 def frames_of(run: JitterFrame | None) -> list[JitterFrame]:
@@ -182,23 +151,33 @@ def test_no_order_of_packets_breaks_it(entries: list[tuple[int, int, bool]]) -> 
         assembler.add(packet)
 
 
-def test_missing_packets_are_asked_for_until_they_come_or_are_given_up() -> None:
+def test_key_frames_are_asked_for_ever_more_patiently() -> None:
     clock = Time()
     assembler = FrameAssembler(WAIT_S, clock)
-    nack = RepeatedNack(assembler, clock)
     asked = []
-    for place, packet in enumerate(packets(20, first=500)):
+    for place, packet in enumerate(packets(400, size=1)):
         clock.now_s = place * 0.0105
-        if place == 13:
-            continue
-        if nack.add(packet):
-            asked.append((clock.now_s, sorted(nack.missing)))
-        assembler.add(packet)
-    assert all(missing == [513] for _, missing in asked)
-    times = [at for at, _ in asked]
-    assert len(times) >= 3 and times[-1] < 14 * 0.0105 + WAIT_S + 0.03
-    assert all(b - a >= NACK_EVERY_S for a, b in itertools.pairwise(times))
-    assert not nack.missing
+        if place != 10 and assembler.add(packet)[0]:
+            asked.append(clock.now_s)
+    gaps = [b - a for a, b in itertools.pairwise(asked)]
+    assert gaps == pytest.approx([0.25, 0.5, 1.0, 1.0, 1.0][: len(gaps)], abs=0.02)
+    assert len(gaps) >= 4
+
+
+def test_a_far_sender_is_waited_for_longer_but_not_for_ever() -> None:
+    def waited_s(round_trip_s: float) -> float:
+        clock = Time()
+        assembler = FrameAssembler(WAIT_S, clock)
+        assembler.round_trip_s = round_trip_s
+        for place, packet in enumerate(packets(100, size=1)):
+            clock.now_s = place * 0.01
+            if place != 10 and assembler.add(packet)[0]:
+                break
+        return clock.now_s - 0.11
+
+    assert waited_s(0.0) == pytest.approx(WAIT_S, abs=0.02)
+    assert waited_s(0.14) == pytest.approx(0.215, abs=0.02)
+    assert waited_s(5.0) == pytest.approx(LONGEST_WAIT_S, abs=0.02)
 
 
 def test_a_run_reaches_the_decoder_frame_by_frame() -> None:
@@ -210,24 +189,6 @@ def test_a_run_reaches_the_decoder_frame_by_frame() -> None:
     first, second, end = (waiting.get_nowait() for _ in range(3))
     assert (first[1].timestamp, second[1].timestamp, end) == (90_000, 90_032, None)
     assert second[1].data == b"b"
-
-
-def test_remb_is_calm_but_slows_down_at_once() -> None:
-    class Eager:
-        bps = 1_000_000
-
-        def add(self, **_: int) -> tuple[int, list[int]]:
-            return self.bps, [1]
-
-    clock, eager = Time(), Eager()
-    calm = CalmEstimator(eager, clock)
-    said = []
-    for step in range(100):
-        clock.now_s = step * 0.01
-        eager.bps = 1_000_000 if step < 50 else 500_000
-        said.append(calm.add(step, 0, 100, 1))
-    assert 5 <= sum(remb is not None for remb in said) <= 8
-    assert said[50] == (500_000, [1])
 
 
 def test_key_frames_are_known() -> None:

@@ -92,6 +92,13 @@ async def test_an_unknown_codec_is_not_acceptable(serve: Serve) -> None:
     assert "VP8" in answer["error"]
 
 
+async def test_an_offer_from_a_page_of_elsewhere_is_refused(serve: Serve) -> None:
+    server = await serve()
+    body = {"sdp": await offer_of("video"), "type": "offer"}
+    status, answer = await post(server, body, **{"Content-Type": "text/plain"})
+    assert (status, answer["error_code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
 async def test_a_second_offer_for_a_closed_session(serve: Serve) -> None:
     server = await serve()
     client = CaptureClient(server.url, DrawnTrack())

@@ -26,7 +26,8 @@ def from_files(certificate: Path, key: Path) -> ssl.SSLContext:
         if not path.is_file():
             raise SettingsError(f"TLS: there is no file {path}")
     try:
-        context.load_cert_chain(certificate, key)
+        # Without a password given, OpenSSL would ask for a key's on the terminal, and wait.
+        context.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, OSError):
         raise SettingsError(
             f"TLS: {certificate} and {key} are no certificate with its key (PEM)"

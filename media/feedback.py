@@ -1,0 +1,121 @@
+"""What a receiver tells its sender about losses and bandwidth: NACK and REMB, in measure.
+
+Both take the place of a part of aiortc's RTCRtpReceiver, see ``media/reception.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from aiortc.rtcrtpreceiver import NackGenerator
+from aiortc.rtp import RtpPacket
+
+Clock = Callable[[], float]
+"""Seconds, monotonic."""
+
+NACK_EVERY_S = 0.04
+NACK_ASKS = 4
+NACK_SHARE = 0.25
+"""Packets asked for, as a share of those that arrive, beyond NACK_BURST."""
+NACK_BURST = 20.0
+LONGEST_ROUND_TRIP_S = 1.0
+_REMEMBERED = 128
+"""Lost packets that are kept in mind; senders keep hardly more for repetition."""
+REMB_EVERY_S = 0.2
+
+
+class Assembler(Protocol):
+    """Whose packets are asked for."""
+
+    round_trip_s: float
+    """Time from a NACK to the packet asked for, as measured so far."""
+
+    @property
+    def floor(self) -> int | None:
+        """Sequence number (16 bits) of the next packet needed; earlier ones are of no use."""
+        ...
+
+
+class RepeatedNack(NackGenerator):
+    """Asks for missing packets again, until they come or are given up.
+
+    Not before an answer can have come, and for no more than a share of what arrives: a link that
+    loses because it is full would be filled with repetitions alone (RFC 4585, section 3.2).
+    """
+
+    def __init__(self, assembler: Assembler, clock: Clock = time.monotonic) -> None:
+        super().__init__()
+        self._assembler = assembler
+        self._clock = clock
+        self._lost: dict[int, tuple[int, float]] = {}
+        """Sequence number -> how often it was asked for, and when first."""
+        self._room = NACK_BURST
+
+    def add(self, packet: RtpPacket) -> bool:
+        """Whether to send a NACK (RFC 4585, 6.2.1) for all that is in ``missing``."""
+        now_s = self._clock()
+        self._room = min(NACK_BURST, self._room + NACK_SHARE)
+        self._note(packet.sequence_number, now_s)
+        floor = self._assembler.floor
+        again_s = max(NACK_EVERY_S, 1.25 * self._assembler.round_trip_s)
+        due = [
+            number
+            for number, (asks, first_s) in self._lost.items()
+            if (asks == 0 or (asks < NACK_ASKS and now_s - first_s > asks * again_s))
+            and (floor is None or (number - floor) % 0x10000 < 0x8000)
+        ]
+        self.missing = set(due[: int(self._room)])
+        for number in self.missing:
+            asks, first_s = self._lost[number]
+            self._lost[number] = (asks + 1, first_s if asks else now_s)
+        self._room -= len(self.missing)
+        return bool(self.missing)
+
+    def _note(self, number: int, now_s: float) -> None:
+        """Strike out what has come, write down what was passed over."""
+        if number in self._lost:
+            asks, first_s = self._lost.pop(number)
+            if asks:
+                taken_s = min(now_s - first_s, LONGEST_ROUND_TRIP_S)
+                known_s = self._assembler.round_trip_s
+                self._assembler.round_trip_s += (taken_s - known_s) / (4 if known_s else 1)
+        ahead = 0 if self.max_seq is None else (number - self.max_seq) % 0x10000
+        if ahead < 0x8000:
+            self.max_seq = number
+            for missed in range(max(1, ahead - _REMEMBERED), ahead):
+                self._lost[(number - ahead + missed) & 0xFFFF] = (0, now_s)
+            while len(self._lost) > _REMEMBERED:
+                del self._lost[next(iter(self._lost))]
+
+
+class CalmEstimator:
+    """Passes on REMB at most every REMB_EVERY_S, unless it says to slow down clearly.
+
+    While overused aiortc sends one with nearly every packet, so that overload feeds itself.
+    """
+
+    def __init__(self, estimator: Any, clock: Clock = time.monotonic) -> None:
+        self._estimator = estimator
+        self._clock = clock
+        self._said_s = float("-inf")
+        self._said_bps = 0
+
+    def add(
+        self, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
+    ) -> tuple[int, list[int]] | None:
+        """As aiortc's RemoteBitrateEstimator: bits a second and the SSRCs meant, or None."""
+        remb: tuple[int, list[int]] | None = self._estimator.add(
+            arrival_time_ms=arrival_time_ms,
+            abs_send_time=abs_send_time,
+            payload_size=payload_size,
+            ssrc=ssrc,
+        )
+        if remb is None:
+            return None
+        now_s = self._clock()
+        if now_s - self._said_s < REMB_EVERY_S and remb[0] > 0.9 * self._said_bps:
+            return None
+        self._said_s, self._said_bps = now_s, remb[0]
+        return remb

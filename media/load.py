@@ -1,0 +1,131 @@
+"""How busy the server is, and what it does about it: fewer frames first, then no new guests.
+
+The event loop's lag is what every guest feels; the processor's share tells what comes next.
+``LoadLadder`` decides and is pure, given its clock; ``LoadProbe`` measures and tells.
+
+    level      when overloaded on           what it means
+    ---------  ---------------------------  ------------------------------------
+    normal     -                            every frame is looked at
+    half       for ``hold_s``               every second frame
+    third      for another ``hold_s``       every third frame
+    refusing   for another ``hold_s``       and new sessions get 503
+
+It steps down again, one level at a time, when calm for twice ``hold_s``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+
+from core.log import Log
+from core.metrics import Metrics
+from core.settings import LoadSettings
+
+_log = Log("load")
+_TICK_S = 0.1
+_WINDOW = 50
+_CALM = 0.7
+"""Below this share of both limits the server is calm; between the two nothing changes."""
+
+
+class LoadLevel(IntEnum):
+    NORMAL = 0
+    HALF = 1
+    THIRD = 2
+    REFUSING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: ours, of the whole machine."""
+
+    lag_s: float
+    cpu_share: float
+
+
+class LoadLadder:
+    """Where on the ladder the server stands."""
+
+    def __init__(self, settings: LoadSettings) -> None:
+        self._settings = settings
+        self._since_s: float | None = None
+        self._was_over = False
+        self.level = LoadLevel.NORMAL
+
+    def update(self, load: Load, now_s: float) -> LoadLevel:
+        """The level after one measurement; at most one step from the one before."""
+        limits = self._settings
+        busy = max(load.lag_s * 1000 / limits.max_lag_ms, load.cpu_share / limits.max_cpu_share)
+        over, calm = busy > 1, busy < _CALM
+        if not (over or calm):
+            self._since_s = None
+            return self.level
+        if self._since_s is None or over is not self._was_over:
+            self._since_s, self._was_over = now_s, over
+        if now_s - self._since_s >= limits.hold_s * (1 if over else 2):
+            step = 1 if over else -1
+            self.level = LoadLevel(min(max(self.level + step, 0), LoadLevel.REFUSING))
+            self._since_s = now_s
+        return self.level
+
+
+def percentile_95(samples: deque[float]) -> float:
+    """The nearest-rank 95th percentile; 0 without samples."""
+    return sorted(samples)[max(0, -(-len(samples) * 95 // 100) - 1)] if samples else 0.0
+
+
+class LoadProbe:
+    """Measures the loop it runs on and this process, and keeps the ladder."""
+
+    def __init__(self, settings: LoadSettings, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._ladder = LoadLadder(settings)
+        self._lags: deque[float] = deque(maxlen=_WINDOW)
+        self._cpu: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+
+    @property
+    def level(self) -> LoadLevel:
+        return self._ladder.level
+
+    @property
+    def analyse_every(self) -> int:
+        """Of how many frames one is looked at."""
+        return min(self._ladder.level, LoadLevel.THIRD) + 1
+
+    @property
+    def refusing(self) -> bool:
+        """Whether new sessions are refused, as others would suffer from them."""
+        return self._ladder.level is LoadLevel.REFUSING
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            began_s = time.monotonic()
+            await asyncio.sleep(_TICK_S)
+            now_s = time.monotonic()
+            self.note(max(0.0, now_s - began_s - _TICK_S), now_s, time.process_time())
+
+    def note(self, lag_s: float, now_s: float, cpu_s: float) -> None:
+        """Take in a tick's lag, the clock, and the processor time used so far."""
+        self._lags.append(lag_s)
+        self._cpu.append((now_s, cpu_s))
+        (then_s, used_s), cores = self._cpu[0], os.cpu_count() or 1
+        share = (cpu_s - used_s) / (now_s - then_s) / cores if now_s > then_s else 0.0
+        load = Load(percentile_95(self._lags), share)
+        before, level = self._ladder.level, self._ladder.update(load, now_s)
+        self._metrics.loop_lag.set(load.lag_s)
+        self._metrics.cpu_share.set(load.cpu_share)
+        if level is not before:
+            self._metrics.load_level.set(level)
+            self._metrics.load_decisions.labels(level.name.lower()).inc()
+            _log.warning(
+                "load",
+                level=level.name.lower(),
+                lag_ms=round(load.lag_s * 1000),
+                cpu_percent=round(load.cpu_share * 100),
+            )

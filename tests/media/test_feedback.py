@@ -1,0 +1,93 @@
+"""NACK and REMB: enough of them and no more; packets are made here, time is given."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from media.feedback import (
+    NACK_ASKS,
+    NACK_BURST,
+    NACK_EVERY_S,
+    NACK_SHARE,
+    CalmEstimator,
+    RepeatedNack,
+)
+from media.reception import FrameAssembler
+from tests.media.rtp_packets import WAIT_S, Time, packets
+
+
+def test_missing_packets_are_asked_for_until_they_come_or_are_given_up() -> None:
+    clock = Time()
+    assembler = FrameAssembler(WAIT_S, clock)
+    nack = RepeatedNack(assembler, clock)
+    asked = []
+    for place, packet in enumerate(packets(20, first=500)):
+        clock.now_s = place * 0.0105
+        if place == 13:
+            continue
+        if nack.add(packet):
+            asked.append((clock.now_s, sorted(nack.missing)))
+        assembler.add(packet)
+    assert all(missing == [513] for _, missing in asked)
+    times = [at for at, _ in asked]
+    assert len(times) >= 3 and times[-1] < 14 * 0.0105 + WAIT_S + 0.03
+    assert all(b - a >= NACK_EVERY_S for a, b in itertools.pairwise(times))
+    assert not nack.missing
+
+
+def test_a_packet_is_not_asked_for_again_before_an_answer_can_have_come() -> None:
+    clock = Time()
+    assembler = FrameAssembler(WAIT_S, clock)
+    nack = RepeatedNack(assembler, clock)
+    asked = []
+    sent = packets(60, size=1, first=500)
+    for place, packet in enumerate(sent):
+        clock.now_s = place * 0.01
+        if place == 20:
+            # 150 ms after it was asked for: so far away is the sender.
+            assert not nack.add(sent[4])
+        if place in (4, 30):
+            continue
+        if nack.add(packet):
+            asked.append((place, sorted(nack.missing)))
+    assert assembler.round_trip_s == pytest.approx(0.15, abs=0.01)
+    first, later = (
+        [at for at, gone in asked if gone == [504]],
+        [at for at, n in asked if n == [530]],
+    )
+    assert len(first) == NACK_ASKS and first[0] == 5
+    assert later[0] == 31 and later[1] - later[0] >= 18, "1.25 round trips"
+
+
+def test_a_full_link_is_not_filled_with_repetitions() -> None:
+    """Nine of ten packets are lost, as on a link that carries a tenth."""
+    clock = Time()
+    nack = RepeatedNack(FrameAssembler(WAIT_S, clock), clock)
+    asked = arrived = 0
+    for place, packet in enumerate(packets(1000, size=1)):
+        clock.now_s = place * 0.003
+        if place % 10:
+            continue
+        arrived += 1
+        asked += len(nack.missing) if nack.add(packet) else 0
+    assert asked <= NACK_BURST + NACK_SHARE * arrived
+
+
+def test_remb_is_calm_but_slows_down_at_once() -> None:
+    class Eager:
+        bps = 1_000_000
+
+        def add(self, **_: int) -> tuple[int, list[int]]:
+            return self.bps, [1]
+
+    clock, eager = Time(), Eager()
+    calm = CalmEstimator(eager, clock)
+    said = []
+    for step in range(100):
+        clock.now_s = step * 0.01
+        eager.bps = 1_000_000 if step < 50 else 500_000
+        said.append(calm.add(step, 0, 100, 1))
+    assert 5 <= sum(remb is not None for remb in said) <= 8
+    assert said[50] == (500_000, [1])

@@ -1,0 +1,123 @@
+"""Load: the ladder by a table, the probe, and what a server does that is overloaded."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+
+import pytest
+
+from core.metrics import Metrics
+from core.settings import LoadSettings
+from examples.client import CaptureClient, Refused
+from media.load import Load, LoadLadder, LoadLevel, LoadProbe, percentile_95
+from tests.conftest import Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+SETTINGS = LoadSettings(max_lag_ms=20, max_cpu_share=0.7, hold_s=4)
+CALM, BETWEEN = Load(0.001, 0.1), Load(0.017, 0.1)
+LATE, HOT = Load(0.025, 0.1), Load(0.001, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("phases", "level"),
+    [
+        ([(CALM, 60)], LoadLevel.NORMAL),
+        ([(BETWEEN, 60)], LoadLevel.NORMAL),
+        ([(LATE, 3.8)], LoadLevel.NORMAL),
+        ([(LATE, 4.2)], LoadLevel.HALF),
+        ([(HOT, 4.2)], LoadLevel.HALF),
+        ([(LATE, 2), (HOT, 2.2)], LoadLevel.HALF),
+        ([(LATE, 8.2)], LoadLevel.THIRD),
+        ([(LATE, 12.2)], LoadLevel.REFUSING),
+        ([(LATE, 60)], LoadLevel.REFUSING),
+        ([(LATE, 3.8), (CALM, 0.2), (LATE, 3.8)], LoadLevel.NORMAL),
+        ([(LATE, 3.8), (BETWEEN, 0.2), (LATE, 3.8)], LoadLevel.NORMAL),
+        ([(LATE, 60), (BETWEEN, 60)], LoadLevel.REFUSING),
+        ([(LATE, 60), (CALM, 7.8)], LoadLevel.REFUSING),
+        ([(LATE, 60), (CALM, 8.2)], LoadLevel.THIRD),
+        ([(LATE, 60), (CALM, 16.6)], LoadLevel.HALF),
+        ([(LATE, 60), (CALM, 24.9)], LoadLevel.NORMAL),
+        ([(LATE, 60), (CALM, 8.2), (LATE, 4.2)], LoadLevel.REFUSING),
+    ],
+)
+def test_the_ladder(phases: list[tuple[Load, float]], level: LoadLevel) -> None:
+    ladder, now_s = LoadLadder(SETTINGS), 1000.0
+    levels = [ladder.level]
+    for load, seconds in phases:
+        for _ in range(round(seconds * 10)):
+            levels.append(ladder.update(load, now_s))
+            now_s += 0.1
+    assert levels[-1] is level
+    assert all(abs(b - a) <= 1 for a, b in itertools.pairwise(levels))
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [([], 0.0), ([3.0], 3.0), ([1.0] * 19 + [9.0], 1.0), ([1.0] * 18 + [9.0] * 2, 9.0)],
+)
+def test_the_percentile(samples: list[float], expected: float) -> None:
+    assert percentile_95(deque(samples)) == expected
+
+
+def test_the_share_is_of_all_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    metrics = Metrics()
+    probe = LoadProbe(SETTINGS, metrics)
+    for step in range(100):
+        # Two seconds of processor time a second: half of four processors.
+        probe.note(0.0, 10 + step * 0.1, 5 + step * 0.2)
+    assert metrics.registry.get_sample_value("lobbylens_cpu_share") == pytest.approx(0.5)
+    assert probe.level is LoadLevel.NORMAL and probe.analyse_every == 1
+
+
+async def test_a_loop_that_is_held_up_is_measured() -> None:
+    metrics = Metrics()
+    probe = LoadProbe(SETTINGS, metrics)
+    task = asyncio.create_task(probe.run())
+    for _ in range(5):
+        await asyncio.sleep(0.1)
+        # Hold the loop without a call that the guard of the tests would see.
+        until_s = time.perf_counter() + 0.15
+        while time.perf_counter() < until_s:
+            pass
+    task.cancel()
+    await asyncio.wait([task])
+    assert (metrics.registry.get_sample_value("lobbylens_loop_lag_seconds") or 0) > 0.04
+
+
+async def test_an_overloaded_server_sheds_frames_then_refuses_and_serves_who_is_there(
+    serve: Serve,
+) -> None:
+    server = await serve(FakeEngine(), "--load.max-lag-ms", "0.000001", "--load.hold-s", "0.5")
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    async with asyncio.timeout(10):
+        while server.metric("lobbylens_load_level") < LoadLevel.REFUSING:
+            await asyncio.sleep(0.05)
+    for level in ("half", "third", "refusing"):
+        assert server.metric("lobbylens_load_decisions_total", level=level) == 1
+    second = CaptureClient(server.url, DrawnTrack())
+    with pytest.raises(Refused, match="503 OVERLOADED"):
+        await second.open()
+    await second.close()
+    assert server.metric("lobbylens_sessions_refused_total", reason="load") == 1
+    received = server.metric("lobbylens_frames_received_total")
+    indices: list[int] = []
+    while len(indices) < 5:
+        index = (await client.wait_for("overlay"))["frame"]["index"]
+        if index > received:
+            indices.append(index)
+    assert all(b - a >= 3 and b % 3 == 0 for a, b in itertools.pairwise(indices))
+    assert server.metric("lobbylens_frames_shed_total") > 10
+    client.send({"type": "close"})
+    await client.close()
+    await server.settle()
+    # Nobody is left to suffer: the next guest is let in, however the measure stands.
+    third = CaptureClient(server.url, DrawnTrack())
+    await third.open()
+    await third.wait_for("overlay")
+    await third.close()

@@ -1,0 +1,127 @@
+"""The full-resolution still: it leads when it comes in time, and is never waited for longer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from examples.client import CaptureClient
+from tests.conftest import RunningServer, Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+JPEG = b"\xff\xd8\xff" + bytes(5000)
+
+
+async def post(
+    server: RunningServer, session_id: str, body: bytes = JPEG, kind: str = "image/jpeg"
+) -> tuple[int, str | None]:
+    """Status and error code."""
+    address = f"{server.url}/api/sessions/{session_id}/still"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(address, data=body, headers={"Content-Type": kind}) as answer,
+    ):
+        return answer.status, None if answer.status == 202 else (await answer.json())["error_code"]
+
+
+class Visit:
+    """A client whose picture is taken on demand."""
+
+    def __init__(self, server: RunningServer, engine: FakeEngine) -> None:
+        self.server = server
+        self.engine = engine
+        self.client = CaptureClient(server.url, DrawnTrack())
+
+    async def take(self, still: bytes | None = None, *, after_s: float = 0.0) -> float:
+        """Seconds from the capture to its result."""
+        self.client.send({"type": "capture"})
+        await self.client.wait_for("capture")
+        began_s = time.monotonic()
+        sent = None
+        if still is not None:
+            await asyncio.sleep(after_s)
+            sent = asyncio.create_task(post(self.server, self.client.session_id, still))
+        await self.client.wait_for("result")
+        took_s = time.monotonic() - began_s
+        if sent is not None:
+            await sent
+        return took_s
+
+    def outcome(self, name: str) -> float:
+        return self.server.metric("lobbylens_stills_total", outcome=name)
+
+
+async def begin(serve: Serve, wait_ms: int, *arguments: str, stills: bool = True) -> Visit:
+    engine = FakeEngine()
+    server = await serve(engine, "--media.still-wait-ms", str(wait_ms), *arguments)
+    visit = Visit(server, engine)
+    await visit.client.open(stills=stills)
+    await visit.client.wait_for("overlay")
+    return visit
+
+
+@pytest.fixture
+async def visit(serve: Serve) -> AsyncIterator[Visit]:
+    """Its captures wait for a still for two seconds."""
+    made = await begin(serve, 2000, "--media.max-still-bytes", "300000")
+    yield made
+    await made.client.close()
+
+
+async def test_a_still_that_comes_in_time_leads_the_burst(visit: Visit) -> None:
+    took_s = await visit.take(JPEG)
+    assert visit.engine.stills == [JPEG] and visit.engine.pages_read == [2]
+    assert took_s < 1.5, "read as soon as the still was there"
+    assert visit.outcome("used") == 1
+
+
+async def test_without_a_still_the_burst_is_read_after_the_wait(serve: Serve) -> None:
+    visit = await begin(serve, 300)
+    assert 0.3 <= await visit.take() < 1.3
+    assert visit.engine.pages_read == [1] and visit.outcome("late") == 1
+    await visit.client.close()
+
+
+async def test_a_still_that_comes_too_late_is_not_kept_for_the_next_picture(serve: Serve) -> None:
+    visit = await begin(serve, 200)
+    await visit.take()
+    assert await post(visit.server, visit.client.session_id) == (404, "NOT_FOUND")
+    await visit.take()
+    assert visit.engine.pages_read == [1, 1] and visit.engine.stills == []
+    await visit.client.close()
+
+
+async def test_a_still_slow_to_decode_holds_nothing_up(serve: Serve) -> None:
+    visit = await begin(serve, 300)
+    visit.engine.still_s = 1.5
+    assert await visit.take(JPEG) < 1.2
+    assert visit.engine.pages_read == [1] and visit.outcome("late") == 1
+    await visit.client.close()
+
+
+async def test_what_is_no_picture_leaves_the_burst_as_it_is(visit: Visit) -> None:
+    assert await visit.take(b"GIF89a" + bytes(100)) < 1.5
+    assert visit.engine.pages_read == [1] and visit.outcome("invalid") == 1
+
+
+async def test_who_announces_no_stills_is_not_made_to_wait(serve: Serve) -> None:
+    visit = await begin(serve, 5000, stills=False)
+    assert await visit.take() < 2
+    assert visit.outcome("late") == 0
+    await visit.client.close()
+
+
+async def test_the_door_refuses_what_it_must(visit: Visit) -> None:
+    own = visit.client.session_id
+    assert await post(visit.server, "no-such-session") == (404, "INVALID_SESSION")
+    assert await post(visit.server, own, kind="image/png") == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert await post(visit.server, own) == (404, "NOT_FOUND"), "no picture is being taken"
+    visit.client.send({"type": "capture"})
+    await visit.client.wait_for("capture")
+    assert await post(visit.server, own, bytes(300_001)) == (413, "TOO_LARGE")
+    await visit.client.wait_for("result")
