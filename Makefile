@@ -10,9 +10,9 @@ PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
 RUN_PACKAGES := python3-venv tesseract-ocr-eng
-TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn
+TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn libatomic1
 
-.PHONY: help setup setup-test run demo test check lint format types bench schema lock clean train-corners train-smoke evaluate
+.PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-smoke evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -41,7 +41,7 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
 	@$(PY) -m pytest -q
 
-lint: setup-test
+lint: setup-test ## ruff, on code and its form
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
@@ -49,7 +49,7 @@ format: setup-test ## put the code into shape
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-types: setup-test
+types: setup-test ## mypy --strict
 	@$(VENV)/bin/mypy .
 
 bench: setup-test ## latency of overlays and results in a real browser

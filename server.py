@@ -135,8 +135,9 @@ async def serve(settings: Settings, app: web.Application, context: ssl.SSLContex
             loop.add_signal_handler(number, told.set)
         host, port = runner.addresses[0][:2]
         scheme = "https" if context else "http"
-        named = f"[{host}]" if ":" in host else host
-        print(f"LobbyLens serves {scheme}://{named}:{port}/", flush=True)
+        for name in await asyncio.to_thread(tls.reachable_hosts, host):
+            named = f"[{name}]" if ":" in name else name
+            print(f"LobbyLens serves {scheme}://{named}:{port}/", flush=True)
         await told.wait()
         _log.info("shutting down")
         await site.stop()

@@ -167,6 +167,9 @@ class PipelineSettings(Section):
     templates: Path = Field(
         Path("templates"), description="Folder of the registration card and its mapping."
     )
+    hotel_name: Annotated[str, Field(max_length=80)] = Field(
+        "", description="The hotel's name on the registration card."
+    )
     detect: DetectSettings = DetectSettings()
     stability: StabilitySettings = StabilitySettings()
     quality: QualitySettings = QualitySettings()

@@ -150,7 +150,7 @@ class LoadSettings(Section):
     max_lag_ms: Annotated[float, Field(gt=0)] = Field(
         20,
         description="Overloaded when more than 5 percent of the event loop's turns come later "
-        "than this.",
+        "than this while the server itself uses half a processor or more.",
     )
     max_cpu_share: Annotated[float, Field(gt=0)] = Field(
         0.7, description="Overloaded above this share of all processors (more than 1: never)."
@@ -208,6 +208,13 @@ class SignalingSettings(Section):
         if not all(re.fullmatch(form, url) for url in urls):
             raise ValueError(f"must look like {kind}:HOST:PORT")
         return urls
+
+    @model_validator(mode="after")
+    def _turn_has_secret(self) -> SignalingSettings:
+        # Browsers refuse a TURN server without credentials, and the guest sees nothing at all.
+        if self.turn_urls and self.turn_secret is None:
+            raise ValueError("turn_urls needs turn_secret, shared with the TURN server")
+        return self
 
 
 class Settings(BaseSettings):
@@ -293,7 +300,8 @@ def load_settings(arguments: list[str] | None = None) -> Settings:
         raise SettingsError(str(error)) from None
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: "
+            f"{item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("; ".join(problems)) from None

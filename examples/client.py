@@ -42,7 +42,7 @@ async def fetch_ice_servers(base_url: str, token: str | None = None) -> list[RTC
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
         aiohttp.ClientSession(headers=headers) as http,
-        http.get(f"{base_url.rstrip('/')}/api/webrtc/config", ssl=False) as response,
+        http.get(f"{base_url.rstrip('/')}/api/webrtc/config") as response,
     ):
         body = await response.json()
         if response.status != 200:
@@ -54,7 +54,8 @@ class CaptureClient:
     """One peer. ``channels`` are the labels opened; ``codec`` VP8 or H264, None for both.
 
     ``relay_only``: everything goes through the TURN server among ``ice_servers``, as where a
-    firewall lets nothing else pass (RFC 9429, section 3.5.3).
+    firewall lets nothing else pass (RFC 9429, section 3.5.3). ``insecure``: any certificate will
+    do, for a trial with ``--tls self-signed``.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class CaptureClient:
         codec: str | None = None,
         ice_servers: Sequence[RTCIceServer] = (),
         relay_only: bool = False,
+        insecure: bool = False,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._received: asyncio.Queue[Message | None] = asyncio.Queue()
         self._relay_only = relay_only
+        self._verified = not insecure
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
         self.pc = RTCPeerConnection(
             RTCConfiguration(iceServers=list(ice_servers), iceTransportPolicy=policy)
@@ -123,7 +126,9 @@ class CaptureClient:
         body = {"sdp": await self.offer(), "type": "offer", "session": session}
         async with (
             aiohttp.ClientSession(headers=self._headers) as http,
-            http.post(f"{self._base_url}/api/webrtc/offer", json=body, ssl=False) as response,
+            http.post(
+                f"{self._base_url}/api/webrtc/offer", json=body, ssl=self._verified
+            ) as response,
         ):
             answer = await response.json()
             if response.status != 200:
@@ -153,11 +158,28 @@ class CaptureClient:
         """GET a path that a message named. Raises Refused."""
         async with (
             aiohttp.ClientSession(headers=self._headers) as http,
-            http.get(f"{self._base_url}{path}", ssl=False) as response,
+            http.get(f"{self._base_url}{path}", ssl=self._verified) as response,
         ):
             if response.status != 200:
                 raise Refused(response.status, await response.json())
             return await response.read()
+
+    async def send_still(self, jpeg: bytes) -> bool:
+        """Hand in a full-resolution JPEG of the picture being taken, for a session opened with
+        ``stills=True``; False when it came too late. Raises Refused."""
+        async with (
+            aiohttp.ClientSession(headers=self._headers) as http,
+            http.post(
+                f"{self._base_url}/api/sessions/{self.session_id}/still",
+                data=jpeg,
+                headers={"Content-Type": "image/jpeg"},
+                ssl=False,
+            ) as response,
+        ):
+            answer = await response.json()
+            if response.status != 200:
+                raise Refused(response.status, answer)
+            return bool(answer["taken"])
 
     async def close(self) -> None:
         """Close the connection; the server keeps the session until its resume time is over."""

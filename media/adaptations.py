@@ -27,6 +27,8 @@ from core.log import Log
 
 _log = Log("rtc")
 _RECEIVE_BUFFER_BYTES = 1 << 20
+_GATHERING_S = 2
+"""A STUN or TURN server that does not answer must not hold up each guest for aioice's 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def adapt_gathering(connection: Connection, options: IceOptions) -> None:
     async def get_component_candidates(
         component: int,
         addresses: list[str],
-        timeout: int = 5,  # noqa: ASYNC109, the name is aioice's
+        timeout: int = _GATHERING_S,  # noqa: ASYNC109, the name is aioice's
     ) -> list[Candidate]:
         hosts = list(dict.fromkeys([*addresses, *(["127.0.0.1"] if options.loopback else [])]))
         protocols = [

@@ -1,6 +1,7 @@
 """How busy the server is, and what it does about it: fewer frames first, then no new guests.
 
-The event loop's lag is what every guest feels; the processor's share tells what comes next.
+The event loop's lag is what every guest feels; the processor's share tells what comes next. Lag
+counts only while this process itself works: what other programs cause is not mended by doing less.
 ``LoadLadder`` decides and is pure, given its clock; ``LoadProbe`` measures and tells.
 
     level      when overloaded on           what it means
@@ -31,6 +32,8 @@ _TICK_S = 0.1
 _WINDOW = 50
 _CALM = 0.7
 """Below this share of both limits the server is calm; between the two nothing changes."""
+_OWN_CORES = 0.5
+"""With less than this many processors in use, lag is not of our making."""
 
 
 class LoadLevel(IntEnum):
@@ -42,10 +45,12 @@ class LoadLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: ours, of the whole machine."""
+    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: ours, of the whole machine;
+    ``cores``: the same as a number of processors."""
 
     lag_s: float
     cpu_share: float
+    cores: float
 
 
 class LoadLadder:
@@ -60,7 +65,8 @@ class LoadLadder:
     def update(self, load: Load, now_s: float) -> LoadLevel:
         """The level after one measurement; at most one step from the one before."""
         limits = self._settings
-        busy = max(load.lag_s * 1000 / limits.max_lag_ms, load.cpu_share / limits.max_cpu_share)
+        lag_s = load.lag_s if load.cores >= _OWN_CORES else 0.0
+        busy = max(lag_s * 1000 / limits.max_lag_ms, load.cpu_share / limits.max_cpu_share)
         over, calm = busy > 1, busy < _CALM
         if not (over or calm):
             self._since_s = None
@@ -114,9 +120,9 @@ class LoadProbe:
         """Take in a tick's lag, the clock, and the processor time used so far."""
         self._lags.append(lag_s)
         self._cpu.append((now_s, cpu_s))
-        (then_s, used_s), cores = self._cpu[0], os.cpu_count() or 1
-        share = (cpu_s - used_s) / (now_s - then_s) / cores if now_s > then_s else 0.0
-        load = Load(percentile_95(self._lags), share)
+        then_s, used_s = self._cpu[0]
+        cores = (cpu_s - used_s) / (now_s - then_s) if now_s > then_s else 0.0
+        load = Load(percentile_95(self._lags), cores / (os.cpu_count() or 1), cores)
         before, level = self._ladder.level, self._ladder.update(load, now_s)
         self._metrics.loop_lag.set(load.lag_s)
         self._metrics.cpu_share.set(load.cpu_share)

@@ -62,7 +62,7 @@ class Ready(ServerMessage):
     stable_required: int
     sides: int
     languages: list[str]
-    limits: dict[str, float]
+    limits: dict[str, int | float]
 
 
 class Overlay(ServerMessage):

@@ -9,6 +9,7 @@ globally, and ``tests/media/test_reception.py`` proves that the pinned version h
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from typing import Any
@@ -26,6 +27,8 @@ PLI_EVERY_S = 0.25
 PLI_AT_LEAST_EVERY_S = 1.0
 LONGEST_WAIT_S = 0.25
 MAX_PACKETS = 2048
+MAX_BACKLOG = 24
+"""Frames that wait for the decoder: a second of video, more than comes at once after a loss."""
 _FAR = 3000
 
 
@@ -81,12 +84,16 @@ class FrameAssembler:
             self._packets[number] = packet
         frames = self._from_key() if self._want_key else self._complete()
         if not self._want_key and self._overdue(now_s):
-            self.given_up += 1
-            self._want_key, self._blocked_s = True, None
-            self._asked_s = float("-inf")
-            self._next = self._newest + 1
+            self.skip_to_key()
             frames += self._from_key()
         return self._ask(now_s), FrameRun(frames) if frames else None
+
+    def skip_to_key(self) -> None:
+        """Give up all before the next key frame, and ask for one with the next packet."""
+        self.given_up += 1
+        self._want_key, self._blocked_s = True, None
+        self._asked_s = float("-inf")
+        self._next = self._newest + 1
 
     def _extended(self, sequence_number: int) -> int:
         """The sequence number without its wrap at 16 bits (RFC 3550, A.1)."""
@@ -179,9 +186,22 @@ def is_key_frame(data: bytes) -> bool:
 
 
 class DecoderQueue(queue.Queue[Any]):
-    """Takes runs of frames apart on their way to the decoder thread."""
+    """Takes runs of frames apart on their way to the decoder thread, and never grows long.
+
+    What a decoder that is too slow has not come to is old by then: it is dropped for a key frame.
+    """
+
+    def __init__(self, assembler: FrameAssembler) -> None:
+        super().__init__()
+        self._assembler = assembler
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is not None and self.qsize() >= MAX_BACKLOG:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self.get_nowait()
+            self._assembler.skip_to_key()
+            return
         super().put(item, block, timeout)
         if item is None or not isinstance(item[1], FrameRun):
             return
@@ -209,5 +229,5 @@ def adapt_reception(receiver: RTCRtpReceiver, wait_s: float) -> bool:
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = getattr(receiver, names["remote_bitrate_estimator"])
     setattr(receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator))
-    setattr(receiver, names["decoder_queue"], DecoderQueue())
+    setattr(receiver, names["decoder_queue"], DecoderQueue(assembler))
     return True

@@ -346,22 +346,20 @@ class Session:
         """Whether the client sends a still with each capture, which then waits for it."""
         self._viewing.stills = flag
 
-    async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> None:
+    async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> bool:
         """Take a still for the capture under way; ``upload`` is called when it may come.
 
-        Raises NotFound when no picture is being taken, RateLimited while another still is on
-        its way, and what ``upload`` raises.
+        False when no picture is being taken, or not any more. Raises RateLimited while another
+        still is on its way, and what ``upload`` raises.
         """
         self._acted_s = time.monotonic()
         if self._uploading:
             raise RateLimited("another still is on its way")
         self._uploading = True
         try:
-            taken = self._viewing.busy and self._viewing.still_arrived(await upload())
+            return self._viewing.busy and self._viewing.still_arrived(await upload())
         finally:
             self._uploading = False
-        if not taken:
-            raise NotFound("no picture is being taken: a still is of use only then")
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""

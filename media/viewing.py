@@ -153,7 +153,7 @@ class Viewing:
                     self._around.captures, self._around.engine.read, capture
                 )
         except LobbyLensError as error:
-            self._reader.reading_failed()
+            self._reader.reading_failed(capture.id)
             self._tell(error)
             return
         self._finish(document)

@@ -27,6 +27,9 @@ _FORMATS = (MrtdFormat.TD1, MrtdFormat.TD2, MrtdFormat.TD3, None)
 """What the network's kinds mean, in the order it was trained with."""
 _SURE = 0.7
 """Probability from which the network's answer about turn or format is believed."""
+_CALIBRATION = 0.6
+"""Power that brings the product of the three shares to a scale where 0.5 is a good threshold:
+chosen on composed validation scenes, where it keeps false outlines under 3%."""
 _EDGE_TOLERANCE = 0.004
 """A corner this far outside still counts as inside: share of the frame, about the net's error."""
 
@@ -52,9 +55,7 @@ class _Answer:
 class CornerDetector:
     """Finds one document per frame. Thread-safe: it keeps nothing between calls."""
 
-    def __init__(
-        self, settings: DetectSettings, session: CornerSession, input_px: int = 256
-    ) -> None:
+    def __init__(self, settings: DetectSettings, session: CornerSession, input_px: int) -> None:
         """`input_px` is the side of the square picture that the session takes."""
         self._settings = settings
         self._session = session
@@ -91,7 +92,7 @@ class CornerDetector:
         outline = best_outline(answer.heat, answer.offset, answer.mask)
         if outline is None:
             return None
-        confidence = answer.presence * outline.mass * outline.agreement
+        confidence = (answer.presence * outline.mass * outline.agreement) ** _CALIBRATION
         ratio = self._to_frame(outline.quad / answer.mask.shape[0])
         if confidence < self._settings.min_confidence or area(ratio) < self._settings.min_area:
             return None

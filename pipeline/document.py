@@ -6,9 +6,12 @@ import datetime
 from collections.abc import Mapping
 
 from pipeline.mrz.dates import expiry_date
-from pipeline.mrz.formats import LAYOUTS
+from pipeline.mrz.formats import layout_of
 from pipeline.mrz.parse import fields_of
 from pipeline.types import CheckResult, Document, DocumentStatus, MrzRead, Quality
+
+BEYOND_DOUBT = 0.95
+"""Confidence that every character of a reading without doubt reaches."""
 
 _NOTHING_CHECKED: Mapping[str, CheckResult] = {
     "expiry": CheckResult.NOT_DONE,
@@ -42,13 +45,26 @@ def is_complete(read: MrzRead) -> bool:
     return all(result in settled for result in read.check_digits.values())
 
 
+def is_sure(read: MrzRead) -> bool:
+    """Whether no check digit fails and every character is beyond doubt, those of names too."""
+    return is_complete(read) and is_legible(read)
+
+
+def is_legible(read: MrzRead) -> bool:
+    """Whether every character is beyond doubt; the printed check digits may still be wrong."""
+    return min(min(row) for row in read.confidences) >= BEYOND_DOUBT
+
+
 def failed_document(document_id: str, quality: Quality | None) -> Document:
     """A document on which no zone was found: no fields, nothing checked."""
     return Document(document_id, DocumentStatus.FAILED, None, {}, _NOTHING_CHECKED, quality)
 
 
 def _expiry(read: MrzRead, today: datetime.date) -> CheckResult:
-    raw = LAYOUTS[read.format].zone("date_of_expiry").span.of(read.lines)
+    layout = layout_of(read.format, read.lines)
+    if not layout.has("date_of_expiry"):
+        return CheckResult.NOT_DONE
+    raw = layout.zone("date_of_expiry").span.of(read.lines)
     last_day = expiry_date(raw, today).last_day
     if last_day is None:
         return CheckResult.NOT_DONE

@@ -113,6 +113,15 @@ class Engine:
             return failed_document(capture.id, capture.quality)
         return read_document(capture.id, read, capture.quality, self._today())
 
+    def with_still(self, capture: Capture, jpeg: bytes) -> Capture:
+        """The capture led by a full-resolution still, where that beats its best frame.
+
+        Raises InvalidImage for what is no JPEG file. Call it on a worker thread: 50 ms at 1080p.
+        """
+        from pipeline.still import lead_with_still  # it builds engines itself, for scripts
+
+        return lead_with_still(self, capture, jpeg)
+
     def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
         """The registration card as a PDF.
 
@@ -122,7 +131,8 @@ class Engine:
         """
         read = {name: field.value for name, field in document.fields.items() if field.value}
         cards = self._open().cards
-        known = {**read, **confirmed}
+        hotel = {"hotel_name": self._settings.hotel_name} if self._settings.hotel_name else {}
+        known = {**hotel, **read, **confirmed}
         return cards.fill({name: known[name] for name in known.keys() & cards.names})
 
     def close(self) -> None:

@@ -151,10 +151,13 @@ class LiveReader:
             self._step = finish(self._step, document.status, self._now_ms, self._settings.capture)
             return self._step.state is CaptureState.DONE
 
-    def reading_failed(self) -> None:
-        """Reading broke (an error, not an unreadable page): searching again after a pause."""
+    def reading_failed(self, capture_id: str) -> None:
+        """Reading broke (an error, not an unreadable page): searching again after a pause.
+
+        Nothing happens for a capture that a reset has disowned.
+        """
         with self._lock:
-            if self._reading_id is not None:
+            if self._reading_id == capture_id:
                 self._reading_id = None
                 self._step = abandon(self._step, self._now_ms, self._settings.capture)
 
@@ -238,5 +241,5 @@ class LiveReader:
             return step, self._burst.develop(capture_id, step.trigger or Trigger.AUTO)
         except BaseException:
             # Nobody will get this capture, so nobody would end its reading.
-            self.reading_failed()
+            self.reading_failed(capture_id)
             raise

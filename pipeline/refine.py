@@ -28,7 +28,7 @@ _REACH = 0.045
 """Farthest shift searched, as a share of the mean side: some times the net's error."""
 _LEAST_STEP = 3.0
 """Weakest change of brightness from sample to sample, in luma levels, that counts as an edge."""
-_LEAST_SHARE = 0.55
+_LEAST_SHARE = 0.65
 """Share of the profiles that must agree on one line."""
 _TOLERANCE = 0.12
 """How near the line a step must lie to agree, as a share of the reach."""

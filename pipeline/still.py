@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypedDict
 
@@ -17,15 +18,15 @@ from PIL import Image, ImageOps
 
 from core.errors import InvalidImage
 from core.settings import PipelineSettings
-from pipeline.burst import Burst, Shot
-from pipeline.document import is_complete
+from pipeline.burst import PAGES, Burst, Shot
+from pipeline.document import is_legible, is_sure
 from pipeline.engine import Engine
 from pipeline.live import Detector, new_document_id
 from pipeline.quality import measure_quality
 from pipeline.types import (
     Capture,
+    CheckResult,
     Document,
-    DocumentStatus,
     Frame,
     ImageU8,
     QuadPx,
@@ -36,12 +37,16 @@ MAX_PIXELS = 50_000_000
 """Larger images are refused by their header, before a pixel is decoded: a small file can claim,
 and would take, gigabytes."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_JPEG = b"\xff\xd8\xff"
+_SAME_SIZE, _SAME_SCORE = 0.95, 3.0
+"""Within these a still counts as equal: figures of two pictures of one page differ by as much."""
 _AMPLE_PX = 3000
 """A JPEG may be decoded at half its size or less as long as this many pixels remain a side."""
 
 
 class MrzLines(TypedDict):
-    """``lines`` as printed, empty when no zone was found; ``valid``: no check digit fails."""
+    """``lines`` as printed, empty when no zone was found; ``valid``: every check digit passes and
+    no character is in doubt."""
 
     lines: list[str]
     valid: bool
@@ -101,25 +106,58 @@ def still_frame(bgr: ImageU8) -> Frame:
 
 
 def read_still(engine: StillEngine, bgr: ImageU8) -> Document:
-    """Find the document in an image and read it; where that fails, read the whole image.
+    """Find the document in an image and read it; where that leaves doubt, read the whole image.
 
-    The second try serves scans that show nothing but the page. ``bgr``: H×W×3 uint8. Status
-    failed where no zone is found.
+    The second try serves scans that show nothing but the page, and outlines that cut the zone.
+    ``bgr``: H×W×3 uint8. Status failed where no zone is found.
     """
     frame = still_frame(bgr)
     document_id = new_document_id()
     detection = engine.detector.detect(frame)
-    tries = (detection, None) if detection is not None else (None,)
-    for outline in tries:
+    read: list[Document] = []
+    for outline in (detection, None) if detection is not None else (None,):
         quality = measure_quality(
             frame, outline.quad_px if outline else None, engine.settings.quality
         )
         burst = Burst(engine.settings.capture)
         burst.add(Shot(frame, outline, quality))
-        document = engine.read(burst.develop(document_id, Trigger.MANUAL))
-        if document.status is not DocumentStatus.FAILED:
+        read.append(engine.read(burst.develop(document_id, Trigger.MANUAL)))
+        if read[-1].mrz is not None and is_legible(read[-1].mrz):
             break
-    return document
+    return max(read, key=_merit)
+
+
+def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Capture:
+    """The capture with a still as its first page, where it beats the best frame; else as it is.
+
+    A still has the sensor's own pixels, without a video codec's noise: of equal quality it is
+    the better picture. Raises InvalidImage for what is no JPEG file.
+    """
+    if not jpeg.startswith(_JPEG):
+        raise InvalidImage("a still is a JPEG file")
+    frame = still_frame(decode_image(jpeg))
+    detection = engine.detector.detect(frame)
+    if detection is None or detection.cut:
+        return capture
+    settings, best = engine.settings, capture.quality
+    quality = measure_quality(frame, detection.quad_px, settings.quality, detection.mrtd_format)
+    large_enough = quality.glyph_height_px >= _SAME_SIZE * best.glyph_height_px
+    if not large_enough or quality.score < best.score - _SAME_SCORE:
+        return capture
+    burst = Burst(settings.capture)
+    burst.add(Shot(frame, detection, quality))
+    lead = burst.develop(capture.id, capture.trigger)
+    return replace(lead, pages=(*lead.pages, *capture.pages[: PAGES - 1]))
+
+
+def _merit(document: Document) -> tuple[int, bool, float]:
+    """Orders readings of one image: check digits that pass, then the characters' certainty."""
+    if document.mrz is None:
+        return 0, False, 0.0
+    results = document.mrz.check_digits.values()
+    passing = sum(result is CheckResult.PASS for result in results)
+    every = [share for row in document.mrz.confidences for share in row]
+    return passing, is_sure(document.mrz), sum(every) / len(every)
 
 
 def detect_corners(bgr: ImageU8) -> tuple[QuadPx, float] | None:
@@ -140,7 +178,7 @@ def read_mrz_lines(path: str | Path) -> MrzLines:
     document = read_still(_default_engine(), decode_image(data))
     if document.mrz is None:
         return {"lines": [], "valid": False}
-    return {"lines": list(document.mrz.lines), "valid": is_complete(document.mrz)}
+    return {"lines": list(document.mrz.lines), "valid": is_sure(document.mrz)}
 
 
 @functools.lru_cache(maxsize=1)

@@ -42,8 +42,9 @@ async def still(request: web.Request) -> web.Response:
     if request.content_type != "image/jpeg":
         raise UnsupportedMediaType("send the still as image/jpeg")
     limit = request.app[MEDIA].max_still_bytes
-    await session.receive_still(lambda: read_body(request, limit))
-    return web.Response(status=202)
+    taken = await session.receive_still(lambda: read_body(request, limit))
+    # Too late is no fault of the page, whose browser would complain of an error's status.
+    return web.json_response({"taken": taken})
 
 
 @public

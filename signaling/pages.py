@@ -24,12 +24,13 @@ async def index(request: web.Request) -> web.FileResponse:
 
 @public
 async def health(request: web.Request) -> web.Response:
-    """``GET /health``: 200 while the server can take sessions."""
+    """``GET /health``: 200 while the server lives; ``accepting``: it takes sessions."""
     app = request.app
     return web.json_response(
         {
             "status": "ok",
             "sessions": len(app[REGISTRY]),
+            "accepting": app[REGISTRY].accepting,
             "max_sessions": app[SIGNALING].max_sessions,
             "uptime_s": round(time.monotonic() - app[_STARTED_S], 1),
             "protocol": PROTOCOL_VERSION,

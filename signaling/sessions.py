@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from core.errors import InvalidSession, Overloaded
 from core.log import Log, session_label
@@ -19,6 +20,15 @@ _CLOSING_AT_ONCE = 4
 
 SessionFactory = Callable[[str, str, str], Session]
 """(secret id, label, language) -> a session that has not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """``reason`` is the label of a metric."""
+
+    reason: str
+    sentence: str
+    retry_after_s: int
 
 
 class SessionRegistry:
@@ -45,7 +55,10 @@ class SessionRegistry:
 
     def open(self, language: str = "en") -> Session:
         """Begin a session. Raises Overloaded when full, overloaded or shutting down."""
-        self._admit()
+        refusal = self._refusal()
+        if refusal is not None:
+            self._metrics.sessions_refused.labels(refusal.reason).inc()
+            raise Overloaded(refusal.sentence, refusal.retry_after_s)
         session_id = secrets.token_urlsafe(18)
         session = self._factory(session_id, secrets.token_hex(2), language)
         self._sessions[session_id] = session
@@ -53,18 +66,20 @@ class SessionRegistry:
         self._tasks[session_id] = asyncio.create_task(self._live(session))
         return session
 
-    def _admit(self) -> None:
-        """Raises Overloaded; a server without any session always takes one."""
-        reason, sentence, retry_after_s = "", "", 5
+    @property
+    def accepting(self) -> bool:
+        """Whether a new session would be let in now."""
+        return self._refusal() is None
+
+    def _refusal(self) -> Refusal | None:
+        """Why no session is begun now; a server without any takes one however busy it is."""
         if self._draining:
-            reason, sentence, retry_after_s = "shutdown", "the server is shutting down", 10
-        elif len(self._sessions) >= self._settings.max_sessions:
-            reason, sentence = "full", "all places are taken: try again in a moment"
-        elif self._sessions and self._load.refusing:
-            reason, sentence = "load", "the server is busy with others: try again in a moment"
-        if reason:
-            self._metrics.sessions_refused.labels(reason).inc()
-            raise Overloaded(sentence, retry_after_s)
+            return Refusal("shutdown", "the server is shutting down", 10)
+        if len(self._sessions) >= self._settings.max_sessions:
+            return Refusal("full", "all places are taken: try again in a moment", 5)
+        if self._sessions and self._load.refusing:
+            return Refusal("load", "the server is busy with others: try again in a moment", 5)
+        return None
 
     async def _live(self, session: Session) -> None:
         session_label.set(session.label)

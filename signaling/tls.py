@@ -9,6 +9,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
+import ifaddr
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -71,12 +72,22 @@ def self_signed(host: str) -> ssl.SSLContext:
     return context
 
 
+def reachable_hosts(host: str) -> list[str]:
+    """Where a browser finds what is bound to ``host``: itself, or for a wildcard each address of
+    this machine but loopback and link-local ones."""
+    if host not in ("0.0.0.0", "::"):
+        return [host]
+    found = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    known = [ipaddress.ip_address(address) for address in found]
+    return [str(item) for item in known if not (item.is_loopback or item.is_link_local)] or [host]
+
+
 def _names(host: str) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     machine = socket.gethostname()
     if machine.isascii():
         names.append(x509.DNSName(machine))
-    for address in dict.fromkeys([host, "127.0.0.1"]):
+    for address in dict.fromkeys([*reachable_hosts(host), "127.0.0.1"]):
         try:
             names.append(x509.IPAddress(ipaddress.ip_address(address)))
         except ValueError:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from core.errors import MissingGlyph
+from core.errors import InvalidImage, MissingGlyph
 from pipeline.types import (
     Capture,
     CaptureState,
@@ -102,7 +103,7 @@ class FakeReader:
         self.state = CaptureState.DONE
         return True
 
-    def reading_failed(self) -> None:
+    def reading_failed(self, capture_id: str) -> None:
         self.state = CaptureState.SEARCHING
 
     def reset(self) -> None:
@@ -131,14 +132,25 @@ class FakeEngine:
         self.sees_document = sees_document
         self.on_see = on_see
         self.threads: set[str] = set()
+        self.still_s = 0.0
+        self.stills: list[bytes] = []
+        self.pages_read: list[int] = []
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
 
     def read(self, capture: Capture) -> Document:
         self.threads.add(threading.current_thread().name)
+        self.pages_read.append(len(capture.pages))
         time.sleep(self.read_s)
         return specimen_document(capture.id)
+
+    def with_still(self, capture: Capture, jpeg: bytes) -> Capture:
+        time.sleep(self.still_s)
+        if not jpeg.startswith(b"\xff\xd8"):
+            raise InvalidImage("a still is a JPEG file")
+        self.stills.append(jpeg)
+        return replace(capture, pages=(*capture.pages, *capture.pages))
 
     def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
         if any(not value.isascii() for value in confirmed.values()):

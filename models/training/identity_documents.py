@@ -45,6 +45,20 @@ def _labelled_fields(
         y += step_px
 
 
+def _put_portrait(rng: Rng, image: Pixels, band: int) -> tuple[int, int]:
+    """Draw a portrait above row `band`, in place; its left edge and its width in pixels."""
+    h, w = image.shape[:2]
+    face_h = int((band - h * 0.16) * rng.uniform(0.6, 0.92))
+    face_w = int(face_h * rng.uniform(0.72, 0.85))
+    face_x = int(w * 0.04) if rng.random() < 0.75 else int(w * 0.95 - face_w)
+    face_y = int(h * 0.17 + (band - h * 0.17 - face_h) * rng.uniform(0, 0.8))
+    ground = image[face_y : face_y + face_h, face_x : face_x + face_w]
+    image[face_y : face_y + face_h, face_x : face_x + face_w] = portrait(
+        rng, face_h, face_w, ground.copy() if rng.random() < 0.3 else None
+    )
+    return face_x, face_w
+
+
 def _identity(
     rng: Rng, width_mm: float, height_mm: float, kind: str, lines: int, length: int
 ) -> Face:
@@ -60,14 +74,7 @@ def _identity(
     if rng.random() < 0.5:
         stripe = int(h * rng.uniform(0.08, 0.18))
         image[:stripe] = colour(rng, 20, 230)
-    face_h = int((band - h * 0.16) * rng.uniform(0.6, 0.92))
-    face_w = int(face_h * rng.uniform(0.72, 0.85))
-    face_x = int(w * 0.04) if rng.random() < 0.75 else int(w * 0.95 - face_w)
-    face_y = int(h * 0.17 + (band - h * 0.17 - face_h) * rng.uniform(0, 0.8))
-    ground = image[face_y : face_y + face_h, face_x : face_x + face_w]
-    image[face_y : face_y + face_h, face_x : face_x + face_w] = portrait(
-        rng, face_h, face_w, ground.copy() if rng.random() < 0.3 else None
-    )
+    face_x, face_w = _put_portrait(rng, image, band)
     pen = Pen(image)
     pen.text(
         w * rng.uniform(0.04, 0.3),

@@ -10,15 +10,23 @@ import tempfile
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from core.settings import DetectSettings
+from models.training import export_mrz
 from models.training.backgrounds import Assets
 from models.training.dataset import write_shard
 from models.training.evaluate_corners import composed, measure, report
 from models.training.export_corners import export, load_average, note_checksum
+from models.training.line_scenes import write_shard as write_lines
 from models.training.scenes import FacePool
 from models.training.train_corners import Stage, Trainer
+from models.training.train_mrz import Stage as LineStage
+from models.training.train_mrz import Trainer as LineTrainer
+from models.training.train_mrz import score
 from pipeline.detect import CornerDetector
+from pipeline.mrz.line_net import LineNet
+from pipeline.mrz.strips import LineStrip
 from pipeline.weights import Weights
 
 
@@ -43,11 +51,34 @@ def run(folder: Path) -> str:
     return report(measure(detector, composed(validation, folder / "none")))
 
 
+def run_lines(folder: Path) -> str:
+    """All steps of the line network in `folder`; returns its score."""
+    strips, validation = folder / "strips", folder / "strips-validation"
+    write_lines(strips, 0, 8)
+    write_lines(validation, 9, 4)
+    checkpoint = folder / "lines.pt"
+    LineTrainer(checkpoint).run(0, LineStage(2, 4, 1e-3), strips)
+    resumed = LineTrainer(checkpoint)
+    if resumed.done != [2]:
+        raise AssertionError(f"the checkpoint resumes at {resumed.done}, not after two steps")
+    resumed.run(0, LineStage(3, 4, 1e-3), strips)
+    models = folder / "line-models"
+    net = export_mrz.load_average(checkpoint)
+    export_mrz.export(net, models / "mrz" / "lines.onnx")
+    export_mrz.note_checksum(models / "manifest.toml", models / "mrz" / "lines.onnx")
+    strip = LineStrip(np.zeros((40, 900), np.float32), np.arange(40, 640, 20, dtype=np.float32))
+    if LineNet.load(models).scores(strip).shape != (30, 37):
+        raise AssertionError("the exported network does not fit the reader")
+    exact, wrong = score(net, validation)
+    return f"lines: {exact:.0%} exact, {wrong:.0%} of characters wrong"
+
+
 def main() -> None:
     """Command line without options."""
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         print(run(Path(folder)))
+        print(run_lines(Path(folder)))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Stage:
         return cls(int(size), int(steps), int(batch), float(peak))
 
 
-RECIPE = "128:9000:48:3e-3,256:4000:24:1.5e-3"
+RECIPE = "128:4000:48:3e-3,192:2700:32:1.5e-3,192:700:32:7e-4"
 
 
 class Losses:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.mrz.check_digits import ALPHABET, DIGITS
+from pipeline.mrz.check_digits import ALPHABET, DIGITS, FILLER
 from pipeline.mrz.formats import CharacterSet, MrzLayout, layouts_of_shape
 from pipeline.mrz.parse import PASSING_BY_CHANCE, check_passes, check_results
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
+from pipeline.mrz.states import CODES
 from pipeline.types import CheckResult, Correction
 
 _ALIKE = ("0ODQ", "1I", "2Z", "5S", "6G", "8B", "UV", "CG")
@@ -36,6 +37,9 @@ _LETTER_O_PENALTY = 3.0
 """Numbers rarely hold the letter O, since readers and people take it for a zero."""
 _DIGIT_IN_CODE_PENALTY = 6.0
 """Document codes are letters but for a few issuers' own."""
+
+_UNKNOWN_STATE = 0.5
+"""The most that is believed of a state's code that is in no list."""
 
 _WHY_FORMAT = "format"
 _WHY_CHECK_DIGIT = "check_digit"
@@ -74,15 +78,20 @@ class Decoded:
         return 1 - sum(bound) / len(bound)
 
 
-def decode(scores: Sequence[CharacterScores]) -> Decoded | None:
+def decode(scores: Sequence[CharacterScores], tolerance: float = 1.0) -> Decoded | None:
     """The best reading among the formats of this shape; None if no format has it.
 
-    ``scores``: one n×37 array of log-probabilities per line.
+    ``scores``: one n×37 array of log-probabilities per line. ``tolerance``: how far the format
+    may go against them, 1 for those of the glyph matcher alone, less for calibrated ones.
     """
     shape = (len(scores), len(scores[0]))
-    readings = [_decode_as(layout, scores) for layout in layouts_of_shape(*shape)]
-    if not readings:
+    layouts = layouts_of_shape(*shape)
+    if not layouts:
         return None
+    national = [layout for layout in layouts if layout.prefix and _begins(scores, layout.prefix)]
+    if national:
+        return _decode_as(national[0], scores, tolerance)
+    readings = [_decode_as(layout, scores, tolerance) for layout in layouts if not layout.prefix]
     first = scores[0][0]
     return max(
         readings,
@@ -90,16 +99,25 @@ def decode(scores: Sequence[CharacterScores]) -> Decoded | None:
     )
 
 
+def _begins(scores: Sequence[CharacterScores], prefix: str) -> bool:
+    """Whether the first line begins with ``prefix``, or nearly as likely so."""
+    gaps = [
+        float(cell.max() - cell[INDEX[character]])
+        for cell, character in zip(scores[0], prefix, strict=False)
+    ]
+    return max(gaps) <= _OPEN_GAP
+
+
 def starts_well(decoded: Decoded) -> bool:
     """Whether the document code begins with a letter that the format allows."""
     return decoded.lines[0][:1] in tuple(decoded.layout.first_letters)
 
 
-def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores]) -> Decoded:
+def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: float) -> Decoded:
     sets = layout.character_sets()
     weighed = [_weighed(row, allowed) for row, allowed in zip(scores, sets, strict=True)]
     grid = [
-        [_fitting(cell, allowed) for cell, allowed in zip(row, chars, strict=True)]
+        [_fitting(cell, allowed, tolerance) for cell, allowed in zip(row, chars, strict=True)]
         for row, chars in zip(weighed, sets, strict=True)
     ]
     changes = _changes(layout, grid, weighed)
@@ -122,6 +140,7 @@ def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores]) -> Decoded:
         _confidences(row, chars, text, {place for at, place in changes if at == line})
         for line, (row, chars, text) in enumerate(zip(weighed, sets, lines, strict=True))
     )
+    confidences = _doubting_states(layout, lines, confidences)
     return Decoded(layout, lines, confidences, corrections)
 
 
@@ -140,7 +159,7 @@ def _alike(a: str, b: str) -> bool:
     return any(a in group and b in group for group in _ALIKE)
 
 
-def _fitting(cell: CharacterScores, allowed: CharacterSet) -> str:
+def _fitting(cell: CharacterScores, allowed: CharacterSet, tolerance: float) -> str:
     """The likeliest character, or what the place demands where that is nearly as likely."""
     read = ALPHABET[int(cell.argmax())]
     if read in allowed.value:
@@ -148,7 +167,7 @@ def _fitting(cell: CharacterScores, allowed: CharacterSet) -> str:
     demanded = max(allowed.value, key=lambda character: cell[INDEX[character]])
     gap = float(cell.max() - cell[INDEX[demanded]])
     limit = _ALIKE_GAP if _alike(read, demanded) else _FORMAT_GAP
-    return demanded if gap <= limit else read
+    return demanded if gap <= limit * tolerance else read
 
 
 _Place = tuple[int, int]
@@ -245,6 +264,20 @@ def _repairs(layout: MrzLayout, lines: list[str], change: tuple[_Open, ...]) -> 
             for line, position in places
         )
     )
+
+
+_Shares = tuple[tuple[float, ...], ...]
+
+
+def _doubting_states(layout: MrzLayout, lines: Sequence[str], confidences: _Shares) -> _Shares:
+    """Less confidence in codes of states that do not exist: no check digit covers them."""
+    rows = [list(row) for row in confidences]
+    for name in filter(layout.has, ("issuing_state", "nationality")):
+        span = layout.zone(name).span
+        if span.of(lines).rstrip(FILLER) not in CODES:
+            for place in range(span.start, span.stop):
+                rows[span.line][place] = min(rows[span.line][place], _UNKNOWN_STATE)
+    return tuple(tuple(row) for row in rows)
 
 
 def _confidences(

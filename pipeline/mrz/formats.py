@@ -69,7 +69,8 @@ class MrzLayout:
 
     ``first_letters`` are those that the document code may begin with. ``overflow`` is the
     element that takes the rest of a document number longer than nine characters, if any
-    (Part 5, section 4.2.2, note j; Part 6, the same).
+    (Part 5, section 4.2.2, note j; Part 6, the same). ``prefix``: what the first line of a
+    national layout begins with; it has the shape of ``format`` but a table of its own.
     """
 
     format: MrtdFormat
@@ -79,6 +80,11 @@ class MrzLayout:
     zones: tuple[Zone, ...]
     check_digits: tuple[CheckedSpan, ...]
     overflow: str | None = None
+    prefix: str = ""
+
+    def has(self, name: str) -> bool:
+        """Whether the format has an element of that name."""
+        return any(zone.name == name for zone in self.zones)
 
     def zone(self, name: str) -> Zone:
         """The element of that name; KeyError if the format has none."""
@@ -210,15 +216,54 @@ MRVB = MrzLayout(
     _LOWER_CHECKS,
 )
 
+FRENCH_CARD = MrzLayout(
+    MrtdFormat.TD2,
+    2,
+    36,
+    "I",
+    (
+        *_heading(0),
+        _name_line(0, 5, 30),
+        Zone("optional_data", Span(0, 30, 36), CharacterSet.ANY),
+        Zone("document_number", Span(1, 0, 12), CharacterSet.ANY),
+        Zone("given_names", Span(1, 13, 27), CharacterSet.LETTERS),
+        Zone("date_of_birth", Span(1, 27, 33), CharacterSet.DATE),
+        Zone("sex", Span(1, 34, 35), CharacterSet.SEX),
+    ),
+    (
+        _check("document_number", 1, 12, Span(1, 0, 12)),
+        _check("date_of_birth", 1, 33, Span(1, 27, 33)),
+        _check("composite", 1, 35, Span(0, 0, 36), Span(1, 0, 35)),
+    ),
+    prefix="IDFRA",
+)
+"""The French identity card of 1988 to 2021: surname and issuing office in the first line; number,
+given names and date of birth in the second. It states neither nationality nor expiry."""
+
+_NATIONAL = (FRENCH_CARD,)
+
 LAYOUTS: Mapping[MrtdFormat, MrzLayout] = MappingProxyType(
     {layout.format: layout for layout in (TD1, TD2, TD3, MRVA, MRVB)}
 )
 
 
 def layouts_of_shape(line_count: int, line_length: int) -> tuple[MrzLayout, ...]:
-    """The layouts with that many lines of that many characters."""
+    """The layouts with that many lines of that many characters, national ones last."""
     return tuple(
         layout
-        for layout in LAYOUTS.values()
+        for layout in (*LAYOUTS.values(), *_NATIONAL)
         if (layout.line_count, layout.line_length) == (line_count, line_length)
     )
+
+
+def layout_of(mrtd_format: MrtdFormat, lines: Sequence[str]) -> MrzLayout:
+    """The table for lines of a format: a national one where the first line says so."""
+    for layout in _NATIONAL:
+        shape = (len(lines), len(lines[0]) if lines else 0)
+        if (
+            layout.format is mrtd_format
+            and shape == (layout.line_count, layout.line_length)
+            and lines[0].startswith(layout.prefix)
+        ):
+            return layout
+    return LAYOUTS[mrtd_format]

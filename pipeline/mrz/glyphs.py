@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.errors import ModelNotFound
 from pipeline.mrz.check_digits import ALPHABET
 from pipeline.mrz.recognize import CharacterScores, log_softmax
-from pipeline.mrz.strips import STRIP_PITCH_PX, Ink, LineStrip
+from pipeline.mrz.strips import STRIP_PITCH_PX, Ink, LineStrip, product
 
 Floats = NDArray[np.float32]
 
@@ -71,7 +71,10 @@ class GlyphMatcher:
 
     def scores(self, strip: LineStrip) -> CharacterScores:
         """Log-probabilities, n×37."""
-        found = self.match(strip)
+        return self.judged(self.match(strip))
+
+    def judged(self, found: CellMatch) -> CharacterScores:
+        """What a match says, as log-probabilities, n×37."""
         low, high = _LEGIBLE
         trust = np.clip((found.best - low) / (high - low), 0.05, 1)
         return log_softmax(_SHARPNESS * trust[:, None] * found.correlation)
@@ -118,7 +121,7 @@ def _match(
     cells -= cells.mean(axis=2, keepdims=True)
     cells /= np.linalg.norm(cells, axis=2, keepdims=True) + _FAINT * pitch_px / STRIP_PITCH_PX
     cuts, blurs, glyphs, _ = templates.shape
-    products = cells.reshape(-1, pixels) @ templates.reshape(-1, pixels).T
+    products = product(cells.reshape(-1, pixels), templates.reshape(-1, pixels))
     by_cut = products.reshape(count, shifts, cuts, blurs, glyphs).max(axis=3)
     cut = int(by_cut.max(axis=(1, 3)).sum(axis=0).argmax())
     by_shift = by_cut[:, :, cut]

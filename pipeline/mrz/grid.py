@@ -25,6 +25,7 @@ from pipeline.mrz.strips import (
     flipped,
     ink_of,
     level,
+    product,
 )
 from pipeline.types import ImageU8
 
@@ -35,19 +36,25 @@ _LIKE_A_GLYPH = 0.6
 _SURE = 0.7
 _SPARE_CELLS = 20
 _PITCHES = np.arange(0.93, 1.071, 0.0025) * STRIP_PITCH_PX
+_PHASES = 2 * np.pi * np.arange(120 * STRIP_PITCH_PX) / _PITCHES[:, None]
+_WAVES = np.concatenate([np.cos(_PHASES), np.sin(_PHASES)]).astype(np.float32)
 _SAME_EDGE = 0.75
 """How far, in pitches, the left edges of lines may lie apart."""
 _FEWEST_FOR_FIT = 8
-_WELL_SHAPED = 0.82
-_STRETCHES = (0.85, 1.2, 1.4)
+STRETCHES = (0.85, 1.2, 1.4)
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedZone:
-    """Lines with their cells. likeness: mean correlation of the cells, -1 to 1."""
+    """Lines with their cells, and how each cell looks like a glyph."""
 
     strips: tuple[LineStrip, ...]
-    likeness: float
+    matches: tuple[CellMatch, ...]
+
+    @property
+    def likeness(self) -> float:
+        """Mean correlation of the cells, -1 to 1."""
+        return float(np.mean([match.best.mean() for match in self.matches]))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,34 +71,25 @@ class _GridLine:
     seen: CellMatch
 
 
-def place(luma: ImageU8, band: Band, matcher: GlyphMatcher) -> PlacedZone | None:
+def place(
+    luma: ImageU8, band: Band, matcher: GlyphMatcher, stretch: float = 1.0
+) -> PlacedZone | None:
     """The band's lines with their cells, turned upright; None if no format's shape fits.
 
-    Where the glyphs look too flat or too tall to be OCR-B, other proportions are tried.
+    ``stretch``: how much taller the print is taken to be than OCR-B at the band's pitch; one of
+    ``STRETCHES`` where the glyphs look too flat or too tall.
     """
-    best = _place_stretched(luma, band, matcher, 1.0)
-    if best is not None and best.likeness >= _WELL_SHAPED:
-        return best
-    tried = [_place_stretched(luma, band, matcher, stretch) for stretch in _STRETCHES]
-    found = [zone for zone in (best, *tried) if zone is not None]
-    return max(found, key=lambda zone: zone.likeness, default=None)
-
-
-def _place_stretched(
-    luma: ImageU8, band: Band, matcher: GlyphMatcher, stretch: float
-) -> PlacedZone | None:
     inks = _inks(luma, band, stretch)
     upright = _best_shape([_grid_line(ink, matcher) for ink in inks])
     turned = _best_shape([_grid_line(flipped(ink), matcher) for ink in reversed(inks)])
     _total, length, lines, starts = max((upright, turned), key=lambda found: found[0])
     if length == 0:
         return None
-    strips = tuple(
+    refined = [
         _refined(line, line.centres[start : start + length], matcher)
         for line, start in zip(lines, starts, strict=True)
-    )
-    likeness = float(np.mean([matcher.match(strip).best.mean() for strip in strips]))
-    return PlacedZone(strips, likeness)
+    ]
+    return PlacedZone(tuple(strip for strip, _ in refined), tuple(seen for _, seen in refined))
 
 
 def _inks(luma: ImageU8, band: Band, stretch: float) -> list[Ink]:
@@ -134,8 +132,9 @@ def _grid_line(ink: Ink, matcher: GlyphMatcher) -> _GridLine:
     margin = STRIP_HEIGHT_PX // 5
     columns = ink[margin:-margin].sum(axis=0)
     columns = np.minimum(columns, np.percentile(columns, 95))
-    waves = np.exp(-2j * np.pi * np.arange(columns.size)[:, None] / _PITCHES)
-    beats = (columns - columns.mean()) @ waves
+    varying = (columns - columns.mean())[None, : _WAVES.shape[1]].astype(np.float32)
+    parts = product(varying, _WAVES[:, : columns.size])[0]
+    beats = parts[: len(_PITCHES)] - 1j * parts[len(_PITCHES) :]
     best = int(np.abs(beats).argmax())
     pitch = float(_PITCHES[best])
     phase = float(-np.angle(beats[best]) / (2 * np.pi) * pitch % pitch)
@@ -178,11 +177,14 @@ def _joined(
     return total, starts
 
 
-def _refined(line: _GridLine, centres: Floats, matcher: GlyphMatcher) -> LineStrip:
+def _refined(
+    line: _GridLine, centres: Floats, matcher: GlyphMatcher
+) -> tuple[LineStrip, CellMatch]:
     """Follow where the glyphs were found: cells by a parabola along x, the line by a slope."""
     seen = matcher.glance(line.ink, centres)
     ink = _straightened(line.ink, centres, seen)
     order = np.arange(len(centres))
+    strip: LineStrip | None = None
     for _ in range(2):
         sure = seen.best > _SURE
         if int(sure.sum()) < _FEWEST_FOR_FIT:
@@ -192,7 +194,10 @@ def _refined(line: _GridLine, centres: Floats, matcher: GlyphMatcher) -> LineStr
         centres = np.asarray(np.polyval(curve, order), np.float32)
         strip = LineStrip(ink, centres)
         seen = matcher.match(strip)
-    return LineStrip(ink, centres)
+    if strip is None:
+        strip = LineStrip(ink, centres)
+        seen = matcher.match(strip)
+    return strip, seen
 
 
 def _straightened(ink: Ink, centres: Floats, seen: CellMatch) -> Ink:

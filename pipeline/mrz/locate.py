@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.mrz.strips import STRIP_HEIGHT_PX, STRIP_PITCH_PX, cut, ink_of
+from pipeline.mrz.strips import STRIP_HEIGHT_PX, STRIP_PITCH_PX, cut, ink_of, product
 from pipeline.types import ImageU8
 
 Vector = NDArray[np.float64]
@@ -34,14 +34,15 @@ _LINE_STEP = (1.4, 3.3)
 """Distance of lines over the pitch: 2.5 nominally, cards go down to 1.6."""
 _SAME_TILT_DEG = 2.5
 _MOST_ROWS = 60
+_FULL_RANGE, _MOST_GAIN = 160.0, 4.0
+"""Luma steps between a picture's dark and light parts that need no spreading out."""
 
 _NOMINAL_CHARACTERS = 40
 _ROW_WIDTH_PX = round(1.1 * _NOMINAL_CHARACTERS * STRIP_PITCH_PX)
 _RATIOS = _NOMINAL_CHARACTERS / np.linspace(_CHARACTERS[1], _CHARACTERS[0], 200)
 """Pitches to try, over the nominal one."""
-_WAVES = np.exp(
-    -2j * np.pi * np.arange(_ROW_WIDTH_PX)[:, None] / (_RATIOS * STRIP_PITCH_PX)
-).astype(np.complex64)
+_PHASES = 2 * np.pi * np.arange(_ROW_WIDTH_PX) / (_RATIOS[:, None] * STRIP_PITCH_PX)
+_WAVES = np.concatenate([np.cos(_PHASES), np.sin(_PHASES)]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,16 @@ def find_bands(luma: ImageU8, side_px: int = WORKING_SIDE_PX) -> tuple[Band, ...
     ``luma`` is H×W uint8 with the lines roughly horizontal, upright or upside down. A
     larger ``side_px`` finds smaller print.
     """
-    rows = [row for row in _print_rows(luma, side_px) if row is not None]
+    return bands_of(find_rows(luma, side_px))
+
+
+def find_rows(luma: ImageU8, side_px: int = WORKING_SIDE_PX) -> tuple[TextRow, ...]:
+    """Rows of print at a fixed pitch, the longest first; arguments as of ``find_bands``."""
+    return tuple(row for row in _print_rows(luma, side_px) if row is not None)
+
+
+def bands_of(rows: Sequence[TextRow]) -> tuple[Band, ...]:
+    """The bands that these rows form, likeliest first."""
     pairs = {(i, j) for i, a in enumerate(rows) for j, b in enumerate(rows) if _follows(a, b)}
     bands = [Band((rows[i], rows[j], rows[k])) for i, j in pairs for j2, k in pairs if j2 == j]
     whole = {(id(a), id(b)) for band in bands for a in band.rows for b in band.rows}
@@ -109,9 +119,18 @@ def _print_rows(luma: ImageU8, side_px: int) -> list[TextRow | None]:
     scale = side_px / max(luma.shape)
     mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(luma, None, fx=scale, fy=scale, interpolation=mode), np.uint8)
-    boxes = _long_boxes(_print_mask(small), _SHORTEST_ROW * WORKING_SIDE_PX)
+    boxes = _long_boxes(_print_mask(_stretched(small)), _SHORTEST_ROW * WORKING_SIDE_PX)
     boxes = sorted(boxes, key=lambda box: -max(box[1]))[:_MOST_ROWS]
     return [_row(luma, box, scale) for box in boxes]
+
+
+def _stretched(luma: ImageU8) -> ImageU8:
+    """A dark or pale picture with its tones spread out."""
+    low, high = np.percentile(luma[::4, ::4], (1, 99))
+    gain = min(_MOST_GAIN, _FULL_RANGE / max(float(high - low), 1.0))
+    if gain <= 1:
+        return luma
+    return np.asarray(cv2.convertScaleAbs(luma, alpha=gain, beta=-gain * float(low)), np.uint8)
 
 
 def _print_mask(luma: ImageU8) -> ImageU8:
@@ -168,7 +187,8 @@ def _beat(strip: ImageU8) -> tuple[float, float]:
     columns = ink_of(strip)[margin:-margin].sum(axis=0)
     columns = np.minimum(columns, np.percentile(columns, 95))
     columns = columns - columns.mean()
-    strengths = np.abs(columns @ _WAVES) / (np.abs(columns).sum() + 1e-6)
+    parts = product(columns[None].astype(np.float32), _WAVES)
+    strengths = np.hypot(*parts.reshape(2, -1)) / (np.abs(columns).sum() + 1e-6)
     best = int(strengths.argmax())
     return float(_RATIOS[best]), float(strengths[best])
 

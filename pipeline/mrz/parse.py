@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from core.errors import MrzFormatError
 from pipeline.mrz import dates
 from pipeline.mrz.check_digits import ALPHABET, FILLER, digit_matches
-from pipeline.mrz.formats import CHECK_NAMES, LAYOUTS, CheckedSpan, MrzLayout, Span
+from pipeline.mrz.formats import (
+    CHECK_NAMES,
+    LAYOUTS,
+    CheckedSpan,
+    MrzLayout,
+    Span,
+    layout_of,
+)
 from pipeline.types import CheckResult, Correction, Field, FieldStatus, MrzRead
 
 _SHORTEST_SHARE = 0.8
@@ -38,6 +45,7 @@ def parse_lines(lines: Sequence[str]) -> MrzRead:
         raise MrzFormatError("The lines hold characters that no machine-readable zone has.")
     layout = _layout_of(cleaned)
     fitted = tuple(_fit(line, layout.line_length) for line in cleaned)
+    layout = layout_of(layout.format, fitted)
     certain = tuple((1.0,) * layout.line_length for _ in fitted)
     return assemble(layout, fitted, certain)
 
@@ -133,13 +141,17 @@ def fields_of(read: MrzRead, today: datetime.date) -> dict[str, Field]:
     ``today`` decides which century a two-digit year belongs to; such fields say that it was
     inferred. A field without a usable value has status ``missing`` and keeps its raw text.
     """
-    layout = LAYOUTS[read.format]
+    layout = layout_of(read.format, read.lines)
     fields = dict(_names(layout, read))
-    for name in _DIRECT_FIELDS:
+    for name in (*_DIRECT_FIELDS, *_DATE_FIELDS):
+        if not layout.has(name):
+            fields[name] = Field(None, None, FieldStatus.MISSING, 0.0)
+    for name in filter(layout.has, _DIRECT_FIELDS):
         raw, confidence = _raw(layout, read, name)
         fields[name] = _plain(raw.rstrip(FILLER), raw, False, confidence)
     fields["document_number"] = _number_field(layout, read)
-    for name, resolve in _DATE_FIELDS.items():
+    for name in filter(layout.has, _DATE_FIELDS):
+        resolve = _DATE_FIELDS[name]
         raw, confidence = _raw(layout, read, name)
         value = resolve(raw, today).iso
         checked = read.check_digits[name] is CheckResult.PASS
@@ -147,9 +159,8 @@ def fields_of(read: MrzRead, today: datetime.date) -> dict[str, Field]:
     raw, confidence = _raw(layout, read, "sex")
     sex = {"M": "M", "F": "F", "X": "X", FILLER: "X"}.get(raw)
     fields["sex"] = _plain(sex, raw, False, confidence)
-    for name in _OPTIONAL_FIELDS:
-        if any(zone.name == name for zone in layout.zones):
-            fields[name] = _optional_field(layout, read, name)
+    for name in filter(layout.has, _OPTIONAL_FIELDS):
+        fields[name] = _optional_field(layout, read, name)
     return fields
 
 
@@ -216,12 +227,13 @@ def _names(layout: MrzLayout, read: MrzRead) -> Mapping[str, Field]:
     truncated = len(zone) == len(text) > 0
     primary, separator, secondary = text.partition(FILLER * 2)
     second_start = span.start + len(primary) + len(separator)
+    second = Span(span.line, second_start, second_start + len(secondary))
+    if layout.has("given_names"):
+        second = layout.zone("given_names").span
+        secondary = second.of(read.lines).rstrip(FILLER)
     parts = {
         "primary_identifier": (primary, Span(span.line, span.start, span.start + len(primary))),
-        "secondary_identifier": (
-            secondary,
-            Span(span.line, second_start, second_start + len(secondary)),
-        ),
+        "secondary_identifier": (secondary, second),
     }
     return {
         name: _plain(

@@ -14,26 +14,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.errors import MrzNotFound
+from core.errors import ModelNotFound, MrzNotFound
+from core.log import Log
 from core.settings import MrzSettings
 from pipeline.mrz.decode import Decoded, decode, starts_well
-from pipeline.mrz.fuse import ZoneScores, fuse, same_zone
+from pipeline.mrz.fuse import ZoneScores, fuse, same_zone, together
 from pipeline.mrz.glyphs import GlyphMatcher
-from pipeline.mrz.grid import PlacedZone, place
-from pipeline.mrz.locate import WORKING_SIDE_PX, find_bands
+from pipeline.mrz.grid import PlacedZone
+from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.parse import assemble
 from pipeline.mrz.recognize import LineRecogniser
+from pipeline.mrz.search import ZoneFinder
 from pipeline.mrz.tesseract import TesseractReader
 from pipeline.types import ImageU8, MrzRead
 
+_log = Log("mrz")
 _MODELS = Path(__file__).resolve().parents[2] / "models"
-_BANDS_TRIED = 4
-_LEAST_LIKENESS = 0.62
-"""Below this the cells hold something else than OCR-B."""
-_CLEAR_LIKENESS = 0.8
 _SURE = 0.95
 """Confidence of the weakest character at which no further page is read."""
 _SECOND_WEIGHT = 0.3
+_NET_TOLERANCE = 0.3
 _MOST_MISFITS = 0.12
 _FEW_CHECKS, _MANY_CHECKS = 1, 3
 
@@ -58,6 +58,8 @@ class MrzReader:
         Raises ModelNotFound where the glyphs or Tesseract's language data are missing.
         """
         self._matcher = GlyphMatcher(models)
+        self._net = _load_net(models)
+        self._finder = ZoneFinder(self._matcher, self._net)
         self._second: LineRecogniser = TesseractReader(settings.tessdata, settings.language)
         self._default_deadline_ms = settings.deadline_ms
         self._clock = clock
@@ -75,11 +77,11 @@ class MrzReader:
         readings: list[_Reading] = []
         decoded: Decoded | None = None
         for page in pages:
-            zone = self._find(_luma(page))
+            zone = self._finder.find(_luma(page))
             if zone is not None:
-                readings.append(_Reading(zone, self._scores(self._matcher, zone)))
+                readings.append(_Reading(zone, self._first_opinion(zone)))
                 group = _agreeing(readings)
-                decoded = _decoded(group, None)
+                decoded = self._decoded(group, None)
                 if decoded is not None and _is_sure(decoded):
                     break
             if self._clock() >= end:
@@ -89,7 +91,7 @@ class MrzReader:
         group = _agreeing(readings)
         if not _is_sure(decoded) and self._clock() < end:
             opinion = self._scores(self._second, group[0].zone)
-            decoded = _decoded(group, opinion) or decoded
+            decoded = self._decoded(group, opinion) or decoded
         if not _is_zone(decoded):
             raise MrzNotFound("The print on the document is no machine-readable zone.")
         return assemble(
@@ -100,25 +102,28 @@ class MrzReader:
             len(group),
         )
 
+    def _first_opinion(self, zone: PlacedZone) -> ZoneScores:
+        by_glyphs = tuple(self._matcher.judged(match) for match in zone.matches)
+        if self._net is None:
+            return by_glyphs
+        return together(self._scores(self._net, zone), by_glyphs)
+
+    def _decoded(self, group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
+        """The group's fused reading, with a further recogniser's opinion if there is one."""
+        scores = fuse([r.scores for r in group], [r.zone.likeness**4 for r in group])
+        if opinion is not None:
+            scores = fuse([scores, opinion], [1.0, _SECOND_WEIGHT])
+        return decode(scores, 1.0 if self._net is None else _NET_TOLERANCE)
+
     def _scores(self, recogniser: LineRecogniser, zone: PlacedZone) -> ZoneScores:
         return tuple(recogniser.scores(strip) for strip in zone.strips)
 
-    def _find(self, luma: ImageU8) -> PlacedZone | None:
-        """The likeliest zone, at any turn; first where a page fills the picture."""
-        if min(luma.shape) < 2:
-            return None
-        turned = np.asarray(cv2.rotate(luma, cv2.ROTATE_90_CLOCKWISE), np.uint8)
-        best: PlacedZone | None = None
-        for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
-            for view in (luma, turned):
-                for band in find_bands(view, side)[:_BANDS_TRIED]:
-                    zone = place(view, band, self._matcher)
-                    if zone is not None and (best is None or zone.likeness > best.likeness):
-                        best = zone
-                if best is not None and best.likeness >= _CLEAR_LIKENESS:
-                    return best
-            if best is not None and best.likeness >= _LEAST_LIKENESS:
-                return best
+
+def _load_net(models: Path) -> LineNet | None:
+    try:
+        return LineNet.load(models)
+    except ModelNotFound as error:
+        _log.warning("zones are read without the line network", reason=str(error))
         return None
 
 
@@ -134,16 +139,8 @@ def _agreeing(readings: Sequence[_Reading]) -> list[_Reading]:
         [other for other in readings if same_zone(reading.scores, other.scores)]
         for reading in readings
     ]
-    largest = max(groups, key=len)
+    largest = max(groups, key=lambda group: (len(group), sum(r.zone.likeness for r in group)))
     return sorted(largest, key=lambda reading: -reading.zone.likeness)
-
-
-def _decoded(group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
-    """The group's fused reading, together with a second recogniser's opinion if there is one."""
-    scores = fuse([r.scores for r in group], [r.zone.likeness**4 for r in group])
-    if opinion is not None:
-        scores = fuse([scores, opinion], [1.0, _SECOND_WEIGHT])
-    return decode(scores)
 
 
 def _is_sure(decoded: Decoded) -> bool:

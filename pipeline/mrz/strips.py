@@ -128,3 +128,12 @@ def level(ink: Ink, left_px: float, right_px: float) -> Ink:
 def flipped(ink: Ink) -> Ink:
     """The strip turned by 180°."""
     return np.ascontiguousarray(ink[::-1, ::-1])
+
+
+def product(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """a (m×k) times the transpose of b (n×k), on one thread: m×n.
+
+    numpy's own product starts a thread on every core, and those wait by spinning.
+    """
+    nothing = np.empty((0, 0), np.float32)
+    return np.asarray(cv2.gemm(a, b, 1.0, nothing, 0.0, flags=cv2.GEMM_2_T), np.float32)

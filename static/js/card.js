@@ -26,7 +26,7 @@ export class Card {
     if (navigator.pdfViewerEnabled) {
       this.#address = URL.createObjectURL(blob);
       // Without the viewer's own bars: the page has its link for printing.
-      const address = `${this.#address}#toolbar=0&navpanes=0&view=FitH`;
+      const address = `${this.#address}#toolbar=0&navpanes=0&view=Fit`;
       this.#view.append(element("iframe", { src: address, title: t("card.view") }));
     } else {
       const note = element("p", { className: "hint" });

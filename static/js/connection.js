@@ -54,7 +54,7 @@ export class Connection {
   async #join() {
     const { signal } = this.#abort;
     const iceServers = await doors.iceServers(signal);
-    const session = { language: this.#language };
+    const session = { language: this.#language, stills: true };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
       track: this.#track,
@@ -120,6 +120,16 @@ export class Connection {
   send(message) {
     if (message.type === "configure" && message.language) this.#language = message.language;
     return !this.#replacing && Boolean(this.#peer?.send(message));
+  }
+
+  /** Hands in a still of the picture being taken; nothing is lost when it does not arrive. */
+  async sendStill(jpeg) {
+    if (this.#closed || this.#replacing || !this.#session) return;
+    try {
+      if (await doors.still(this.#session.id, jpeg)) stats.count("stills");
+    } catch (error) {
+      if (!(error instanceof doors.Refused)) throw error;
+    }
   }
 
   replaceTrack(track) {

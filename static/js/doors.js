@@ -61,6 +61,13 @@ export async function offer(sdp, session, signal) {
   return answer.json();
 }
 
+/** Hands in a still; true when it came in time to be looked at. */
+export async function still(sessionId, jpeg) {
+  const path = `/api/sessions/${encodeURIComponent(sessionId)}/still`;
+  const options = { method: "POST", headers: { "Content-Type": "image/jpeg" }, body: jpeg };
+  return (await (await request(path, options)).json()).taken;
+}
+
 /** The card as a PDF blob. */
 export async function card(path) {
   const answer = await request(path, { headers: headers() });

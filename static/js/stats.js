@@ -9,13 +9,14 @@
  *   overlays           overlay messages received
  *   matched            overlays that were drawn on the very frame they belong to
  *   reconnects         peers that were replaced
+ *   stills             full-resolution pictures that reached the server in time
  *   overlay_age_ms     the latest 1024 ages of an overlay at its arrival, counted from the moment
  *                      the preview showed its frame (matched overlays only)
  */
 
 const AGES_KEPT = 1024;
 
-const now = { screen: "start", marks: {}, overlays: 0, matched: 0, reconnects: 0, ages: [] };
+const now = { screen: "start", marks: {}, overlays: 0, matched: 0, reconnects: 0, stills: 0, ages: [] };
 
 export function mark(name) {
   now.marks[name] = performance.now();
@@ -43,13 +44,14 @@ export function overlayAge(ms) {
 }
 
 function snapshot() {
-  const { screen, marks, overlays, matched, reconnects, ages } = now;
+  const { screen, marks, overlays, matched, reconnects, stills, ages } = now;
   return Object.freeze({
     screen,
     marks: Object.freeze({ ...marks }),
     overlays,
     matched,
     reconnects,
+    stills,
     overlay_age_ms: Object.freeze([...ages]),
   });
 }

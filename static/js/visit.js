@@ -1,6 +1,8 @@
 /** One guest's visit: the camera, the session, and what is waiting for an answer. */
 
 import { Connection } from "./connection.js";
+import { byId } from "./dom.js";
+import { takeStill } from "./still.js";
 
 const CONFIRM_MS = 15_000;
 
@@ -46,9 +48,16 @@ export class Visit {
   }
 
   #message(message) {
+    if (message.type === "state" && message.capture === "captured") this.#still();
     const confirming = this.#pending !== null;
     if (message.type === "confirmed" || message.type === "error") this.#settle();
     this.#handlers.message(message, confirming);
+  }
+
+  /** The burst has begun, so the document is still: the best moment for a sharp picture. */
+  async #still() {
+    const jpeg = await takeStill(this.feed.track, byId("preview"));
+    if (jpeg && !this.#ended) await this.connection.sendStill(jpeg);
   }
 
   send(message) {

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from aiortc.rtp import RtpPacket
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media.feedback import (
     NACK_ASKS,
@@ -91,3 +94,15 @@ def test_remb_is_calm_but_slows_down_at_once() -> None:
         said.append(calm.add(step, 0, 100, 1))
     assert 5 <= sum(remb is not None for remb in said) <= 8
     assert said[50] == (500_000, [1])
+
+
+@given(st.lists(st.integers(0, 65535), max_size=200))
+def test_no_order_of_packets_makes_it_ask_without_measure(order: list[int]) -> None:
+    clock = Time()
+    nack = RepeatedNack(FrameAssembler(WAIT_S, clock), clock)
+    asked = 0
+    for number in order:
+        clock.now_s += 0.01
+        asked += len(nack.missing) if nack.add(RtpPacket(sequence_number=number)) else 0
+        assert len(nack._lost) <= 128
+    assert asked <= NACK_BURST + NACK_SHARE * len(order)

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections import deque
 
+import aiohttp
 import pytest
 
 from core.metrics import Metrics
@@ -18,8 +19,10 @@ from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
 SETTINGS = LoadSettings(max_lag_ms=20, max_cpu_share=0.7, hold_s=4)
-CALM, BETWEEN = Load(0.001, 0.1), Load(0.017, 0.1)
-LATE, HOT = Load(0.025, 0.1), Load(0.001, 0.75)
+CALM, BETWEEN = Load(0.001, 0.1, 0.2), Load(0.017, 0.3, 0.6)
+LATE, HOT = Load(0.025, 0.3, 0.6), Load(0.001, 0.75, 1.5)
+OTHERS = Load(0.5, 0.1, 0.2)
+"""Another program takes the machine."""
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,7 @@ LATE, HOT = Load(0.025, 0.1), Load(0.001, 0.75)
     [
         ([(CALM, 60)], LoadLevel.NORMAL),
         ([(BETWEEN, 60)], LoadLevel.NORMAL),
+        ([(OTHERS, 60)], LoadLevel.NORMAL),
         ([(LATE, 3.8)], LoadLevel.NORMAL),
         ([(LATE, 4.2)], LoadLevel.HALF),
         ([(HOT, 4.2)], LoadLevel.HALF),
@@ -92,7 +96,7 @@ async def test_a_loop_that_is_held_up_is_measured() -> None:
 async def test_an_overloaded_server_sheds_frames_then_refuses_and_serves_who_is_there(
     serve: Serve,
 ) -> None:
-    server = await serve(FakeEngine(), "--load.max-lag-ms", "0.000001", "--load.hold-s", "0.5")
+    server = await serve(FakeEngine(), "--load.max-cpu-share", "0.000001", "--load.hold-s", "0.5")
     client = CaptureClient(server.url, DrawnTrack())
     await client.open()
     async with asyncio.timeout(10):
@@ -106,6 +110,9 @@ async def test_an_overloaded_server_sheds_frames_then_refuses_and_serves_who_is_
     await second.close()
     assert server.metric("lobbylens_sessions_refused_total", reason="load") == 1
     received = server.metric("lobbylens_frames_received_total")
+    async with aiohttp.ClientSession() as http:
+        health = await (await http.get(f"{server.url}/health")).json()
+    assert (health["status"], health["accepting"]) == ("ok", False)
     indices: list[int] = []
     while len(indices) < 5:
         index = (await client.wait_for("overlay"))["frame"]["index"]

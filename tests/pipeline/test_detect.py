@@ -148,13 +148,17 @@ def _hot(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return logits
 
 
+def _detector(answer: DrawnAnswer) -> CornerDetector:
+    return CornerDetector(DetectSettings(), answer, 256)
+
+
 SQUARE = np.array([[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]], np.float32)
 BLACK = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
 
 def test_padding_is_undone() -> None:
     settings = DetectSettings()
-    found = CornerDetector(settings, DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    found = _detector(DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
     assert found is not None
     share = 0.5 * (1 + 2 * settings.padding)
     assert area(found.quad_px) == pytest.approx(share**2 * WIDTH * HEIGHT, rel=0.02)
@@ -162,8 +166,8 @@ def test_padding_is_undone() -> None:
 
 
 def test_the_documents_own_top_left_comes_first() -> None:
-    plain = CornerDetector(DetectSettings(), DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
-    turned = CornerDetector(DetectSettings(), DrawnAnswer(SQUARE, turn=2)).detect(frame_of(BLACK))
+    plain = _detector(DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    turned = _detector(DrawnAnswer(SQUARE, turn=2)).detect(frame_of(BLACK))
     assert plain is not None
     assert turned is not None
     assert np.array_equal(turned.quad_px, np.roll(plain.quad_px, -2, axis=0))
@@ -173,11 +177,7 @@ def test_formats_are_named() -> None:
     names = [
         found.mrtd_format
         for kind in range(4)
-        if (
-            found := CornerDetector(DetectSettings(), DrawnAnswer(SQUARE, kind=kind)).detect(
-                frame_of(BLACK)
-            )
-        )
+        if (found := _detector(DrawnAnswer(SQUARE, kind=kind)).detect(frame_of(BLACK)))
     ]
     assert names == ["TD1", "TD2", "TD3", None]
 
@@ -191,4 +191,4 @@ def test_formats_are_named() -> None:
     ],
 )
 def test_no_outline(answer: DrawnAnswer, why: str) -> None:
-    assert CornerDetector(DetectSettings(), answer).detect(frame_of(BLACK)) is None, why
+    assert _detector(answer).detect(frame_of(BLACK)) is None, why

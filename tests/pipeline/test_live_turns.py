@@ -68,16 +68,19 @@ def test_a_document_with_faults_is_a_result() -> None:
 
 def test_a_broken_reading_searches_again() -> None:
     guest = Guest()
-    guest.hold_until_captured()
-    guest.live.reading_failed()
-    assert guest.live.state is CaptureState.SEARCHING
+    capture = guest.hold_until_captured()
+    states = []
+    for capture_id in ("d9", capture.id):
+        guest.live.reading_failed(capture_id)
+        states.append(guest.live.state)
+    assert states == [CaptureState.READING, CaptureState.SEARCHING]
     assert guest.hold_until_captured().id == "d2"
 
 
 def test_results_nobody_waits_for_change_nothing() -> None:
     guest = Guest()
     assert guest.live.reading_finished(document("d9")) is False
-    guest.live.reading_failed()
+    guest.live.reading_failed("d9")
     capture = guest.hold_until_captured()
     assert guest.live.reading_finished(document("d9")) is False
     assert guest.hold(1)[0].state is CaptureState.READING

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from models.training.specimen import draw_specimen
 from pipeline.document import failed_document
 from pipeline.geometry import iou
 from pipeline.live import Detector
+from pipeline.mrz.parse import parse_lines
 from pipeline.still import (
     MAX_PIXELS,
     decode_image,
@@ -25,7 +27,15 @@ from pipeline.still import (
     read_still,
     still_frame,
 )
-from pipeline.types import Capture, Detection, Document, DocumentStatus, ImageU8, Trigger
+from pipeline.types import (
+    Capture,
+    Detection,
+    Document,
+    DocumentStatus,
+    ImageU8,
+    MrzRead,
+    Trigger,
+)
 from tests.pipeline.posed import ScriptedDetector, specimen_page, webcam_view
 
 VIEW, QUAD_PX = webcam_view(specimen_page(), share=0.7)
@@ -161,7 +171,7 @@ class PickyEngine:
         self.captures.append(capture)
         if not self._reads.pop(0):
             return failed_document(capture.id, capture.quality)
-        return Document(capture.id, DocumentStatus.COMPLETE, None)
+        return Document(capture.id, DocumentStatus.COMPLETE, parse_lines(LINES))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +193,29 @@ def test_the_document_is_read_first_and_then_the_whole_image(
     assert {capture.trigger for capture in engine.captures} == {Trigger.MANUAL}
     assert {capture.id for capture in engine.captures} == {document.id}
     assert (document.status is DocumentStatus.COMPLETE) is (True in reads)
+
+
+class Answering(PickyEngine):
+    """Gives the readings it was told, one a capture."""
+
+    def __init__(self, found: Detection | None, given: Sequence[MrzRead | None]) -> None:
+        super().__init__(found, [])
+        self._given = list(given)
+
+    def read(self, capture: Capture) -> Document:
+        self.captures.append(capture)
+        return Document(capture.id, DocumentStatus.COMPLETE, self._given.pop(0))
+
+
+def test_a_doubtful_reading_gives_way_to_a_better_one() -> None:
+    """An outline that cuts the zone leaves doubt; the whole image is read as well."""
+    certain = parse_lines(LINES)
+    rows = (certain.confidences[0], (0.6, *certain.confidences[1][1:]))
+    doubtful = replace(certain, confidences=rows)
+    for second, best in ((certain, certain), (None, doubtful)):
+        engine = Answering(Detection(QUAD_PX, 0.9), [doubtful, second])
+        assert read_still(engine, VIEW).mrz is best
+        assert len(engine.captures) == 2
 
 
 def test_corners_of_a_picture() -> None:

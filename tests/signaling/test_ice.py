@@ -8,7 +8,9 @@ import hmac
 import re
 
 import aiohttp
+import pytest
 
+from core.errors import SettingsError
 from core.settings import load_settings
 from examples.client import CaptureClient
 from signaling.ice import ice_servers, link_headers, own_ice_servers, turn_credentials
@@ -33,10 +35,11 @@ def test_turn_credentials_are_coturn_s() -> None:
 
 
 def test_credentials_come_only_with_a_secret() -> None:
-    plain = ice_servers(load_settings(TURN).signaling)
-    assert plain == [{"urls": ["turn:192.0.2.1:3478", "turns:192.0.2.1:5349"]}]
+    with pytest.raises(SettingsError, match="turn_secret"):
+        load_settings(TURN)
     settings = load_settings([*TURN, "--signaling.turn-secret", "s3cret"]).signaling
     (server,) = ice_servers(settings, now_s=0)
+    assert server["urls"] == ["turn:192.0.2.1:3478", "turns:192.0.2.1:5349"]
     assert server["username"] == "3600:lobbylens"
     assert "s3cret" not in str(server)
     (link, _) = link_headers(settings)

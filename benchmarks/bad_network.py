@@ -1,0 +1,161 @@
+"""What a bad network does to a guest's overlays, beside aiortc as it comes.
+
+``python -m benchmarks.bad_network [--seconds 60]`` runs the server with the real detector and a
+peer that plays the specimen scene (640x360, 24 frames a second, VP8) in one process, with a
+network between them that loses, delays, reorders and narrows. Each line is one call: the longest
+freeze, freezes over 300 ms, overlays a second, and how often a packet was sent again. "stock" is
+the same server with aiortc's own receiver. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import platform
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from aiohttp.test_utils import TestServer
+from aiortc import RTCRtpSender, VideoStreamTrack
+from aiortc.codecs import vpx
+
+import media.peer
+from benchmarks.impairment import Impairment, Swallower, Watch
+from core.settings import load_settings
+from examples.client import CaptureClient
+from media.surroundings import Reading
+from models.training.specimen_scene import Phases, SpecimenScene
+from pipeline.engine import Engine
+from pipeline.types import ImageU8
+from server import make_app
+
+_WARM_UP = 24
+_FREEZE_S = 0.3
+_FPS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One network. ``start_kbps`` is what the peer's encoder begins with."""
+
+    name: str
+    network: dict[str, Any] = field(default_factory=dict)
+    swallow: bool = False
+    start_kbps: int = 500
+
+
+CASES = (
+    Case("no impairment"),
+    Case("a packet that never comes, each 2 s", swallow=True),
+    Case("3 % loss", {"loss": 0.03}),
+    Case("3 % loss, 100 ms away", {"loss": 0.03, "delay_s": 0.1}),
+    Case("20 to 50 ms, out of order", {"delay_s": 0.02, "jitter_s": 0.03}),
+    Case("500 kbit/s", {"rate_kbps": 500, "delay_s": 0.03}, start_kbps=1500),
+)
+
+
+class HeldScene(VideoStreamTrack):
+    """A second of a hand that holds the specimen, drawn beforehand and played to and fro."""
+
+    def __init__(self, pictures: list[ImageU8]) -> None:
+        super().__init__()
+        self._pictures = [*pictures, *reversed(pictures)]
+        self._began_s: float | None = None
+        self._number = -1
+
+    async def recv(self) -> av.VideoFrame:
+        now_s = time.monotonic()
+        self._began_s = now_s if self._began_s is None else self._began_s
+        self._number = max(self._number + 1, int((now_s - self._began_s) * _FPS))
+        await asyncio.sleep(max(0.0, self._began_s + self._number / _FPS - now_s))
+        picture = self._pictures[self._number % len(self._pictures)]
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        frame.pts, frame.time_base = self._number * 90_000 // _FPS, Fraction(1, 90_000)
+        return frame
+
+
+def held_pictures() -> list[ImageU8]:
+    """640x360 pictures of the document at rest."""
+    scene = SpecimenScene(phases=Phases(empty=0.1, moving_in=0.2, held=3))
+    drawn = [scene.frame(index).bgr for index in range(_FPS, 2 * _FPS)]
+    return [np.asarray(cv2.resize(picture, (640, 360)), np.uint8) for picture in drawn]
+
+
+class Counted:
+    """Calls on, and counts."""
+
+    def __init__(self, original: Callable[[int], Awaitable[None]]) -> None:
+        self._original = original
+        self.count = 0
+
+    async def __call__(self, number: int) -> None:
+        self.count += 1
+        await self._original(number)
+
+
+async def swallow_often(swallower: Swallower) -> None:
+    while True:
+        await asyncio.sleep(2)
+        swallower.swallow_next()
+
+
+def count_repetitions(sender: RTCRtpSender) -> Counted:
+    counted = Counted(sender._retransmit)
+    setattr(sender, "_retransmit", counted)  # noqa: B010
+    return counted
+
+
+async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: float) -> str:
+    """One call; the columns of its line."""
+    vpx.DEFAULT_BITRATE = case.start_kbps * 1000
+    app = await asyncio.to_thread(make_app, load_settings(["--port", "0"]), engine)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec="VP8")
+    await client.open()
+    for _ in range(_WARM_UP):
+        await client.wait_for("overlay")
+    repeated, watch = count_repetitions(client.pc.getSenders()[0]), Watch(client)
+    network = Impairment(client.pc, **case.network)
+    swallowing = asyncio.create_task(swallow_often(Swallower(client.pc))) if case.swallow else None
+    network.begin()
+    await watch.run(seconds)
+    await network.end()
+    if swallowing is not None:
+        swallowing.cancel()
+    await client.close()
+    await server.close()
+    gaps = [b - a for a, b in itertools.pairwise([*watch.times_s, watch.ended_s])] or [seconds]
+    freezes = int(np.sum(np.array(gaps) > _FREEZE_S))
+    rate = len(watch.times_s) / seconds
+    return f"{max(gaps):9.2f} {freezes:8d} {rate:9.1f} {repeated.count:9d}"
+
+
+async def main(seconds: float) -> None:
+    print(f"{platform.machine()}, {os.cpu_count()} processors, {seconds:.0f} s a call")
+    print(f"{'':38} {'longest s':>9} {'> 0.3 s':>8} {'overlays':>9} {'repeated':>9}")
+    engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
+    pictures = await asyncio.to_thread(held_pictures)
+    ours = getattr(media.peer, "adapt_reception")  # noqa: B009
+    try:
+        for case in CASES:
+            print(f"{case.name:38} {await play(engine, pictures, case, seconds)}", flush=True)
+            setattr(media.peer, "adapt_reception", lambda *_: True)  # noqa: B010
+            print(f"{'  stock':38} {await play(engine, pictures, case, seconds)}", flush=True)
+            setattr(media.peer, "adapt_reception", ours)  # noqa: B010
+    finally:
+        engine.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Overlays under a bad network.")
+    parser.add_argument("--seconds", type=float, default=60)
+    asyncio.run(main(parser.parse_args().seconds))

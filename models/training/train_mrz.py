@@ -1,0 +1,178 @@
+"""Trains the MRZ line network on composed strips; stops and goes on at any checkpoint.
+
+`python -m models.training.train_mrz` runs the stages of `RECIPE`. Set OMP_WAIT_POLICY=passive and
+GOMP_SPINCOUNT=0 where other work shares the processor. The checkpoint and the strips
+(`models.training.line_scenes`) lie in `.cache/train/mrz`; new shards join while training runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.training.line_batches import batches
+from models.training.line_scenes import CELLS, FOLDER, finished, read_shard
+from models.training.mrz_net import LineNet
+from pipeline.mrz.line_net import NOTHING, STEPS_PER_CELL
+
+CHECKPOINT = FOLDER / "lines.pt"
+_SAVE_EVERY = 100
+_NOTHING_WEIGHT = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of the recipe: steps, lines in a batch, highest learning rate."""
+
+    steps: int
+    batch: int
+    peak: float
+
+    @classmethod
+    def parse(cls, text: str) -> Stage:
+        """`steps:batch:peak`, as on the command line. Raises ValueError."""
+        steps, batch, peak = text.split(":")
+        return cls(int(steps), int(batch), float(peak))
+
+
+RECIPE = "1800:24:3e-3,2000:24:1.5e-3"
+
+
+def loss_of(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy over the steps, those that show nothing counting less."""
+    cross = -(target * torch.log_softmax(logits, 1)).sum(1)
+    weights = 1 - (1 - _NOTHING_WEIGHT) * target[:, NOTHING]
+    return (cross * weights).sum() / weights.sum()
+
+
+def cells_read(logits: Tensor) -> NDArray[np.int64]:
+    """B×38×144 logits of unshifted strips → B×48, the likeliest character of each cell."""
+    shares = torch.softmax(logits, 1)[:, :NOTHING]
+    by_cell = shares.reshape(shares.shape[0], NOTHING, CELLS, STEPS_PER_CELL).sum(3)
+    return np.asarray(by_cell.argmax(1).numpy(), np.int64)
+
+
+def score(net: LineNet, folder: Path, most: int = 800) -> tuple[float, float]:
+    """Share of lines read exactly and of characters misread, on a folder's strips."""
+    exact, wrong, characters, lines = 0, 0, 0, 0
+    for index in finished(folder):
+        strips, cells = read_shard(folder, index)
+        for begin in range(0, min(most, len(cells)), 50):
+            with torch.no_grad():
+                ink = torch.from_numpy(strips[begin : begin + 50].astype(np.float32))[:, None]
+                read = cells_read(net(ink))
+            truth = cells[begin : begin + 50]
+            errors = ((read != truth) & (truth != NOTHING)).sum(axis=1)
+            exact, wrong = exact + int((errors == 0).sum()), wrong + int(errors.sum())
+            characters, lines = characters + int((truth != NOTHING).sum()), lines + len(truth)
+    return exact / max(lines, 1), wrong / max(characters, 1)
+
+
+class Trainer:
+    """Network, its slow average (what is exported), optimiser; one per run."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+        self.net = LineNet().to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net).eval()
+        self.done: list[int] = []
+        self.state: dict[str, object] | None = None
+        if checkpoint.exists():
+            saved = torch.load(checkpoint, weights_only=True)
+            self.net.load_state_dict(saved["net"])
+            self.average.load_state_dict(saved["average"])
+            self.done, self.state = list(saved["done"]), saved["optimiser"]
+
+    def _optimiser(
+        self, stage: Stage, done: int
+    ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
+        optimiser = torch.optim.AdamW(self.net.parameters(), lr=stage.peak, weight_decay=0.01)
+        if done and self.state is not None:
+            optimiser.load_state_dict(self.state)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            stage.peak,
+            total_steps=stage.steps + 1,
+            pct_start=0.12,
+            last_epoch=done - 1 if done else -1,
+        )
+        return optimiser, schedule
+
+    def run(self, place: int, stage: Stage, folder: Path) -> None:
+        """Train stage number `place` to its end, from where a checkpoint left it."""
+        self.done += [0] * (place + 1 - len(self.done))
+        begin = self.done[place]
+        optimiser, schedule = self._optimiser(stage, begin)
+        source = batches(folder, stage.batch, np.random.default_rng([place, begin]))
+        running, began = 0.0, time.monotonic()
+        for step in range(begin + 1, stage.steps + 1):
+            batch = next(source)
+            ink = torch.from_numpy(batch.ink).contiguous(memory_format=torch.channels_last)
+            loss = loss_of(self.net(ink), torch.from_numpy(batch.target))
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+            optimiser.step()
+            schedule.step()
+            self.done[place] = step
+            self._follow(min(0.995, (1 + sum(self.done)) / (10 + sum(self.done))))
+            now = float(loss.detach())
+            running = now if running == 0 else 0.97 * running + 0.03 * now
+            if step % 25 == 0:
+                pace = (time.monotonic() - began) / (step - begin)
+                print(
+                    f"stage {place} step {step}/{stage.steps} {pace:.2f} s loss {running:.4f}",
+                    flush=True,
+                )
+            if step % _SAVE_EVERY == 0 or step == stage.steps:
+                self._save(optimiser)
+
+    def _follow(self, keep: float) -> None:
+        with torch.no_grad():
+            pairs = zip(
+                self.average.state_dict().values(), self.net.state_dict().values(), strict=True
+            )
+            for slow, fast in pairs:
+                if slow.dtype.is_floating_point:
+                    slow.lerp_(fast, 1 - keep)
+                else:
+                    slow.copy_(fast)
+
+    def _save(self, optimiser: torch.optim.AdamW) -> None:
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        part = self.checkpoint.with_suffix(".part")
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "done": self.done,
+            "optimiser": optimiser.state_dict(),
+        }
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+
+
+def main() -> None:
+    """Command line: which strips, which checkpoint, which stages."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--strips", type=Path, default=FOLDER)
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    parser.add_argument("--recipe", default=RECIPE, help="steps:batch:peak, comma-separated")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    trainer = Trainer(options.checkpoint)
+    for place, text in enumerate(options.recipe.split(",")):
+        trainer.run(place, Stage.parse(text), options.strips)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Searches a page for its zone: both ways round, at two scales, and by what one row tells.
+
+A page seen at an angle, or with a row lost in glare, shows only some rows of its zone as rows of
+print. Where what was found fits no format well, the zone is sought again by moving one good row
+up and down by the rows' distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from pipeline.mrz.glyphs import GlyphMatcher
+from pipeline.mrz.grid import STRETCHES, PlacedZone, place
+from pipeline.mrz.line_net import LineNet
+from pipeline.mrz.locate import WORKING_SIDE_PX, Band, TextRow, bands_of, find_rows
+from pipeline.types import ImageU8
+
+_BANDS_TRIED = 4
+_ROWS_TRIED = 2
+_LEAST_LIKENESS = 0.62
+"""Below this the cells hold something else than OCR-B."""
+_CLEAR_LIKENESS = 0.8
+_WELL_SHAPED = 0.82
+"""Below this the print may be flatter or taller than OCR-B."""
+_BEYOND_DOUBT = 0.86
+"""A zone placed less well than this may lack a row, or have one that runs askew."""
+_PERHAPS = 0.5
+"""Likeness from which other proportions of the print are worth trying."""
+_SLANT_DEG = 6.0
+_STRONG_BEAT = 0.4
+_USUAL_STEPS = (2.5, 1.9)
+"""Distances of rows over their pitch: of passports, and of many cards."""
+_OFFSETS = ((0, 1), (-1, 0), (0, 1, 2), (-1, 0, 1), (-2, -1, 0))
+"""Rows of a zone, counted from the one that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A zone, and the view and band that it was found in."""
+
+    view: ImageU8
+    band: Band
+    zone: PlacedZone
+
+
+class ZoneFinder:
+    """Finds zones; holds only constants, so threads may share it."""
+
+    def __init__(self, matcher: GlyphMatcher, net: LineNet | None) -> None:
+        """``net`` puts the cells right where the glyphs alone misplace them."""
+        self._matcher = matcher
+        self._net = net
+
+    def find(self, luma: ImageU8) -> PlacedZone | None:
+        """The likeliest zone of an H×W uint8 page, at any turn; None where there is none."""
+        if min(luma.shape) < 2:
+            return None
+        best: _Found | None = None
+        for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
+            best = self._at(best, _views(luma), side)
+            if best is not None and best.zone.likeness >= _CLEAR_LIKENESS:
+                return best.zone
+        if best is None and not any(bands_of(find_rows(view)) for view in _views(luma)):
+            best = self._at(best, _slanted(luma), WORKING_SIDE_PX)
+        return best.zone if best is not None and best.zone.likeness >= _LEAST_LIKENESS else None
+
+    def _at(self, best: _Found | None, views: Iterable[ImageU8], side: int) -> _Found | None:
+        """The best zone in the views, at one scale of search."""
+        doubtful: list[tuple[ImageU8, Band]] = []
+        for view in views:
+            rows = find_rows(view, side)
+            bands = bands_of(rows)[:_BANDS_TRIED]
+            best = self._best(best, view, bands)
+            if best is not None and best.zone.likeness >= _BEYOND_DOUBT:
+                return best
+            doubtful += [(view, band) for band in bands[:_ROWS_TRIED]]
+            if not bands:
+                doubtful += [(view, band) for band in _alone(rows)]
+        doubtful.sort(key=lambda found: -found[1].beat)
+        if best is not None and best.zone.likeness >= _LEAST_LIKENESS:
+            doubtful = [(best.view, best.band)]
+        for view, band in doubtful[:_ROWS_TRIED]:
+            best = self._best(best, view, tuple(_by_one_row(band)), ())
+            if best is not None and best.zone.likeness >= _BEYOND_DOUBT:
+                break
+        return best
+
+    def _best(
+        self,
+        best: _Found | None,
+        view: ImageU8,
+        bands: Sequence[Band],
+        stretches: Sequence[float] = STRETCHES,
+    ) -> _Found | None:
+        for rank, band in enumerate(bands):
+            found = [self._placed(view, band, 1.0)]
+            likeness = found[0].likeness if found[0] else 0.0
+            if likeness < _WELL_SHAPED and (rank == 0 or likeness > _PERHAPS):
+                found += [self._placed(view, band, stretch) for stretch in stretches]
+            for zone in found:
+                if zone is not None and (best is None or zone.likeness > best.zone.likeness):
+                    best = _Found(view, band, zone)
+        return best
+
+    def _placed(self, view: ImageU8, band: Band, stretch: float) -> PlacedZone | None:
+        zone = place(view, band, self._matcher, stretch)
+        if zone is None or zone.likeness < _LEAST_LIKENESS:
+            return zone
+        return self._followed(zone)
+
+    def _followed(self, zone: PlacedZone) -> PlacedZone:
+        """The zone with its cells where the network sees characters."""
+        if self._net is None:
+            return zone
+        strips = tuple(self._net.follow(strip) for strip in zone.strips)
+        if all(new is old for new, old in zip(strips, zone.strips, strict=True)):
+            return zone
+        return PlacedZone(strips, tuple(self._matcher.match(strip) for strip in strips))
+
+
+def _views(luma: ImageU8) -> Iterator[ImageU8]:
+    """The page as it is and on its side; what is upside down is told later."""
+    yield luma
+    yield np.asarray(cv2.rotate(luma, cv2.ROTATE_90_CLOCKWISE), np.uint8)
+
+
+def _slanted(luma: ImageU8) -> Iterator[ImageU8]:
+    """The page turned by more than rows may be tilted."""
+    for view in _views(luma):
+        height, width = view.shape
+        for turn in (-_SLANT_DEG, _SLANT_DEG):
+            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
+            slanted = cv2.warpAffine(view, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+            yield np.asarray(slanted, np.uint8)
+
+
+def _alone(rows: Sequence[TextRow]) -> Iterator[Band]:
+    """Bands whose second row is only supposed: long rows without another beside them."""
+    for row in rows[:_ROWS_TRIED]:
+        if row.beat < _STRONG_BEAT:
+            continue
+        down = np.array([-row.direction[1], row.direction[0]])
+        for step in _USUAL_STEPS:
+            yield Band((row, _moved(row, down * step * row.pitch_px)))
+
+
+def _by_one_row(band: Band) -> Iterator[Band]:
+    """The bands that each row of ``band`` would belong to, were the others not known."""
+    for row in (band.rows[0], band.rows[-1]):
+        along = np.asarray(row.direction)
+        down = np.array([-along[1], along[0]])
+        ends = np.subtract(band.rows[-1].centre_px, band.rows[0].centre_px)
+        step = float(ends @ down) / (len(band.rows) - 1)
+        for offsets in _OFFSETS:
+            yield Band(tuple(_moved(row, down * step * offset) for offset in offsets))
+
+
+def _moved(row: TextRow, shift: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> TextRow:
+    x, y = np.add(row.centre_px, shift)
+    return replace(row, centre_px=(float(x), float(y)))

@@ -1,0 +1,49 @@
+"""The page hands in a full-resolution picture when its picture is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from pathlib import Path
+
+from playwright.async_api import Request
+
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, OpenKiosk, Server, play_file
+
+
+def metric(server: Server, name: str) -> float:
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=5) as answer:  # noqa: S310
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name}{{"))
+
+
+async def test_a_still_goes_with_the_picture(
+    kiosk: OpenKiosk, server: Server, scene_y4m: Path
+) -> None:
+    before = metric(server, "lobbylens_stills_total")
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m))
+    sent: list[Request] = []
+    guest.page.on("request", lambda asked: sent.append(asked) if "/still" in asked.url else None)
+    await guest.do("begin")
+    await guest.screen("review", timeout_s=40)
+    async with asyncio.timeout(5):
+        while not (sent and await sent[0].response()):
+            await asyncio.sleep(0.05)
+    answer = await sent[0].response()
+    assert answer is not None and answer.status == 200
+    assert set(json.loads(await answer.text())) == {"taken"}
+    assert sent[0].method == "POST" and sent[0].headers["content-type"] == "image/jpeg"
+    size = await guest.page.evaluate("""async () => {
+      const { takeStill } = await import("/static/js/still.js");
+      const video = document.getElementById("preview");
+      const track = video.srcObject.getVideoTracks()[0];
+      track.enabled = true;
+      const jpeg = await takeStill(track, video);
+      const head = new Uint8Array(await jpeg.slice(0, 3).arrayBuffer());
+      const picture = await createImageBitmap(jpeg);
+      return [picture.width, picture.height, jpeg.size, ...head];
+    }""")
+    assert size[:2] == [1280, 720] and size[2] > 20_000 and size[3:] == [0xFF, 0xD8, 0xFF]
+    # Whatever became of it, the picture that waited for it was read.
+    assert metric(server, "lobbylens_stills_total") > before

@@ -1,0 +1,120 @@
+"""What a bad network does to the overlays that a guest sees; real peers, reading is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import cv2
+import numpy as np
+import pytest
+from aiortc.codecs import vpx
+
+from benchmarks.impairment import Impairment, Swallower, Watch
+from examples.client import CaptureClient
+from pipeline.types import ImageU8
+from tests.conftest import RunningServer, Serve
+from tests.peer import DrawnTrack
+
+FREEZE_S = 0.3
+SCHEDULING_S = 0.15
+"""Allowed on top, and whatever the loop itself stood still: all runs in one busy process."""
+
+
+class TexturedTrack(DrawnTrack):
+    """Moving texture: several packets a frame, as from a camera."""
+
+    def __init__(self) -> None:
+        super().__init__((640, 360))
+        noise = np.random.default_rng(1).integers(60, 190, (45, 80, 3), np.uint8)
+        self._texture = np.asarray(cv2.resize(noise, (640, 360)), np.uint8)
+
+    def draw(self, number: int) -> ImageU8:
+        return np.roll(self._texture, 3 * number, axis=1)
+
+
+def assert_no_freeze(watch: Watch) -> None:
+    allowed_s = FREEZE_S + SCHEDULING_S + watch.stall_s
+    assert watch.longest_gap_s <= allowed_s, f"{watch.longest_gap_s:.3f} s, {watch.stall_s=:.3f}"
+
+
+class Counted:
+    """Calls on, and counts."""
+
+    def __init__(self, original: Callable[[int], Awaitable[None]]) -> None:
+        self._original = original
+        self.count = 0
+
+    async def __call__(self, number: int) -> None:
+        self.count += 1
+        await self._original(number)
+
+
+@contextlib.asynccontextmanager
+async def connected(server: RunningServer) -> AsyncIterator[CaptureClient]:
+    """A client that sees overlays already."""
+    client = CaptureClient(server.url, TexturedTrack(), codec="VP8")
+    await client.open()
+    for _ in range(12):
+        await client.wait_for("overlay")
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[CaptureClient]:
+    async with connected(await serve()) as made:
+        yield made
+
+
+async def test_a_packet_that_never_comes_freezes_nothing_for_long(client: CaptureClient) -> None:
+    swallower, watch = Swallower(client.pc), Watch(client)
+    watching = asyncio.create_task(watch.run(6))
+    for _ in range(5):
+        await asyncio.sleep(1)
+        swallower.swallow_next()
+    await watching
+    assert swallower.swallowed > 5, "asked for again, in vain"
+    assert_no_freeze(watch)
+
+
+async def test_random_loss_freezes_nothing_for_long(client: CaptureClient) -> None:
+    network, watch = Impairment(client.pc, loss=0.03), Watch(client)
+    network.begin()
+    await watch.run(8)
+    await network.end()
+    assert network.lost > 10
+    assert_no_freeze(watch)
+
+
+async def test_packets_that_overtake_one_another_lose_no_frame(client: CaptureClient) -> None:
+    network, watch = Impairment(client.pc, delay_s=0.02, jitter_s=0.03), Watch(client)
+    network.begin()
+    await watch.run(6)
+    await network.end()
+    assert network.overtaken > 50
+    assert_no_freeze(watch)
+
+
+async def test_a_link_too_narrow_for_the_stream_recovers(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The peer begins with three times what the link carries.
+    monkeypatch.setattr(vpx, "DEFAULT_BITRATE", 1_500_000)
+    async with connected(await serve()) as client:
+        sender = client.pc.getSenders()[0]
+        repeated = Counted(sender._retransmit)
+        monkeypatch.setattr(sender, "_retransmit", repeated)
+        network, watch = Impairment(client.pc, rate_kbps=500, delay_s=0.03), Watch(client)
+        network.begin()
+        await watch.run(3)
+        assert network.lost > 5, "the link was full"
+        late = Watch(client)
+        await late.run(5)
+        await network.end()
+    # Asking without measure takes the whole link: 2400 repetitions and a freeze of 3 s.
+    assert repeated.count < 150
+    assert watch.longest_gap_s < 2
+    assert len(late.times_s) > 40
+    assert_no_freeze(late)

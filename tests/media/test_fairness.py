@@ -1,0 +1,58 @@
+"""Six guests and a detector that is too slow for them: each gets its share, and the newest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from examples.client import CaptureClient
+from tests.conftest import Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+SEE_S = 0.05
+THREADS = 2
+SECONDS = 5
+
+
+async def overlays_of(client: CaptureClient, latencies_ms: list[float]) -> int:
+    """Overlays that come within SECONDS."""
+    count = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SECONDS):
+            async for message in client.messages():
+                if message["type"] == "overlay":
+                    count += 1
+                    latencies_ms.append(message["latency_ms"])
+    return count
+
+
+async def test_no_session_starves_and_a_fast_camera_gains_nothing(serve: Serve) -> None:
+    # Of 165 frames a second 40 can be looked at.
+    server = await serve(
+        FakeEngine(see_s=SEE_S),
+        *("--media.analysis-threads", str(THREADS), "--load.max-cpu-share", "9"),
+        *("--load.max-lag-ms", "10000"),
+    )
+    clients = [
+        CaptureClient(server.url, DrawnTrack((160, 120), fps)) for fps in (21, 21, 21, 21, 21, 60)
+    ]
+    for client in clients:
+        await client.open()
+    for client in clients:
+        await client.wait_for("overlay")
+    await asyncio.sleep(0.5)
+    # What came while the others connected is no part of the measurement.
+    for client in clients:
+        while not client._received.empty():
+            client._received.get_nowait()
+    latencies_ms: list[float] = []
+    counts = await asyncio.gather(*(overlays_of(client, latencies_ms) for client in clients))
+    for client in clients:
+        await client.close()
+    mean = sum(counts) / len(counts)
+    assert mean > 0.5 * SECONDS * THREADS / SEE_S / len(clients), counts
+    assert all(abs(count - mean) <= 0.2 * mean for count in counts), counts
+    # A turn of all the others, at most one frame time, and the machine's own business.
+    turn_ms = len(clients) * SEE_S / THREADS * 1000
+    assert sorted(latencies_ms)[len(latencies_ms) // 2] < 2.5 * turn_ms
