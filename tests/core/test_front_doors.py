@@ -69,7 +69,8 @@ def test_an_ice_server_that_is_no_url_is_named(setting: str, url: str) -> None:
 
 def test_urls_of_ice_servers() -> None:
     stun, turn = "stun:a.example,stuns:b.example:5349", "turns:192.0.2.1:443?transport=tcp"
-    settings = load_settings(["--signaling.stun-urls", stun, "--signaling.turn-urls", turn])
+    told = ["--signaling.stun-urls", stun, "--signaling.turn-urls", turn]
+    settings = load_settings([*told, "--signaling.turn-secret", "s3cret"])
     assert len(settings.signaling.stun_urls) == 2 and settings.signaling.turn_urls == [turn]
 
 
