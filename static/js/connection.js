@@ -9,6 +9,7 @@
 import * as doors from "./doors.js";
 import { Peer } from "./peer.js";
 import * as stats from "./stats.js";
+import { stillPays } from "./still.js";
 
 const PING_MS = 2000;
 const SILENCE_MS = 4000;
@@ -54,7 +55,7 @@ export class Connection {
   async #join() {
     const { signal } = this.#abort;
     const iceServers = await doors.iceServers(signal);
-    const session = { language: this.#language, stills: true };
+    const session = { language: this.#language, stills: stillPays(this.#track) };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
       track: this.#track,

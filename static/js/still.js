@@ -4,6 +4,15 @@
  */
 
 const QUALITY = 0.92;
+const VIDEO_WIDTH_PX = 1280;
+
+/**
+ * Whether a still shows more than the video does. From a 720p camera it does not by much, and
+ * taking, sending and waiting for it would cost the guest a third of a second.
+ */
+export function stillPays(track) {
+  return (track.getSettings().width ?? 0) > VIDEO_WIDTH_PX;
+}
 
 /** ImageCapture where there is one (Chromium), else whatever the preview shows now. */
 async function grab(track, video) {

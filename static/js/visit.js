@@ -2,7 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
-import { takeStill } from "./still.js";
+import { stillPays, takeStill } from "./still.js";
 
 const CONFIRM_MS = 15_000;
 
@@ -56,6 +56,7 @@ export class Visit {
 
   /** The burst has begun, so the document is still: the best moment for a sharp picture. */
   async #still() {
+    if (!stillPays(this.feed.track)) return;
     const jpeg = await takeStill(this.feed.track, byId("preview"));
     if (jpeg && !this.#ended) await this.connection.sendStill(jpeg);
   }
