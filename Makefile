@@ -12,7 +12,7 @@ PORT ?= 8080
 RUN_PACKAGES := python3-venv tesseract-ocr-eng
 TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn libatomic1
 
-.PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-smoke evaluate
+.PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-mrz train-smoke evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,12 @@ train-corners: $(VENV_TRAIN)/.done ## compose scenes, train the corner detector,
 	$(TRAIN) -m models.training.dataset --shards 40
 	$(TRAIN) -m models.training.train_corners
 	$(TRAIN) -m models.training.export_corners
+
+train-mrz: $(VENV_TRAIN)/.done ## compose lines, train the reader of the zone, export it (an hour)
+	$(TRAIN) -m models.training.line_scenes --shards 24 --lines 2000
+	$(TRAIN) -m models.training.line_scenes --folder .cache/train/mrz-validation --first 100000 --shards 1 --lines 800
+	$(TRAIN) -m models.training.train_mrz
+	$(TRAIN) -m models.training.export_mrz
 
 train-smoke: $(VENV_TRAIN)/.done ## every step of the training on a few pictures (minutes)
 	$(TRAIN) -m models.training.smoke

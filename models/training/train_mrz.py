@@ -43,7 +43,7 @@ class Stage:
         return cls(int(steps), int(batch), float(peak))
 
 
-RECIPE = "1800:24:3e-3,2000:24:1.5e-3"
+RECIPE = "1200:24:4e-3,3400:24:2.5e-3,1700:24:1.2e-3"
 
 
 def loss_of(logits: Tensor, target: Tensor) -> Tensor:
