@@ -1,7 +1,7 @@
 """No screen at hand: start the server, hold the specimen before it, print what it says.
 
-``make demo``. Each message is one JSON line; overlays are thinned to about two a second. The
-filled card is written to ``out/registration-card.pdf``.
+``make demo``. Each message is one JSON line, as it comes. The filled card is written to
+``out/registration-card.pdf``, which is said on standard error.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 
-from examples.client import CaptureClient, Message
+from examples.client import CaptureClient
 from examples.scene_track import SceneTrack
 from models.training.specimen_scene import Phases, SpecimenScene
 
@@ -47,21 +46,10 @@ async def start_server() -> tuple[asyncio.subprocess.Process, str]:
     return process, line.split()[-1]
 
 
-def show(message: Message, last_overlay_s: float) -> float:
-    """Print a message; of overlays only one in half a second."""
-    if message["type"] == "overlay":
-        if time.monotonic() - last_overlay_s < 0.5:
-            return last_overlay_s
-        last_overlay_s = time.monotonic()
-    print(json.dumps(message), flush=True)
-    return last_overlay_s
-
-
 async def capture(client: CaptureClient) -> bytes:
     """Follow the session until its card is there."""
-    last_overlay_s = 0.0
     async for message in client.messages():
-        last_overlay_s = show(message, last_overlay_s)
+        print(json.dumps(message), flush=True)
         if message["type"] == "result":
             read = {name: field["value"] or "" for name, field in message["fields"].items()}
             client.send(
@@ -88,7 +76,7 @@ async def main() -> None:
             card = await capture(client)
         CARD.parent.mkdir(exist_ok=True)
         await asyncio.to_thread(CARD.write_bytes, card)
-        print(f"card: {CARD.relative_to(ROOT)} ({len(card)} bytes)")
+        print(f"card: {CARD.relative_to(ROOT)} ({len(card)} bytes)", file=sys.stderr)
     finally:
         await client.close()
         if process.returncode is None:
