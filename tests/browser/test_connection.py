@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 from playwright.async_api import Response, Route
 
 from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server
@@ -80,14 +81,24 @@ async def test_a_server_that_is_gone(kiosk: OpenKiosk) -> None:
     await guest.screen("live")
 
 
+async def error_code(url: str) -> str:
+    """What the server refuses this address with."""
+    async with aiohttp.ClientSession() as http, http.get(url) as answer:
+        return str((await answer.json())["error_code"])
+
+
 async def test_leaving_the_page_ends_the_session(kiosk: OpenKiosk, server: Server) -> None:
     guest = await kiosk()
-    await guest.do("specimen")
+    async with guest.page.expect_response("**/api/webrtc/offer") as answered:
+        await guest.do("specimen")
+    session_id = (await (await answered.value).json())["session_id"]
     await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
-    assert server.health()["sessions"] > 0
+    card = f"{server.url}/api/sessions/{session_id}/documents/none/card.pdf"
+    assert await error_code(card) == "NOT_FOUND"
     await guest.page.goto("about:blank")
+    # Far sooner than a lost peer would be given up.
     async with asyncio.timeout(10):
-        while server.health()["sessions"]:
+        while await error_code(card) != "INVALID_SESSION":
             await asyncio.sleep(0.1)
 
 
