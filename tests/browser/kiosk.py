@@ -43,7 +43,6 @@ class Kiosk:
     page: Page
     origin: str
     complaints: list[str] = field(default_factory=list)
-    sessions: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
         """Collect console errors, exceptions, CSP violations and requests to elsewhere."""
