@@ -24,6 +24,7 @@ from pipeline.capture import CaptureStep, Sight, abandon, advance, finish
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.quality import measure_quality
 from pipeline.stability import StabilityTracker
+from pipeline.tracking import DocumentTrack
 from pipeline.types import (
     Capture,
     CaptureState,
@@ -79,6 +80,7 @@ class LiveReader:
         self._clock = clock
         self._new_id = new_id
         self._tracker = StabilityTracker(settings.stability)
+        self._track = DocumentTrack()
         self._voice = GuidanceVoice(settings.capture.guidance_min_ms)
         self._burst = Burst(settings.capture)
         self._fault: GuidanceCode | None = None
@@ -110,6 +112,7 @@ class LiveReader:
         started = self._clock()
         shutter = self._begin()
         look = self._look(frame, shutter)
+        shown = self._track.update(look.detection, frame.width_px, frame.height_px, frame.pts_ms)
         step, capture = self._advance(look, shutter)
         code = choose(step, look.detection is not None, self._fault, frame.received_ms)
         return Observation(
@@ -117,7 +120,7 @@ class LiveReader:
             rtp_timestamp=frame.rtp_timestamp,
             width_px=frame.width_px,
             height_px=frame.height_px,
-            detection=look.detection,
+            detection=shown,
             stability=look.stability,
             quality=look.quality,
             guidance=self._voice.say(code, frame.received_ms),
@@ -191,6 +194,7 @@ class LiveReader:
             shutter, self._shutter = self._shutter, False
         if forget:
             self._tracker.reset()
+            self._track.reset()
             self._voice.reset()
             self._burst.clear()
             self._fault = None

@@ -68,7 +68,9 @@ def test_an_observation_speaks_of_its_frame() -> None:
     seen = Guest().hold(1)[0]
     assert (seen.frame_index, seen.width_px, seen.height_px) == (0, 640, 360)
     assert seen.rtp_timestamp is None
-    assert seen.detection is HELD
+    assert seen.detection is not None
+    assert np.abs(seen.detection.quad_px - HELD.quad_px).max() < 0.01
+    assert seen.detection.confidence == HELD.confidence
     assert seen.quality is not None
     assert seen.quality.score > 60
     assert seen.analysis_ms == pytest.approx(4)
