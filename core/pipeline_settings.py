@@ -6,7 +6,7 @@ Read as a part of all settings by ``core/settings.py``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -85,6 +85,13 @@ class QualitySettings(Section):
     glare: Annotated[float, Field(gt=0, le=100)] = Field(
         4, description="Share of burnt-out pixels (percent) from which glare is told."
     )
+    zone_glare: Annotated[float, Field(gt=0, le=100)] = Field(
+        5,
+        description="The same over the machine-readable zone alone.",
+    )
+    zone_covered: Annotated[float, Field(gt=0, le=100)] = Field(
+        3, description="Share of the zone (percent) without print from which it is covered."
+    )
 
 
 class CaptureSettings(Section):
@@ -142,8 +149,26 @@ class GuidanceSettings(Section):
     min_glyph_px: Annotated[float, Field(ge=0, le=100)] = Field(
         8, description="Lowest height of the zone's capitals, in pixels of the camera's picture."
     )
+    max_turn_deg: Annotated[float, Field(gt=0, le=90)] = Field(
+        60,
+        description="A document that leans more than this on its side, and has no room to be "
+        "large enough there, is to be rotated.",
+    )
     moving: Annotated[float, Field(gt=0)] = Field(
         0.15, description="Corner speed (frame diagonals a second) that counts as moving."
+    )
+
+
+class SidesSettings(Section):
+    """Cards with two sides."""
+
+    wanted: Literal[1, 2] = Field(
+        1,
+        description="1: the side with the zone is enough; 2: a card is to be turned over for its "
+        "other side.",
+    )
+    turn_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        4000, description="Time to turn a card over before its side is read all the same."
     )
 
 
@@ -175,4 +200,5 @@ class PipelineSettings(Section):
     quality: QualitySettings = QualitySettings()
     capture: CaptureSettings = CaptureSettings()
     guidance: GuidanceSettings = GuidanceSettings()
+    sides: SidesSettings = SidesSettings()
     mrz: MrzSettings = MrzSettings()

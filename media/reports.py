@@ -50,8 +50,9 @@ def frame_stamp(seen: Observation) -> FrameStamp:
 
 
 def quality_report(quality: Quality) -> QualityReport:
-    names = QualityReport.model_fields
-    return QualityReport(**{name: round(float(getattr(quality, name)), 2) for name in names})
+    measures = {name: getattr(quality, name) for name in QualityReport.model_fields}
+    known = {name: round(float(value), 2) for name, value in measures.items() if value is not None}
+    return QualityReport(**known)
 
 
 def _ratios(quad: QuadPx, width_px: int, height_px: int) -> list[tuple[float, float]]:
@@ -98,6 +99,8 @@ def capture(seen: Observation, taken: Capture) -> CaptureMessage:
         trigger=taken.trigger.value,
         frames_fused=len(taken.pages),
         quality=quality_report(taken.quality),
+        side=taken.side.value,
+        next=taken.next_side.value if taken.next_side else None,
     )
 
 
@@ -131,6 +134,8 @@ def result(document: Document) -> ResultMessage:
         checks={name: check.value for name, check in document.checks.items()},
         quality=quality_report(document.quality) if document.quality else None,
         images={},
+        sides=[side.value for side in document.sides],
+        warnings=list(document.warnings),
     )
 
 

@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from aiortc.rtcdatachannel import RTCDataChannel
 
 from core.errors import (
-    InvalidMessage,
     InvalidSession,
     LobbyLensError,
     NotFound,
@@ -224,7 +223,7 @@ class Session:
         self._channels.settle(
             messages.Ready(
                 stable_required=self._viewing.stable_required,
-                sides=1,
+                sides=self._viewing.sides_wanted,
                 languages=sorted(self._around.texts),
                 limits={
                     "max_message_bytes": limits.max_message_bytes,
@@ -300,8 +299,6 @@ class Session:
             case messages.Reset():
                 self._viewing.reset()
             case messages.Configure():
-                if message.sides == 2:
-                    raise InvalidMessage("one side is read for now: set sides to 1", "sides")
                 self._viewing.configure(message)
             case messages.Confirm():
                 self._spawn(self._confirm_and_tell(message))

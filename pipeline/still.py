@@ -140,7 +140,13 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
     if detection is None or detection.cut:
         return capture
     settings, best = engine.settings, capture.quality
-    quality = measure_quality(frame, detection.quad_px, settings.quality, detection.mrtd_format)
+    quality = measure_quality(
+        frame,
+        detection.quad_px,
+        settings.quality,
+        detection.mrtd_format,
+        detection.mrz_quad_px,
+    )
     large_enough = quality.glyph_height_px >= _SAME_SIZE * best.glyph_height_px
     if not large_enough or quality.score < best.score - _SAME_SCORE:
         return capture

@@ -94,10 +94,13 @@ class Stability:
 class Quality:
     """Measures of the document's region; ``score`` 0 to 100 is their weighted sum.
 
-    sharpness: Laplacian variance at a fixed scale; contrast: standard deviation of luma;
+    sharpness: Laplacian variance at a fixed scale, of the machine-readable zone where its place
+    is known, else of the document; contrast: standard deviation of luma;
     brightness: mean luma in percent; edge_density: share of strong edges in percent;
     noise: robust sigma of the high frequencies, in luma steps; glare: share of burnt-out
-    pixels in percent; glyph_height_px: expected height of an MRZ capital in source pixels.
+    pixels in percent; glyph_height_px: expected height of an MRZ capital in source pixels;
+    zone_glare, zone_covered: burnt-out and hidden shares of the zone in percent, None where its
+    place is not known; tilt_deg: angle of the document's plane to the picture's.
     """
 
     sharpness: float
@@ -108,6 +111,9 @@ class Quality:
     glare: float
     glyph_height_px: float
     score: float
+    zone_glare: float | None = None
+    zone_covered: float | None = None
+    tilt_deg: float = 0.0
 
 
 class CaptureState(StrEnum):
@@ -167,11 +173,19 @@ class Trigger(StrEnum):
     MANUAL = "manual"
 
 
+class Side(StrEnum):
+    """A document's sides; the zone of a TD1 card is on the back (Doc 9303 Part 5)."""
+
+    FRONT = "front"
+    BACK = "back"
+
+
 @dataclass(frozen=True, slots=True)
 class Capture:
     """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR.
 
-    ``px_per_mm`` is None while the format, and so the page's true size, is not known.
+    ``px_per_mm`` is None while the format, and so the page's true size, is not known. ``side`` is
+    the side that seems to be shown, ``next_side`` the one that will be asked for.
     """
 
     id: str
@@ -179,6 +193,8 @@ class Capture:
     quality: Quality
     trigger: Trigger
     px_per_mm: float | None = None
+    side: Side = Side.FRONT
+    next_side: Side | None = None
 
     @property
     def page(self) -> ImageU8:
@@ -265,7 +281,11 @@ class DocumentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as read. ``fields`` is keyed by ICAO names, see docs/protocol.md."""
+    """A document as read. ``fields`` is keyed by ICAO names, see docs/protocol.md.
+
+    sides: those taken. portrait: H×W×3 uint8 BGR, only where the settings ask for it. warnings:
+    what speaks for a copy or a screen; never a verdict.
+    """
 
     id: str
     status: DocumentStatus
@@ -273,3 +293,6 @@ class Document:
     fields: Mapping[str, Field] = field(default_factory=dict)
     checks: Mapping[str, CheckResult] = field(default_factory=dict)
     quality: Quality | None = None
+    sides: tuple[Side, ...] = ()
+    portrait: ImageU8 | None = None
+    warnings: tuple[str, ...] = ()
