@@ -105,6 +105,12 @@ def turned(quad: QuadPx, quarter_turns: int) -> QuadPx:
     return np.roll(quad, -quarter_turns, axis=0)
 
 
+def landscape(quad_px: QuadPx) -> QuadPx:
+    """The quad with a long side on top."""
+    sides = span(quad_px)
+    return turned(quad_px, 1 if sides.height > sides.width else 0)
+
+
 def aligned_to(quad: QuadPx, reference: QuadPx) -> QuadPx:
     """``quad`` with its first corner chosen so that the corners lie nearest ``reference``'s.
 

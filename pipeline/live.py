@@ -177,12 +177,11 @@ class LiveReader:
             card, self._reading = self._reading.card, None
             verdict = judge(self._sides, document, card, self._new_id)
             self._sides = verdict.sides
-            limits = self._settings.capture
             self._step = finish(
                 self._step,
-                document.status,
+                (verdict.show or document).status,
                 self._now_ms,
-                limits,
+                self._settings.capture,
                 advice=verdict.advice,
                 ends=verdict.ends,
             )

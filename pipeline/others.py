@@ -13,7 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from pipeline.geometry import area, iou
+from pipeline.geometry import area, aspect_ratio, iou
 from pipeline.types import Detection, Frame, ImageU8, QuadPx
 
 LOOK_EVERY = 8
@@ -23,6 +23,8 @@ _SAME = 0.2
 _LEAST_SHARE = 0.3
 """A document smaller than this share of the first one's area lies in the background."""
 _AGREEING = 2
+_JOINED_ASPECT = 2.2
+"""No format is longer than 1.6 times its height: what is, and has a zone, is two side by side."""
 
 
 class Detector(Protocol):
@@ -42,15 +44,16 @@ class SecondLook:
     def update(self, detector: Detector, frame: Frame, found: Detection | None) -> bool:
         """Whether several documents are in view; two looks must agree on a change.
 
-        About 5 ms on every eighth frame with a document.
+        About 5 ms on every eighth frame with a document. News is known after two frames.
         """
         if found is None or found.mrz_quad_px is None:
             self.reset()
             return False
         self._wait -= 1
         if self._wait <= 0:
-            self._wait = LOOK_EVERY
             now = another(detector, frame, found)
+            # What would be news is looked at again at once.
+            self._wait = LOOK_EVERY if now is self.several else 1
             self._run = self._run + 1 if now is self._last else 1
             self._last = now
             if self._run >= _AGREEING:
@@ -59,7 +62,12 @@ class SecondLook:
 
 
 def another(detector: Detector, frame: Frame, found: Detection) -> bool:
-    """Whether the detector finds a second document with a zone beside ``found``."""
+    """Whether the detector finds a second document with a zone beside ``found``.
+
+    Documents that nearly touch it may take for one, which is then too long to be one.
+    """
+    if aspect_ratio(found.quad_px, frame.width_px, frame.height_px) > _JOINED_ASPECT:
+        return True
     second = detector.detect(without(frame, found.quad_px))
     if second is None or second.mrz_quad_px is None:
         return False

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline.geometry import SIZE_MM
-from pipeline.rectify import page_aspect
+from pipeline.geometry import aspect_ratio, landscape
 from pipeline.types import (
     Detection,
     Document,
@@ -23,7 +22,9 @@ from pipeline.types import (
 
 _SURE_FRAMES = 4
 """Frames that must agree before the zone counts as seen or missing: the network errs on some."""
-_CARD_ASPECT = SIZE_MM[MrtdFormat.TD1][0] / SIZE_MM[MrtdFormat.TD1][1]
+_CARD_ASPECT = (1.5, 1.8)
+"""Width to height of what is a card rather than a page: TD1 has 1.586, pages have 1.42 and less.
+Visas, with 1.5, are part of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,9 @@ def is_card(detection: Detection, width_px: int, height_px: int) -> bool:
     """Whether the document is of the size of TD1, which has its zone on the back."""
     if detection.mrtd_format is not None:
         return detection.mrtd_format is MrtdFormat.TD1
-    aspect = page_aspect(detection.quad_px, width_px, height_px)
-    return abs(aspect - _CARD_ASPECT) < 1e-6
+    low, high = _CARD_ASPECT
+    aspect = aspect_ratio(landscape(detection.quad_px), width_px, height_px)
+    return low < aspect < high
 
 
 def side_shown(card: bool, zone_seen: bool | None) -> Side:
