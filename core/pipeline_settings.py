@@ -5,10 +5,12 @@ Read as a part of all settings by ``core/settings.py``.
 
 from __future__ import annotations
 
+import datetime
+import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
@@ -195,6 +197,11 @@ class PipelineSettings(Section):
     hotel_name: Annotated[str, Field(max_length=80)] = Field(
         "", description="The hotel's name on the registration card."
     )
+    time_zone: str = Field(
+        "",
+        description="IANA name of the property's time zone (Europe/Vienna), whose date says "
+        "whether a document has expired; empty: the machine's own.",
+    )
     detect: DetectSettings = DetectSettings()
     stability: StabilitySettings = StabilitySettings()
     quality: QualitySettings = QualitySettings()
@@ -202,3 +209,15 @@ class PipelineSettings(Section):
     guidance: GuidanceSettings = GuidanceSettings()
     sides: SidesSettings = SidesSettings()
     mrz: MrzSettings = MrzSettings()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name and name not in zoneinfo.available_timezones():
+            raise ValueError(f"no time zone is called {name!r}: give one like Europe/Vienna")
+        return name
+
+    def today(self) -> datetime.date:
+        """The date at the property now."""
+        zone = zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else None
+        return datetime.datetime.now(zone).date()

@@ -49,7 +49,7 @@ def exposed(gain: float, lift: float = 0.0) -> _Light:
 def grainy(sigma: float) -> _Light:
     def change(bgr: ImageU8) -> ImageU8:
         grain = np.random.default_rng(1).normal(0, sigma, bgr.shape)
-        return np.clip(bgr + grain, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(bgr + grain, 0, 255), np.uint8)
 
     return change
 
@@ -57,18 +57,17 @@ def grainy(sigma: float) -> _Light:
 def lamp(x: int, y: int, radius: int) -> _Light:
     def change(bgr: ImageU8) -> ImageU8:
         spot = cv2.circle(np.zeros(bgr.shape[:2], np.float32), (x, y), radius, 1.0, -1)
-        return np.clip(bgr + 300 * cv2.GaussianBlur(spot, (0, 0), 6)[..., None], 0, 255).astype(
-            np.uint8
-        )
+        light = 300 * cv2.GaussianBlur(spot, (0, 0), 6)[..., None]
+        return np.asarray(np.clip(bgr + light, 0, 255), np.uint8)
 
     return change
 
 
 def finger(x: int) -> _Light:
     def change(bgr: ImageU8) -> ImageU8:
-        return np.asarray(
-            cv2.line(bgr.copy(), (x, 318), (x + 12, 420), (120, 150, 200), 62), np.uint8
-        )
+        covered = bgr.copy()
+        cv2.line(covered, (x, 318), (x + 12, 420), (120, 150, 200), 62)
+        return covered
 
     return change
 
