@@ -160,7 +160,6 @@ class ResultMessage(ServerMessage):
     quality: QualityReport | None
     images: dict[str, str]
     sides: list[Literal["front", "back"]] = Field(default_factory=list)
-    warnings: list[str] = Field(default_factory=list)
 
 
 class ConfirmedMessage(ServerMessage):

@@ -135,7 +135,6 @@ def result(document: Document) -> ResultMessage:
         quality=quality_report(document.quality) if document.quality else None,
         images={},
         sides=[side.value for side in document.sides],
-        warnings=list(document.warnings),
     )
 
 

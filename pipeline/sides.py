@@ -132,13 +132,11 @@ def judge(sides: Sides, document: Document, card: bool, new_id: Callable[[], str
 
 def joined(first: Document, second: Document, side: Side) -> Document:
     """Both sides as one document: what was read is that of the side with the zone."""
-    read, other = (first, second) if first.mrz is not None else (second, first)
+    read = first if first.mrz is not None else second
     return replace(
         read,
         id=first.id,
         sides=(*first.sides, side),
-        portrait=read.portrait if read.portrait is not None else other.portrait,
-        warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
     )
 
 

@@ -283,8 +283,7 @@ class DocumentStatus(StrEnum):
 class Document:
     """A document as read. ``fields`` is keyed by ICAO names, see docs/protocol.md.
 
-    sides: those taken. portrait: H×W×3 uint8 BGR, only where the settings ask for it. warnings:
-    what speaks for a copy or a screen; never a verdict.
+    sides: those taken.
     """
 
     id: str
@@ -294,5 +293,3 @@ class Document:
     checks: Mapping[str, CheckResult] = field(default_factory=dict)
     quality: Quality | None = None
     sides: tuple[Side, ...] = ()
-    portrait: ImageU8 | None = None
-    warnings: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ def lit(bgr: ImageU8, place: tuple[float, float], radius: float, quad_px: QuadPx
     spot = np.zeros(bgr.shape[:2], np.float32)
     at = mapped(np.array([place]), unit_to(quad_px))[0]
     cv2.circle(spot, (int(at[0]), int(at[1])), int(radius * span(quad_px).width), 1.0, -1)
-    spot = cv2.GaussianBlur(spot, (0, 0), 8)
-    return np.clip(bgr + 400 * spot[..., None], 0, 255).astype(np.uint8)
+    light = np.asarray(cv2.GaussianBlur(spot, (0, 0), 8), np.float32)
+    return np.asarray(np.clip(bgr + 400 * light[..., None], 0, 255), np.uint8)
 
 
 def fingered(bgr: ImageU8, quad_px: QuadPx, x: float = 0.4) -> ImageU8:
@@ -128,7 +129,7 @@ def small_lamp() -> ImageU8:
     return lit(bgr, (0.65, 0.86), 0.06, quad_px)
 
 
-SCENES = {
+SCENES: dict[str, Callable[[], ImageU8]] = {
     "NO_DOCUMENT": lambda: EMPTY,
     "MOVE_CLOSER": lambda: posed(share=0.28)[0],
     "MOVE_BACK": lambda: posed(share=0.795)[0],
