@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -164,7 +164,7 @@ class GuidanceSettings(Section):
 class SidesSettings(Section):
     """Cards with two sides."""
 
-    wanted: Literal[1, 2] = Field(
+    wanted: Annotated[int, Field(ge=1, le=2)] = Field(
         1,
         description="1: the side with the zone is enough; 2: a card is to be turned over for its "
         "other side.",
