@@ -35,6 +35,9 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'self'"
 )
 
+INTERNAL_CLIENT = "X-LobbyLens-Client"
+"""Who asked, on a request that one worker passes on to another."""
+
 _BODY_TIMEOUT_S = 30
 
 _log = Log("http")
@@ -44,6 +47,18 @@ def public(endpoint: Endpoint) -> Endpoint:
     """Marks an endpoint that asks for no token: it is open, or its URL holds a secret."""
     endpoint.public = True  # type: ignore[attr-defined]
     return endpoint
+
+
+def is_internal(request: web.Request) -> bool:
+    """Whether another worker of this server passed the request on, through its own socket."""
+    return isinstance(request.get_extra_info("sockname"), str | bytes)
+
+
+def client_address(request: web.Request) -> str:
+    """Who asked: an address, or "" where there is none."""
+    if is_internal(request):
+        return request.headers.get(INTERNAL_CLIENT, "")
+    return request.remote or ""
 
 
 def error_response(error: LobbyLensError, request_id: str) -> web.Response:

@@ -166,7 +166,15 @@ class SignalingSettings(Section):
     """Doors and who may pass them."""
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] = Field(
-        20, description="Sessions at the same time; more get 503 with Retry-After."
+        20,
+        description="Sessions at the same time, of all workers together; more get 503 with "
+        "Retry-After.",
+    )
+    machine: str = Field(
+        "",
+        description="This machine's name in the addresses of its sessions, where a balancer "
+        "stands before several (docs/deployment.md).",
+        pattern=r"^[a-z0-9-]{0,32}$",
     )
     max_sdp_bytes: Annotated[int, Field(ge=1000)] = Field(
         100_000, description="Longest session description accepted."
@@ -235,6 +243,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: Port = Field(8080, description="TCP port to serve on; 0: any free one.")
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        1, description="Processes that share the port and the sessions; 0: one for each processor."
+    )
     api_token: SecretStr | None = Field(
         None,
         description="Bearer token that opening a session asks for. Needed to serve on anything "

@@ -8,11 +8,13 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import InvalidMessage, LobbyLensError, TooLarge, UnsupportedMediaType
-from core.http import METRICS, public, read_text
+from core.http import METRICS, is_internal, public, read_text
 from core.log import Log
+from core.settings import SignalingSettings
 from media.messages import PROTOCOL_VERSION
 from media.session import Session
 from media.state import CloseReason
+from signaling.colleagues import COLLEAGUES
 from signaling.ice import ice_servers
 from signaling.keys import REGISTRY, SIGNALING, peer_settings
 
@@ -38,6 +40,11 @@ class Offer(BaseModel):
     session: SessionOptions = SessionOptions()
 
 
+def longest_body(settings: SignalingSettings) -> int:
+    """JSON escapes line ends, so that the body is longer than the description within."""
+    return 2 * settings.max_sdp_bytes + _JSON_ROOM_BYTES
+
+
 def parse_offer_body(text: str) -> Offer:
     """Raises InvalidMessage that names the field and repeats nothing."""
     try:
@@ -50,16 +57,30 @@ def parse_offer_body(text: str) -> Offer:
         raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
 
 
-async def offer(request: web.Request) -> web.Response:
+async def offer(request: web.Request) -> web.StreamResponse:
     """``POST /api/webrtc/offer``: begins a session, or resumes one with its token."""
     # A page of elsewhere may post plain text without asking, but JSON only after a preflight
     # (Fetch, section 3.2.2), which nothing here answers.
     if request.content_type != "application/json":
         raise UnsupportedMediaType("send the offer as application/json")
     app = request.app
-    limit = app[SIGNALING].max_sdp_bytes
-    # JSON escapes line ends, so that the body is longer than the description within.
-    body = parse_offer_body(await read_text(request, 2 * limit + _JSON_ROOM_BYTES))
+    text = await read_text(request, longest_body(app[SIGNALING]))
+    body = parse_offer_body(text)
+    colleagues, token = app[COLLEAGUES], body.session.resume_token
+
+    async def here() -> web.Response:
+        return await _answer(app, body)
+
+    if token is None:
+        return await colleagues.at_the_least_busy(request, text.encode(), here)
+    owner = None if is_internal(request) else colleagues.owner(token)
+    if owner is None:
+        return await here()
+    return await colleagues.pass_on(request, owner, text.encode())
+
+
+async def _answer(app: web.Application, body: Offer) -> web.Response:
+    """Connect the offer's peer to a session of this worker."""
     try:
         session, answer = await connect(app, body.sdp, body.session)
     except LobbyLensError as error:
