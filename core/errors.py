@@ -11,6 +11,8 @@ LobbyLensError
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
+├── Forbidden                 right, but not for who asks             403
+├── MisdirectedRequest        a Host that is none of ours             421
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
@@ -106,6 +108,22 @@ class Unauthorized(LobbyLensError):
     code = "UNAUTHORIZED"
     category = "access"
     status = 401
+
+
+class Forbidden(LobbyLensError):
+    """What was shown is right, but not for this origin."""
+
+    code = "FORBIDDEN"
+    category = "access"
+    status = 403
+
+
+class MisdirectedRequest(LobbyLensError):
+    """The request names a host that this server does not answer for (RFC 9110, 15.5.20)."""
+
+    code = "MISDIRECTED_REQUEST"
+    category = "access"
+    status = 421
 
 
 class NotFound(LobbyLensError):

@@ -194,6 +194,9 @@ class SignalingSettings(Section):
     turn_ttl_s: Annotated[int, Field(ge=60, le=86_400)] = Field(
         3600, description="How long TURN credentials are valid."
     )
+    resume_token_ttl_s: Annotated[float, Field(gt=0)] = Field(
+        900, description="How long a resume token is valid; each reconnection brings a new one."
+    )
     drain_timeout_s: Annotated[float, Field(ge=0)] = Field(
         5, description="On SIGTERM, how long captures under way may take to finish."
     )

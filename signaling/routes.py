@@ -27,6 +27,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/webrtc/offer", offer.offer)
     app.router.add_get("/api/webrtc/config", offer.config)
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
+    app.router.add_post("/api/sessions/{session_id}/offer", offer.offer)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
     app.router.add_post(f"{document}/confirm", documents.confirm)

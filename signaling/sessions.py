@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from media.load import LoadProbe
 from media.session import Session
 from media.state import CloseReason
 from signaling.board import Board
+from signaling.resume import ResumeTokens
 from signaling.shards import Shard
 
 _log = Log("registry")
@@ -61,7 +63,7 @@ class SessionRegistry:
         self._shard = shard
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._resume_tokens: dict[str, str] = {}
+        self._tokens = ResumeTokens(shard, settings.resume_token_ttl_s)
         self._draining = False
 
     def __len__(self) -> int:
@@ -117,8 +119,7 @@ class SessionRegistry:
         if self._sessions.pop(session.id, None) is not None:
             self._board.give_place(self._shard.worker)
         self._tasks.pop(session.id, None)
-        for token in [key for key, owner in self._resume_tokens.items() if owner == session.id]:
-            del self._resume_tokens[token]
+        self._tokens.forget(session)
         self._metrics.sessions.set(len(self._sessions))
 
     def get(self, session_id: str) -> Session:
@@ -128,22 +129,15 @@ class SessionRegistry:
             raise InvalidSession("there is no such session, or it is over: begin a new one")
         return session
 
-    def issue_resume_token(self, session: Session) -> str:
-        """A fresh token; those given before for this session end."""
-        for token in [key for key, owner in self._resume_tokens.items() if owner == session.id]:
-            del self._resume_tokens[token]
-        token = secrets.token_urlsafe(18)
-        self._resume_tokens[token] = session.id
-        return token
+    def issue_resume_token(self, session: Session, origin: str | None) -> str:
+        """A fresh token for the page of ``origin``; see `signaling.resume`."""
+        return self._tokens.issue(session, origin, time.monotonic())
 
-    def resume(self, token: str) -> Session:
-        """The session of a resume token. Raises InvalidSession, Overloaded at shutdown."""
+    def resume(self, token: str, origin: str | None) -> Session:
+        """The session of a resume token. Raises InvalidSession, Forbidden, Overloaded."""
         if self._draining:
             raise Overloaded(_SHUTDOWN.sentence, _SHUTDOWN.retry_after_s)
-        session_id = self._resume_tokens.get(token)
-        if session_id is None:
-            raise InvalidSession("this resume token is unknown or used: begin a new session")
-        return self.get(session_id)
+        return self.get(self._tokens.redeem(token, origin, time.monotonic()).id)
 
     async def close(self, session_id: str, reason: CloseReason) -> None:
         """Close one session and wait for its end. Raises InvalidSession."""
