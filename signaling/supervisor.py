@@ -88,6 +88,7 @@ class Worker:
         finally:
             os.close(reading)
         self._began_s = time.monotonic()
+        _log.info("worker started", worker=self.number, pid=self.process.pid)
 
     def tend(self, supervisor: Supervisor, now_s: float) -> None:
         """Replace the process if it has ended, end it if it hangs."""

@@ -9,7 +9,6 @@ from playwright.async_api import Response, Route
 
 from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server
 
-
 DEAF_CHANNELS = """
 window.channels = [];
 const listen = RTCDataChannel.prototype.addEventListener;
