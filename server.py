@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import ipaddress
 import json
 import os
 import signal
@@ -25,7 +26,17 @@ from aiohttp import web
 
 from core.auth import Authenticator
 from core.errors import LobbyLensError
-from core.http import AUTHENTICATOR, METRICS, access, add_security_headers, errors
+from core.http import (
+    AUTHENTICATOR,
+    HOSTS,
+    METRICS,
+    TRUSTED_PROXIES,
+    HostRule,
+    access,
+    add_security_headers,
+    errors,
+    hosts,
+)
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
@@ -38,6 +49,8 @@ from signaling.assignment import Assignment, receive
 from signaling.board import Board
 from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
+from signaling.misspelt import warn_of_misspelt
+from signaling.rates import RATES, OfferRates
 from signaling.routes import add_routes, card_link, largest_body
 from signaling.sessions import SessionRegistry
 from signaling.shards import Shard
@@ -81,11 +94,17 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     ``post``: its place among several workers, None for a server of one process.
     """
     app = web.Application(
-        middlewares=[errors, access, to_owner], client_max_size=settings.signaling.max_body_bytes
+        middlewares=[errors, hosts, access, to_owner],
+        client_max_size=settings.signaling.max_body_bytes,
     )
     metrics = Metrics()
     app[METRICS] = metrics
     app[AUTHENTICATOR] = Authenticator(settings.api_token)
+    app[HOSTS] = HostRule([settings.host, *own_names(), *settings.signaling.allowed_hosts])
+    app[TRUSTED_PROXIES] = tuple(
+        ipaddress.ip_network(each) for each in settings.signaling.trusted_proxies
+    )
+    app[RATES] = OfferRates(settings.signaling.offers_per_min)
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
     texts = load_texts()
@@ -151,6 +170,12 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app.on_response_prepare.append(add_security_headers)
     add_routes(app)
     return app
+
+
+def own_names() -> list[str]:
+    """This machine's name, also as others find it by multicast DNS (RFC 6762)."""
+    name = socket.gethostname()
+    return [name, name.split(".")[0], f"{name.split('.')[0]}.local"]
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -281,6 +306,7 @@ def main(arguments: list[str]) -> int:
     if worker_count(settings) > 1:
         supervise(arguments)
     setup_logging(settings.log_level, settings.log_format)
+    warn_of_misspelt()
     return run(settings, None)
 
 

@@ -16,7 +16,7 @@ LobbyLensError
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
-├── RateLimited               a client sends too much                 429
+├── RateLimited               a client asks or sends too much         429
 ├── SettingsError             the operator's configuration            500
 ├── ModelNotFound             a model file is missing or wrong        500
 ├── CaptureFailed             no frame good enough                    422
@@ -151,11 +151,15 @@ class Overloaded(LobbyLensError):
 
 
 class RateLimited(LobbyLensError):
-    """A client sends more than it may; its session ends."""
+    """A client sends more than it may; on a data channel its session ends."""
 
     code = "RATE_LIMITED"
     category = "capacity"
     status = 429
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class SettingsError(LobbyLensError):

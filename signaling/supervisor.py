@@ -22,6 +22,7 @@ from core.settings import Settings, load_settings
 from signaling import tls
 from signaling.assignment import Assignment, send
 from signaling.board import Board
+from signaling.misspelt import warn_of_misspelt
 
 _log = Log("supervisor")
 _PROGRAM = Path(__file__).resolve().parent.parent / "server.py"
@@ -209,6 +210,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_settings(arguments)
         setup_logging(settings.log_level, settings.log_format, "supervisor")
+        warn_of_misspelt()
         return Supervisor(settings).run()
     except (LobbyLensError, OSError) as error:
         reason = error.message if isinstance(error, LobbyLensError) else error.strerror
