@@ -100,7 +100,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     metrics = Metrics()
     app[METRICS] = metrics
     app[AUTHENTICATOR] = Authenticator(settings.api_token)
-    app[HOSTS] = HostRule([settings.host, *own_names(), *settings.signaling.allowed_hosts])
+    app[HOSTS] = HostRule(own_names(settings))
     app[TRUSTED_PROXIES] = tuple(
         ipaddress.ip_network(each) for each in settings.signaling.trusted_proxies
     )
@@ -172,10 +172,21 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     return app
 
 
-def own_names() -> list[str]:
-    """This machine's name, also as others find it by multicast DNS (RFC 6762)."""
+def own_names(settings: Settings) -> list[str]:
+    """The names to answer for: this machine's, also as multicast DNS (RFC 6762) tells it, those
+    in the certificate, and what the operator adds."""
     name = socket.gethostname()
-    return [name, name.split(".")[0], f"{name.split('.')[0]}.local"]
+    short = name.split(".")[0]
+    certified = (
+        tls.certificate_names(settings.tls_cert)
+        if settings.tls == "files" and settings.tls_cert
+        else []
+    )
+    return [
+        *(settings.host, name, short, f"{short}.local"),
+        *certified,
+        *settings.signaling.allowed_hosts,
+    ]
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -36,6 +36,16 @@ def from_files(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+def certificate_names(certificate: Path) -> list[str]:
+    """The host names that a certificate (PEM) is for (RFC 6125, section 6.4); few have none."""
+    parsed = x509.load_pem_x509_certificate(certificate.read_bytes())
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return names.value.get_values_for_type(x509.DNSName)
+
+
 def self_signed(host: str) -> ssl.SSLContext:
     """TLS by a certificate of `self_signed_pem`."""
     return from_pem(self_signed_pem(host))

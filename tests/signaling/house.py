@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,17 @@ class House:
 
 
 async def _start(
-    folder: Path, board: Board, number: int, arguments: tuple[str, ...]
+    folder: Path,
+    board: Board,
+    number: int,
+    arguments: tuple[str, ...],
+    routes: Sequence[web.AbstractRouteDef],
 ) -> web.AppRunner:
     def build() -> web.Application:
         settings = load_settings(["--port", "0", *arguments])
-        return make_app(settings, FakeEngine(capture_at=4), Post(number, board, folder))
+        app = make_app(settings, FakeEngine(capture_at=4), Post(number, board, folder))
+        app.add_routes(routes)
+        return app
 
     runner = web.AppRunner(await asyncio.to_thread(build), access_log=None)
     await runner.setup()
@@ -55,11 +61,14 @@ def _address(runner: web.AppRunner) -> str:
 
 
 @asynccontextmanager
-async def house(*arguments: str) -> AsyncIterator[House]:
+async def house(
+    *arguments: str, routes: Sequence[web.AbstractRouteDef] = ()
+) -> AsyncIterator[House]:
+    """``routes`` are doors besides the server's own."""
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
     board = await asyncio.to_thread(Board.create, 2)
     place = Path(folder.name)
-    runners = [await _start(place, board, number, arguments) for number in range(2)]
+    runners = [await _start(place, board, number, arguments, routes) for number in range(2)]
     running = [
         RunningServer(_address(runner), runner.app[REGISTRY], runner.app[METRICS])
         for runner in runners

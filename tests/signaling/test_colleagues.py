@@ -9,10 +9,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiortc import RTCSessionDescription
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.http import INTERNAL_CLIENT
+from core.http import INTERNAL_CLIENT, client_address, public
 from core.metrics import Metrics, merge
 from examples.client import CaptureClient, Refused
 from signaling.board import Board, Row
@@ -136,6 +137,29 @@ async def test_a_publisher_is_served_through_either_worker(two: House) -> None:
     await owner.settle()
     await client.close()
     await guest.close()
+
+
+async def test_long_answers_are_passed_on_as_they_are_made() -> None:
+    more = asyncio.Event()
+
+    @public
+    async def long_answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(client_address(request).encode())
+        await more.wait()
+        await response.write(b" and more")
+        return response
+
+    async with house(routes=[web.get("/api/sessions/{session_id}/long", long_answer)]) as two:
+        path = f"{two.workers[0].url}/api/sessions/{Shard('', 1).new_secret()}/long"
+        forged = {INTERNAL_CLIENT: "203.0.113.9", "X-Forwarded-For": "203.0.113.9"}
+        async with aiohttp.ClientSession() as http, http.get(path, headers=forged) as answer:
+            async with asyncio.timeout(10):
+                # Nothing more is made before this has come.
+                assert await answer.content.readany() == b"127.0.0.1"
+                more.set()
+                assert await answer.content.read() == b" and more"
 
 
 async def test_nothing_is_passed_on_twice_nor_to_nobody(two: House) -> None:
