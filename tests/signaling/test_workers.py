@@ -23,6 +23,8 @@ from tests.peer import DrawnTrack
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60
+# Processes are started five times, and each loads its models.
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(autouse=True)
