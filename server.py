@@ -215,7 +215,12 @@ async def serve(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_stray_error)
     await runner.setup()
-    told = asyncio.Event()
+    told, orphaned = asyncio.Event(), asyncio.Event()
+
+    def supervisor_gone() -> None:
+        orphaned.set()
+        told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     try:
@@ -227,7 +232,7 @@ async def serve(
             await web.UnixSite(runner, doors.colleagues).start()
             for listening in doors.listening:
                 await web.SockSite(runner, listening, ssl_context=context, backlog=1024).start()
-            loop.add_reader(doors.lifeline, told.set)
+            loop.add_reader(doors.lifeline, supervisor_gone)
         await told.wait()
         if doors is not None:
             loop.remove_reader(doors.lifeline)
@@ -236,6 +241,15 @@ async def serve(
         await app[REGISTRY].drain()
     finally:
         await runner.cleanup()
+        if doors is not None and orphaned.is_set():
+            await asyncio.to_thread(leave_no_folder, doors.colleagues)
+
+
+def leave_no_folder(own: Path) -> None:
+    """Remove a worker's socket, and the folder with the last one: the supervisor cannot."""
+    own.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        own.parent.rmdir()
 
 
 def health(host: str, port: int) -> int:

@@ -89,6 +89,7 @@ async def supervised(folder: Path, *arguments: str) -> AsyncIterator[Supervised]
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             cwd=folder,
+            env={**os.environ, "TMPDIR": str(folder)},
         )
     try:
         assert process.stdout is not None
@@ -164,6 +165,7 @@ async def test_workers_end_with_a_supervisor_that_was_killed(tmp_path: Path) -> 
         server.process.kill()
         await server.process.wait()
         await gone(server.pids().values())
+    assert not list(tmp_path.glob("lobbylens-*"))  # noqa: ASYNC240, no loop is shared here
 
 
 async def test_what_is_wrong_with_all_workers_ends_the_server(tmp_path: Path) -> None:
