@@ -121,14 +121,15 @@ class CaptureClient:
             raise ConnectionError("the TURN server gives no relay: check its address and secret")
         return self.pc.localDescription.sdp
 
-    async def open(self, **session: object) -> None:
-        """Connect. Raises Refused, ConnectionError."""
+    async def open(self, *, resumed: str | None = None, **session: object) -> None:
+        """Connect; ``resumed`` names the session that ``resume_token`` is of. Raises Refused,
+        ConnectionError."""
         body = {"sdp": await self.offer(), "type": "offer", "session": session}
+        # A session's own address finds its machine where several stand behind one balancer.
+        path = f"sessions/{resumed}/offer" if resumed else "webrtc/offer"
         async with (
             aiohttp.ClientSession(headers=self._headers) as http,
-            http.post(
-                f"{self._base_url}/api/webrtc/offer", json=body, ssl=self._verified
-            ) as response,
+            http.post(f"{self._base_url}/api/{path}", json=body, ssl=self._verified) as response,
         ):
             answer = await response.json()
             if response.status != 200:

@@ -20,6 +20,7 @@ import asyncio
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -45,8 +46,8 @@ class LoadLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: ours, of the whole machine;
-    ``cores``: the same as a number of processors."""
+    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: the server's, of the whole
+    machine; ``cores``: the processors that this process itself uses."""
 
     lag_s: float
     cpu_share: float
@@ -88,7 +89,15 @@ def percentile_95(samples: deque[float]) -> float:
 class LoadProbe:
     """Measures the loop it runs on and this process, and keeps the ladder."""
 
-    def __init__(self, settings: LoadSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: LoadSettings,
+        metrics: Metrics,
+        cores_beside: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """``cores_beside``: processors in use by other processes of this server."""
+        self._cores_beside = cores_beside
+        self.cores = 0.0
         self._metrics = metrics
         self._ladder = LoadLadder(settings)
         self._lags: deque[float] = deque(maxlen=_WINDOW)
@@ -122,7 +131,9 @@ class LoadProbe:
         self._cpu.append((now_s, cpu_s))
         then_s, used_s = self._cpu[0]
         cores = (cpu_s - used_s) / (now_s - then_s) if now_s > then_s else 0.0
-        load = Load(percentile_95(self._lags), cores / (os.cpu_count() or 1), cores)
+        self.cores = cores
+        share = (cores + self._cores_beside()) / (os.cpu_count() or 1)
+        load = Load(percentile_95(self._lags), share, cores)
         before, level = self._ladder.level, self._ladder.update(load, now_s)
         self._metrics.loop_lag.set(load.lag_s)
         self._metrics.cpu_share.set(load.cpu_share)

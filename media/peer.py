@@ -33,6 +33,7 @@ from media.adaptations import (
     with_start_bitrate,
 )
 from media.reception import adapt_reception
+from media.sctp_limits import adapt_sctp
 
 _log = Log("peer")
 
@@ -99,6 +100,7 @@ class Peer:
         for connection in ice_connections(self._pc):
             adapt_gathering(connection, self._settings.ice)
             adapt_consent(connection)
+        adapt_sctp(self._pc)
         try:
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         except LobbyLensError:

@@ -42,7 +42,10 @@ _MAX_CONFIRMS = 4
 
 
 class Session:
-    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing."""
+    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing.
+
+    ``connections`` counts the peers that were connected so far.
+    """
 
     def __init__(self, session_id: str, label: str, around: Surroundings, language: str) -> None:
         self.id = session_id
@@ -58,6 +61,7 @@ class Session:
         self._ready = asyncio.Event()
         self._ending = asyncio.Event()
         self._reason = CloseReason.CRASH
+        self.connections = 0
         self._frame_numbers = itertools.count()
         self._channel_count = 0
         self._confirms = 0
@@ -184,6 +188,7 @@ class Session:
     def _peer_moved(self, peer: Peer, state: str) -> None:
         if peer is self._peer and state == "connected":
             self._heard_s = self._acted_s = time.monotonic()
+            self.connections += 1
             self._door.move(SessionState.CONNECTED)
         elif state in ("failed", "closed"):
             self._lose(peer)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from core.settings import Settings
 from signaling import documents, offer, pages, whip
 
 
 def card_link(session_id: str, document_id: str) -> str:
     """Where the card of a confirmed document is."""
     return f"/api/sessions/{session_id}/documents/{document_id}/card.pdf"
+
+
+def largest_body(settings: Settings) -> int:
+    """Bytes of the longest body that any door takes."""
+    offer_bytes = offer.longest_body(settings.signaling)
+    return max(offer_bytes, settings.signaling.max_body_bytes, settings.media.max_still_bytes)
 
 
 def add_routes(app: web.Application) -> None:
@@ -20,6 +27,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/webrtc/offer", offer.offer)
     app.router.add_get("/api/webrtc/config", offer.config)
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
+    app.router.add_post("/api/sessions/{session_id}/offer", offer.offer)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
     app.router.add_post(f"{document}/confirm", documents.confirm)

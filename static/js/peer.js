@@ -53,10 +53,10 @@ export class Peer {
   #events;
 
   /** Resolves once the events channel is open. Throws doors.Refused. */
-  static async open({ track, session, iceServers, received, signal }) {
+  static async open(options) {
     const peer = new Peer();
     try {
-      await peer.#connect({ track, session, iceServers, received, signal });
+      await peer.#connect(options);
     } catch (error) {
       peer.close();
       throw error;
@@ -64,7 +64,7 @@ export class Peer {
     return peer;
   }
 
-  async #connect({ track, session, iceServers, received, signal }) {
+  async #connect({ track, session, resumed, iceServers, received, answered, signal }) {
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#pc = pc;
     this.#sender = pc.addTransceiver(track, { direction: "sendonly" }).sender;
@@ -78,7 +78,8 @@ export class Peer {
     await pc.setLocalDescription();
     await gathered(pc);
     stats.mark("offerSent");
-    this.answer = await doors.offer(pc.localDescription.sdp, session, signal);
+    this.answer = await doors.offer(pc.localDescription.sdp, session, signal, resumed);
+    answered(this.answer);
     stats.mark("answered");
     await pc.setRemoteDescription({ type: "answer", sdp: this.answer.sdp });
     await preferSharpness(this.#sender);

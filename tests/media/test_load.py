@@ -78,6 +78,16 @@ def test_the_share_is_of_all_processors(monkeypatch: pytest.MonkeyPatch) -> None
     assert probe.level is LoadLevel.NORMAL and probe.analyse_every == 1
 
 
+def test_the_share_is_of_all_workers_and_lag_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    metrics = Metrics()
+    probe = LoadProbe(SETTINGS, metrics, lambda: 2.5)
+    for step in range(400):
+        probe.note(0.0, 10 + step * 0.1, 5 + step * 0.05)
+    assert metrics.registry.get_sample_value("lobbylens_cpu_share") == pytest.approx(0.75)
+    assert probe.cores == pytest.approx(0.5) and probe.refusing
+
+
 async def test_a_loop_that_is_held_up_is_measured() -> None:
     metrics = Metrics()
     probe = LoadProbe(SETTINGS, metrics)
