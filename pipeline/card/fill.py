@@ -21,7 +21,7 @@ from pipeline.card.order import CardField, CardOrder, Variant
 from pipeline.card.output import PDF_HEADER, PRODUCER, draw_over, without_form, written
 from pipeline.card.placing import INSET_PT, Inks, PlacedText, place
 from pipeline.card.rules import CardRules, load_rules
-from pipeline.card.shaping import Shaper
+from pipeline.card.shaping import Shaper, han_state
 from pipeline.card.widgets import Widget, all_widgets, embedded_font, full_name, read_widgets
 
 FORM, MAPPING, RULES = "form.pdf", "mapping.json", "rules.json"
@@ -125,7 +125,8 @@ class CardFiller:
         for name in fields:
             if name not in self.names and name not in self.forbidden:
                 raise DocumentFillingError(f"the card has no field {name}", field=name)
-        shaper = Shaper(self._font, self._shelf, fields.get("nationality", "").strip().upper())
+        state = han_state(fields.values(), fields.get("nationality", ""))
+        shaper = Shaper(self._font, self._shelf, state)
         texts = {
             form_name: self._text(rule, fields.get(rule.source, ""), shaper)
             for form_name, rule in self.mapping.fields.items()

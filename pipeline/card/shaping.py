@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +108,7 @@ class Shaper:
     def _fonts(self, line: str, scripts: list[str]) -> list[ShelfFont | None]:
         """The font of each character; a letter and its marks share one."""
         fonts: list[ShelfFont | None] = []
-        state = "JPN" if {"Hira", "Kana"} & {*scripts} else self._state
+        state = self._state
         for cluster, script in _clusters(line, scripts):
             before = fonts[-1] if fonts else None
             if cluster.isspace() and before is not None and before.covers(cluster):
@@ -178,6 +179,17 @@ def _glyphs(part: _Part, buffer: Any) -> tuple[Glyph, ...]:
         )
         told.add(info.cluster)
     return tuple(glyphs)
+
+
+def han_state(texts: Iterable[str], nationality: str) -> str:
+    """Whose way of drawing Chinese characters a card follows (ISO 3166-1 alpha-3).
+
+    Kana or hangul anywhere on the card tell; else the guest's nationality.
+    """
+    scripts = {script_of(character) for text in texts for character in text}
+    if scripts & {"Hira", "Kana"}:
+        return "JPN"
+    return "KOR" if "Hang" in scripts else nationality.strip().upper()
 
 
 @functools.lru_cache(4096)
