@@ -26,6 +26,7 @@ class CardBox:
         self._own = own
         self._shelf = shelf
         self._loaded: dict[str, CardFiller] = {}
+        self._forms: dict[str, CardForm] = {}
         self._loading = threading.Lock()
         if own not in self.names:
             raise SettingsError(
@@ -55,14 +56,16 @@ class CardBox:
 
     def form(self, name: str | None = None) -> CardForm:
         """What a card asks for. Raises as ``get`` does."""
+        name = name or self._own
         filler = self.get(name)
-        plan = self._templates / (name or self._own) / PLAN
-        labels = load_plan(plan).labels if plan.exists() else {}
-        return CardForm(
-            name or self._own,
-            filler.mapping.title,
-            filler.fields(labels),
-            tuple(sorted(filler.forbidden)),
-            filler.rules.law,
-            filler.rules.counsel,
-        )
+        if name not in self._forms:
+            plan = self._templates / name / PLAN
+            self._forms[name] = CardForm(
+                name,
+                filler.mapping.title,
+                filler.fields(load_plan(plan).labels if plan.exists() else {}),
+                tuple(sorted(filler.forbidden)),
+                filler.rules.law,
+                filler.rules.counsel,
+            )
+        return self._forms[name]

@@ -8,7 +8,7 @@ the same for every card. Captions stand in one to three languages, the first one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ConfigDict, with_config
@@ -43,12 +43,16 @@ Caption = tuple[str, ...]
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class CellPlan:
-    """A cell as ``form.json`` has it; ``name`` None for one that is only written on by hand."""
+    """A cell as ``form.json`` has it; ``name`` None for one that is only written on by hand.
+
+    ``label`` says more than the caption, for a form that asks for the value by itself.
+    """
 
     caption: Mapping[str, str]
     span: int
     name: str | None = None
     lines: int = 1
+    label: Mapping[str, str] = field(default_factory=dict)
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -76,9 +80,10 @@ class FormPlan:
 
     @property
     def labels(self) -> dict[str, dict[str, str]]:
-        """Captions by form name and language, for whoever asks for the values elsewhere."""
+        """Words by form name and language, for whoever asks for the values elsewhere."""
         rows = [*self.hotel, *(row for section in self.sections for row in section.rows)]
-        return {cell.name: dict(cell.caption) for row in rows for cell in row if cell.name}
+        named = ((cell.name, cell) for row in rows for cell in row)
+        return {name: {**cell.caption, **cell.label} for name, cell in named if name}
 
 
 @dataclass(frozen=True, slots=True)
