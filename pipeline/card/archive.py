@@ -1,6 +1,7 @@
 """What makes a card a PDF/A-2b file (ISO 19005-2): XMP, an output intent, an identifier.
 
-Fonts are embedded and nothing is transparent in any card; here the rest is added. The colour
+Fonts are embedded and nothing is transparent in the project's cards; a hotel's own form is looked
+at first (``inspection.py``). Here the rest is added. The colour
 profile is sRGB as Little CMS makes it (MIT; the profile itself carries no copyright).
 """
 
@@ -21,6 +22,8 @@ from pypdf.generic import (
     TextStringObject,
 )
 
+from core.errors import DocumentFillingError
+from pipeline.card.inspection import obstacles
 from pipeline.card.output import PRODUCER, add_stream
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -53,7 +56,12 @@ def srgb_profile() -> bytes:
 
 
 def make_archival(writer: PdfWriter, title: str, content: bytes) -> None:
-    """Add what PDF/A-2b asks for; ``content`` tells this card from others."""
+    """Add what PDF/A-2b asks for; ``content`` tells this card from others.
+
+    Raises DocumentFillingError (field ``archival``) for a form that stands in the way.
+    """
+    if found := next(obstacles(writer), None):
+        raise DocumentFillingError(f"the card cannot be archived: {found}", field="archival")
     for page in writer.pages:
         page.pop("/Trans", None)
     profile = add_stream(

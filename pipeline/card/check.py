@@ -20,11 +20,11 @@ from typing import TextIO
 import pypdfium2
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
-from pypdf.generic import DictionaryObject
 
 from core.errors import LobbyLensError, SettingsError
 from pipeline.card.fill import FORM, MAPPING, RULES, CardFiller
 from pipeline.card.fonts import FontShelf
+from pipeline.card.inspection import form_fonts
 from pipeline.card.mapping import AskedOf, CardMapping, FieldFormat, FieldRule, load_mapping
 from pipeline.card.specimen import SPECIMEN, specimen_value
 from pipeline.card.widgets import all_widgets, full_name, inherited
@@ -57,7 +57,7 @@ _ALIASES = {
     "hotel": "hotel_name",
 }
 _FROM_ZONE = frozenset(
-    [
+    {
         "primary_identifier",
         "secondary_identifier",
         "nationality",
@@ -67,7 +67,7 @@ _FROM_ZONE = frozenset(
         "document_number",
         "issuing_state",
         "date_of_expiry",
-    ]
+    }
 )
 _DRAFT_RULES = {
     "counsel": "have counsel confirm",
@@ -171,25 +171,6 @@ def form_fields(reader: PdfReader) -> list[FormField]:
         places = before.places + 1 if before else 1
         found[name] = FormField(name, kind, places, before.page if before else page + 1)
     return list(found.values())
-
-
-def form_fonts(reader: PdfReader) -> dict[str, bool]:
-    """Names of the fonts of pages and form, and whether each is embedded."""
-    holders = [page.get("/Resources") for page in reader.pages]
-    form = reader.root_object.get("/AcroForm")
-    holders.append(form.get_object().get("/DR") if form is not None else None)
-    fonts: dict[str, bool] = {}
-    for holder in holders:
-        resources = holder.get_object() if holder is not None else DictionaryObject()
-        listed = resources.get("/Font", DictionaryObject()).get_object()
-        for font in listed.values():
-            shown = font.get_object()
-            inner = shown.get("/DescendantFonts")
-            described = inner.get_object()[0].get_object() if inner is not None else shown
-            descriptor = described.get("/FontDescriptor", DictionaryObject()).get_object()
-            name = str(shown.get("/BaseFont", "/unnamed"))[1:]
-            fonts[name] = any(f"/FontFile{n}" in descriptor for n in ("", "2", "3"))
-    return fonts
 
 
 def draft_mapping(fields: list[FormField], title: str) -> CardMapping:

@@ -71,7 +71,8 @@ def printable(
     for index, character in enumerate(text):
         if multiline and character == "\n":
             continue
-        joins = setter is not None and character in JOINERS and is_complex(text[index - 1])
+        follows = setter is not None and index > 0 and is_complex(text[index - 1])
+        joins = character in JOINERS and follows
         if unicodedata.category(character) in _INVISIBLE and not joins:
             named = f"{code_point(character)} in {name}"
             raise DocumentFillingError(f"remove the invisible character {named}", field=name)

@@ -111,7 +111,7 @@ class Shaper:
         state = self._state
         for cluster, script in _clusters(line, scripts):
             before = fonts[-1] if fonts else None
-            if cluster.isspace() and before is not None and before.covers(cluster):
+            if before is not None and _goes_along(cluster) and before.covers(cluster):
                 fonts.append(before)
                 continue
             if self._is_plain(cluster):
@@ -122,7 +122,7 @@ class Shaper:
             if font is None:
                 raise MissingGlyph(code_point(self._first_missing(cluster, script, state)))
             fonts.extend([font] * len(cluster))
-        return fonts
+        return _whole_words(line, fonts)
 
     def _is_plain(self, cluster: str) -> bool:
         """Whether the card's own font sets it truly by itself."""
@@ -224,6 +224,26 @@ def _clusters(line: str, scripts: list[str]) -> list[tuple[str, str]]:
         else:
             clusters.append((character, script))
     return clusters
+
+
+def _goes_along(cluster: str) -> bool:
+    """Spaces, digits, hyphens: set in the font of the letters before. Brackets stay a pair."""
+    shared = len(cluster) == 1 and script_of(cluster) in _SHARED
+    return shared and unicodedata.category(cluster) not in ("Ps", "Pe")
+
+
+def _whole_words(line: str, fonts: list[ShelfFont | None]) -> list[ShelfFont | None]:
+    """A word that needs one font of the shelf is set in it whole, where that has every letter."""
+    start = 0
+    for word in line.split(" "):
+        end = start + len(word)
+        used = {font for font in fonts[start:end] if font is not None}
+        if len(used) == 1:
+            (font,) = used
+            if all(font.covers(c) or c in JOINERS for c in word):
+                fonts[start:end] = [font] * len(word)
+        start = end + 1
+    return fonts
 
 
 def _mirrored(text: str) -> str:
