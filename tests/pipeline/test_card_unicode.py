@@ -7,11 +7,13 @@ import io
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pypdfium2
 import pytest
+from numpy.typing import NDArray
 from pypdf import PdfReader
 
 from core.errors import DocumentFillingError, MissingGlyph
@@ -52,7 +54,7 @@ WORST_PLACE = 25.0
 """The same where it is greatest, in a box of 16 by 8 pixels: a word that is not there shows."""
 
 
-def _worst_place(seen: Picture, kept: Picture) -> float:
+def _worst_place(seen: Picture, kept: NDArray[Any]) -> float:
     return float(np.abs(cv2.blur(seen.astype(float) - kept, (16, 8))).max())
 
 
