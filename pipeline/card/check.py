@@ -26,6 +26,7 @@ from pipeline.card.fill import FORM, MAPPING, RULES, CardFiller
 from pipeline.card.fonts import FontShelf
 from pipeline.card.inspection import form_fonts
 from pipeline.card.mapping import AskedOf, CardMapping, FieldFormat, FieldRule, load_mapping
+from pipeline.card.rules import CardRules, load_rules
 from pipeline.card.specimen import SPECIMEN, specimen_value
 from pipeline.card.widgets import all_widgets, full_name, inherited
 
@@ -124,10 +125,15 @@ def check(file: Path, mapping: Path | None, out: Path, shelf: FontShelf) -> Iter
     beside = mapping or form.parent / MAPPING
     drafted = not beside.exists()
     known = draft_mapping(fields, form.stem) if drafted else load_mapping(beside)
+    rules_file = form.parent / RULES
+    rules = load_rules(rules_file) if rules_file.exists() else CardRules()
+    yield f"law: {rules.law or 'none named'}"
+    if rules.counsel:
+        yield f"  {rules.counsel}"
     yield "fields:"
     unmapped = 0
     for field in fields:
-        told = _told(field, known)
+        told = _told(field, known, rules)
         unmapped += told.startswith("UNMAPPED")
         places = f", {field.places} places" if field.places > 1 else ""
         yield f"  {field.name} ({field.kind}, page {field.page}{places}): {told}"
@@ -135,8 +141,9 @@ def check(file: Path, mapping: Path | None, out: Path, shelf: FontShelf) -> Iter
     listed = {field.name for field in fields}
     for name in sorted({*known.fields} - listed):
         yield f"  {name}: in the mapping, NOT in the form"
-    rules = form.parent / RULES
-    filler = CardFiller(form, _without(known, listed), rules if rules.exists() else None, shelf)
+    filler = CardFiller(
+        form, _without(known, listed), rules_file if rules_file.exists() else None, shelf
+    )
     values = {rule.source: specimen_value(rule) for rule in known.fields.values()}
     pdf = filler.fill({name: value for name, value in values.items() if name in filler.names})
     out.mkdir(parents=True, exist_ok=True)
@@ -205,12 +212,18 @@ def _asked_of(source: str) -> AskedOf:
     return AskedOf.HOTEL if source.startswith("hotel_") else AskedOf.GUEST
 
 
-def _told(field: FormField, mapping: CardMapping) -> str:
+def _told(field: FormField, mapping: CardMapping, rules: CardRules) -> str:
     if field.name == mapping.signature:
-        return "the place of a drawn signature"
+        return f"the place of a drawn signature{_because(rules, 'signature')}"
     if rule := mapping.fields.get(field.name):
-        return f"{rule.source} ({rule.format.value}, at most {rule.max_length} characters)"
+        required = ", required" if rule.source in rules.required else ""
+        limits = f"{rule.format.value}, at most {rule.max_length} characters{required}"
+        return f"{rule.source} ({limits}){_because(rules, rule.source)}"
     return "UNMAPPED, stays empty"
+
+
+def _because(rules: CardRules, name: str) -> str:
+    return f": {rules.sources[name]}" if name in rules.sources else ""
 
 
 def _without(mapping: CardMapping, listed: set[str]) -> CardMapping:
