@@ -31,16 +31,20 @@ class SessionCards:
 
     async def announce(self, chosen: str | None = None) -> None:
         """Say what the card asks for; ``chosen`` takes another one from now on."""
-        name = chosen or self._chosen
         try:
-            form = await asyncio.get_running_loop().run_in_executor(
-                self._around.captures, self._around.engine.card_form, name
-            )
+            form = await self.form(chosen)
         except LobbyLensError as error:
             self._tell(error)
             return
-        self._chosen = name
-        self._channels.send_event(form_message(form))
+        self._chosen = chosen or self._chosen
+        self._channels.send_event(form)
+
+    async def form(self, name: str | None = None) -> messages.CardFormMessage:
+        """What a card asks for; None for the session's. Raises DocumentFillingError."""
+        form = await asyncio.get_running_loop().run_in_executor(
+            self._around.captures, self._around.engine.card_form, name or self._chosen
+        )
+        return form_message(form)
 
     async def fill(
         self, message: messages.Confirm, document: Document, fields: Mapping[str, str]

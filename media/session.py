@@ -52,7 +52,7 @@ class Session:
         self._limits = around.settings
         self._reviews = Reviews()
         self._channels = Channels(session_id, around.metrics)
-        self._cards = SessionCards(around, self._channels, self._tell)
+        self.cards = SessionCards(around, self._channels, self._tell)
         self._door = StateDoor(self._state_moved)
         self._peer: Peer | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -238,7 +238,7 @@ class Session:
             )
         )
         self._send_state()
-        self._spawn(self._cards.announce())
+        self._spawn(self.cards.announce())
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
@@ -307,7 +307,7 @@ class Session:
                     raise InvalidMessage("one side is read for now: set sides to 1", "sides")
                 self._viewing.configure(message)
                 if message.card is not None:
-                    self._spawn(self._cards.announce(message.card))
+                    self._spawn(self.cards.announce(message.card))
             case messages.Confirm():
                 self._spawn(self._confirm_and_tell(message))
             case messages.Close():
@@ -327,7 +327,7 @@ class Session:
         self._confirms += 1
         try:
             async with self._filling:
-                card = await self._cards.fill(message, review.document, fields)
+                card = await self.cards.fill(message, review.document, fields)
         finally:
             self._confirms -= 1
         review.confirmed, review.actor, review.card = fields, message.actor, card

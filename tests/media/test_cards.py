@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import aiohttp
 import pytest
 
 from core.errors import InvalidMessage
@@ -71,6 +72,15 @@ async def test_a_session_tells_what_its_card_asks_for_and_takes_another(serve: S
     assert (error["code"], error["field"]) == ("DOCUMENT_FILLING_ERROR", "card")
     client.send({"type": "configure", "card": "other"})
     assert (await client.wait_for("card_form"))["card"] == "other"
+    async with aiohttp.ClientSession() as http:
+        path = f"{server.url}/api/sessions/{client.session_id}/card-form"
+        async with http.get(path) as answer:
+            told = await answer.json()
+        async with http.get(path, params={"card": "nowhere"}) as refused:
+            assert refused.status == 422
+            assert (await refused.json())["error_code"] == "DOCUMENT_FILLING_ERROR"
+    assert told.keys() == {"card", "title", "law", "counsel", "fields", "forbidden"}
+    assert told["card"] == "other"
     client.send({"type": "confirm", "document_id": None, "fields": {"room": "1"}})
     await client.wait_for("confirmed")
     client.send(

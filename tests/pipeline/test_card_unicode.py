@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,16 @@ def test_a_chinese_address_breaks_between_characters() -> None:
     with contextlib.closing(pypdfium2.PdfDocument(card)) as document:
         text = document[0].get_textpage().get_text_range()
     assert address in "".join(text.split())
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    fresh = CardFiller.of(PLAIN, FontShelf())
+    names = [*NAMES.values()] * 2
+    with ThreadPoolExecutor(6) as threads:
+        cards = threads.map(
+            lambda name: fresh.fill(values(PLAIN, secondary_identifier=name)), names
+        )
+        assert list(cards) == [named_card(PLAIN, name) for name in names]
 
 
 def test_the_crop_is_where_the_name_is() -> None:
