@@ -100,6 +100,14 @@ def test_each_required_value_is_asked_for_by_name(folder: Path) -> None:
 
 
 @EVERY_CARD
+def test_a_guest_with_one_name_only_gets_a_card(folder: Path) -> None:
+    """Doc 9303 Part 3, 4.6: there may be no secondary identifier."""
+    told = values(folder)
+    del told["secondary_identifier"]
+    assert filler(folder).fill(told).startswith(b"%PDF")
+
+
+@EVERY_CARD
 def test_each_forbidden_value_is_refused_by_name(folder: Path) -> None:
     card = filler(folder)
     for name in card.forbidden:
