@@ -9,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
-RUN_PACKAGES := python3-venv tesseract-ocr-eng
+RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
 TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn nginx libatomic1
 
 .PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-mrz train-smoke evaluate

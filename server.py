@@ -1,6 +1,7 @@
 """Builds the house and locks up: settings, logging, engine, application.
 
 ``python server.py --host 127.0.0.1 --port 8080``; ``--help`` explains every setting.
+``python server.py template check FILE`` looks at a card's form instead.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from core.settings import Settings, load_settings
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
+from pipeline.card.check import main as template_check
 from pipeline.engine import Engine
 from signaling import pages, tls
 from signaling.assignment import Assignment, receive
@@ -316,6 +318,8 @@ def main(arguments: list[str]) -> int:
     """The exit status: 0, or 2 when the configuration or the installation is wrong."""
     # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    if arguments[:2] == ["template", "check"]:
+        return template_check(arguments[2:])
     if arguments[:1] == ["worker"]:
         assignment = receive(int(arguments[1]))
         settings = assignment.settings

@@ -24,6 +24,7 @@ from core.errors import (
 )
 from core.log import Log, session_label
 from media import messages
+from media.cards import SessionCards
 from media.channels import Channels
 from media.ingest import drain
 from media.peer import Peer, PeerSettings
@@ -54,6 +55,7 @@ class Session:
         self._limits = around.settings
         self._reviews = Reviews()
         self._channels = Channels(session_id, around.metrics)
+        self.cards = SessionCards(around, self._channels, self._tell)
         self._door = StateDoor(self._state_moved)
         self._peer: Peer | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -241,6 +243,7 @@ class Session:
             )
         )
         self._send_state()
+        self._spawn(self.cards.announce())
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
@@ -308,6 +311,8 @@ class Session:
                 if message.sides == 2:
                     raise InvalidMessage("one side is read for now: set sides to 1", "sides")
                 self._viewing.configure(message)
+                if message.card is not None:
+                    self._spawn(self.cards.announce(message.card))
             case messages.Confirm():
                 self._spawn(self._confirm_and_tell(message))
             case messages.Close():
@@ -327,9 +332,7 @@ class Session:
         self._confirms += 1
         try:
             async with self._filling:
-                card = await asyncio.get_running_loop().run_in_executor(
-                    self._around.captures, self._around.engine.fill_card, review.document, fields
-                )
+                card = await self.cards.fill(message, review.document, fields)
         finally:
             self._confirms -= 1
         review.confirmed, review.actor, review.card = fields, message.actor, card

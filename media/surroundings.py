@@ -10,6 +10,7 @@ from typing import Protocol
 from core.metrics import Metrics
 from core.settings import MediaSettings
 from media.load import LoadProbe
+from pipeline.card.order import CardForm, CardOrder
 from pipeline.types import Capture, CaptureState, Document, Frame, Observation
 
 
@@ -34,7 +35,10 @@ class Reading(Protocol):
     def live_reader(self) -> Reader: ...
     def read(self, capture: Capture) -> Document: ...
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture: ...
-    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes: ...
+    def card_form(self, name: str | None) -> CardForm: ...
+    def fill_card(
+        self, document: Document, confirmed: Mapping[str, str], order: CardOrder
+    ) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)

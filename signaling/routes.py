@@ -30,6 +30,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/sessions/{session_id}/offer", offer.offer)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
+    app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
     app.router.add_post("/whip", whip.publish)

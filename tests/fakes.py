@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.errors import InvalidImage, MissingGlyph
+from core.errors import DocumentFillingError, InvalidImage, MissingGlyph
+from pipeline.card.order import AskedOf, CardField, CardForm, CardOrder, FieldFormat
 from pipeline.types import (
     Capture,
     CaptureState,
@@ -31,6 +32,7 @@ from pipeline.types import (
     Trigger,
 )
 
+_PLAIN_ORDER = CardOrder()
 QUALITY = Quality(80.0, 50.0, 55.0, 30.0, 2.0, 0.0, 16.0, 90.0)
 LINES = (
     "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
@@ -135,6 +137,7 @@ class FakeEngine:
         self.still_s = 0.0
         self.stills: list[bytes] = []
         self.pages_read: list[int] = []
+        self.orders: list[CardOrder] = []
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
@@ -152,7 +155,16 @@ class FakeEngine:
         self.stills.append(jpeg)
         return replace(capture, pages=(*capture.pages, *capture.pages))
 
-    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
+    def card_form(self, name: str | None = None) -> CardForm:
+        if name not in (None, "fake", "other"):
+            raise DocumentFillingError("there is no card of that name", field="card")
+        room = CardField("room", FieldFormat.TEXT, AskedOf.GUEST, True, 16, {"en": "Room"})
+        return CardForm(name or "fake", "Fake card", (room,), ("optional_data",), "no law", "")
+
+    def fill_card(
+        self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER
+    ) -> bytes:
+        self.orders.append(order)
         if any(not value.isascii() for value in confirmed.values()):
             raise MissingGlyph("the font lacks U+6F22", field="primary_identifier")
         return b"%PDF-fake " + ",".join(sorted(confirmed)).encode()
