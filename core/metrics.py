@@ -67,6 +67,12 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.profiles = Counter(
+            "lobbylens_profiles",
+            "Profiles chosen for sessions.",
+            ["profile"],
+            registry=self.registry,
+        )
         self.analysis_seconds = Histogram(
             "lobbylens_analysis_seconds",
             "Time of one frame's analysis.",

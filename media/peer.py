@@ -131,7 +131,11 @@ class Peer:
             if wanted:
                 self._receiver = transceiver.receiver
                 self._decoder_stop = DecoderStop(self._receiver)
-                adapt_reception(self._receiver, self._settings.loss_wait_ms / 1000)
+                adapt_reception(
+                    self._receiver,
+                    self._settings.loss_wait_ms / 1000,
+                    self._settings.start_bitrate_kbps * 1000,
+                )
         if self._receiver is None:
             raise NotAcceptable("the offer sends no video")
 

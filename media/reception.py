@@ -215,8 +215,10 @@ class DecoderQueue(queue.Queue[Any]):
 _PARTS = ("jitter_buffer", "nack_generator", "remote_bitrate_estimator", "decoder_queue")
 
 
-def adapt_reception(receiver: RTCRtpReceiver, wait_s: float) -> bool:
+def adapt_reception(receiver: RTCRtpReceiver, wait_s: float, floor_bps: int = 0) -> bool:
     """Put the parts above into a video receiver that has not started.
+
+    ``floor_bps``: what a sender is told that it may send, until something was overused.
 
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
@@ -228,6 +230,8 @@ def adapt_reception(receiver: RTCRtpReceiver, wait_s: float) -> bool:
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = getattr(receiver, names["remote_bitrate_estimator"])
-    setattr(receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator))
+    setattr(
+        receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
+    )
     setattr(receiver, names["decoder_queue"], DecoderQueue(assembler))
     return True

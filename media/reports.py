@@ -12,9 +12,11 @@ from media.messages import (
     GuidanceMessage,
     MrzReport,
     Overlay,
+    ProfileMessage,
     QualityReport,
     ResultMessage,
 )
+from media.profiles import Limits, Profile
 from pipeline.types import (
     Capture,
     CaptureState,
@@ -98,6 +100,15 @@ def capture(seen: Observation, taken: Capture) -> CaptureMessage:
         trigger=taken.trigger.value,
         frames_fused=len(taken.pages),
         quality=quality_report(taken.quality),
+    )
+
+
+def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
+    return ProfileMessage(
+        name=wanted.value,
+        max_height=limits.max_height,
+        max_fps=limits.max_fps,
+        max_kbps=limits.max_kbps,
     )
 
 

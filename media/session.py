@@ -290,11 +290,13 @@ class Session:
             self._tell(error)
 
     def _obey(self, message: messages.AnyClientMessage) -> None:
-        if not isinstance(message, messages.Ping):
+        if not isinstance(message, messages.Ping | messages.FollowProfile):
             self._acted_s = time.monotonic()
         match message:
             case messages.Ping():
                 self._channels.send_event(messages.Pong(id=message.id))
+            case messages.FollowProfile():
+                self._viewing.follows(message)
             case messages.TakePicture():
                 self._viewing.take_picture()
             case messages.Reset():

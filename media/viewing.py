@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from core.errors import InvalidImage, LobbyLensError
 from media import messages, reports
 from media.channels import Channels
+from media.profiles import ProfileChooser
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
@@ -50,6 +52,7 @@ class Viewing:
         self._guidance_since_s = 0.0
         self.state = CaptureState.SEARCHING
         self.document_seen_s = time.monotonic()
+        self._profiles = ProfileChooser(around.settings, self.document_seen_s)
         self.stills = False
         """Whether this client sends stills, so that a capture waits for one."""
 
@@ -77,6 +80,9 @@ class Viewing:
         loop = asyncio.get_running_loop()
         while True:
             frame = await self._slot.get()
+            scale = self._profiles.full_scale(frame.width_px, time.monotonic())
+            if scale > 1:
+                frame = replace(frame, full_scale=scale)
             with self._metrics.analysis_seconds.time():
                 seen = await loop.run_in_executor(self._around.frames, self._reader.see, frame)
             self._report(seen, time.monotonic() * 1000 - frame.received_ms)
@@ -87,11 +93,21 @@ class Viewing:
         if seen.detection is not None:
             self.document_seen_s = time.monotonic()
         self._move(seen.state)
+        if self._profiles.saw(seen.detection is not None, seen.state, time.monotonic()):
+            self._ask_profile()
         if self._guidance is None or self._guidance.code != seen.guidance.code.value:
             self._say(reports.guidance(seen, self._around.texts_in(self._language)))
         if seen.capture is not None:
             self._channels.send_event(reports.capture(seen, seen.capture))
             self._captures.put(seen.capture)
+
+    def _ask_profile(self) -> None:
+        self._metrics.profiles.labels(self._profiles.profile.value).inc()
+        self._channels.send_event(reports.profile(self._profiles.profile, self._profiles.limits))
+
+    def follows(self, message: messages.FollowProfile) -> None:
+        """The client sends what the profiles ask for."""
+        self._profiles.follows(message.full_width)
 
     def _move(self, state: CaptureState) -> None:
         if state is not self.state:
@@ -167,6 +183,8 @@ class Viewing:
 
     def repeat(self) -> None:
         """Tell a client that has just come, or come back, where things stand."""
+        self._profiles.restart(time.monotonic())
+        self._ask_profile()
         if self._guidance is not None:
             self._channels.send_event(self._guidance)
         for review in self._reviews.all():
@@ -175,7 +193,8 @@ class Viewing:
 
     def take_picture(self) -> None:
         """The manual shutter; nothing happens while a capture is under way."""
-        self._reader.request_capture()
+        if self._reader.request_capture() and self._profiles.want_capture(time.monotonic()):
+            self._ask_profile()
 
     def reset(self) -> None:
         """Forget what was seen and read."""

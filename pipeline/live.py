@@ -108,7 +108,7 @@ class LiveReader:
         ``reading_finished`` or ``reading_failed``, until which there is no other capture.
         """
         started = self._clock()
-        shutter = self._begin()
+        shutter = self._begin(frame)
         look = self._look(frame, shutter)
         step, capture = self._advance(look, shutter)
         code = choose(step, look.detection is not None, self._fault, frame.received_ms)
@@ -183,12 +183,13 @@ class LiveReader:
             )
         self._tracker.required = stable_required
 
-    def _begin(self) -> bool:
-        """Whether the shutter was pressed. Carries out a reset asked for since the last frame:
-        the tools that it empties belong to this thread."""
+    def _begin(self, frame: Frame) -> bool:
+        """Whether the shutter was pressed; it waits for more than a preview. Carries out a reset
+        asked for since the last frame: the tools that it empties belong to this thread."""
         with self._lock:
             forget, self._forget = self._forget, False
-            shutter, self._shutter = self._shutter, False
+            shutter = self._shutter and frame.full_scale <= 1
+            self._shutter = self._shutter and not shutter
         if forget:
             self._tracker.reset()
             self._voice.reset()
@@ -207,7 +208,8 @@ class LiveReader:
             quality = measure_quality(frame, None, limits) if wanted else None
             return _Look(frame, None, stability, quality)
         quality = measure_quality(frame, detection.quad_px, limits, detection.mrtd_format)
-        view = View(detection, stability, quality, frame.width_px, frame.height_px)
+        size = frame.width_px, frame.height_px
+        view = View(detection, stability, quality, *size, frame.full_scale)
         self._fault = find_fault(view, before, self._settings)
         return _Look(frame, detection, stability, quality)
 
@@ -223,7 +225,8 @@ class LiveReader:
             sight = Sight(
                 detected=look.detection is not None,
                 ready=ready,
-                still=self._tracker.counted,
+                # A preview is no picture: it neither opens a burst nor counts in one.
+                still=self._tracker.counted and look.frame.full_scale <= 1,
                 stable=look.stability.stable_count >= look.stability.stable_required,
                 shutter=shutter,
             )

@@ -32,7 +32,11 @@ class ColourSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture. ``pts_ms`` is the sender's clock, ``received_ms`` ours (monotonic)."""
+    """One decoded picture. ``pts_ms`` is the sender's clock, ``received_ms`` ours (monotonic).
+
+    ``full_scale``: how many times wider the pictures are that come for a capture. Above 1 this
+    one is a preview: good for finding a document, not for taking or judging its picture.
+    """
 
     index: int
     pts_ms: float
@@ -40,6 +44,7 @@ class Frame:
     luma: ImageU8
     colour: ColourSource
     rtp_timestamp: int | None = None
+    full_scale: float = 1.0
 
     @property
     def width_px(self) -> int:

@@ -206,3 +206,31 @@ def test_the_shutter_takes_the_whole_frame_when_there_is_no_document() -> None:
     assert capture is not None
     assert capture.page.shape == (281, 500, 3)
     assert capture.px_per_mm is None
+
+
+def test_a_preview_leads_to_holding_and_no_further_until_the_large_picture_comes() -> None:
+    guest = Guest()
+    preview = guest.hold(30, full_scale=2.0)
+    assert states(preview) == ["aligning", "holding"] or states(preview) == ["holding"]
+    assert preview[-1].stability.progress == 1
+    large = guest.hold(5)
+    assert large[-1].capture is not None, "stillness was counted meanwhile"
+    assert guest.asked_in_full() == [30, 31, 32][: len(guest.asked_in_full())]
+
+
+def test_small_print_and_softness_of_a_preview_are_not_the_guests_fault() -> None:
+    small, quad_px = webcam_view(specimen_page(), (320, 180), share=0.65)
+    for scale, fault in ((1.0, GuidanceCode.MOVE_CLOSER), (2.0, GuidanceCode.HOLD_STILL)):
+        guest = Guest()
+        seen = guest.show(30, Detection(quad_px, 0.9), small, full_scale=scale)
+        assert seen[-1].guidance.code is fault
+
+
+def test_the_shutter_waits_for_the_large_picture() -> None:
+    guest = Guest()
+    guest.show(3, None, full_scale=2.0)
+    assert guest.live.request_capture()
+    assert {o.state for o in guest.show(5, None, full_scale=2.0)} == {CaptureState.SEARCHING}
+    taken = guest.show(8, None)
+    assert taken[0].state is CaptureState.CAPTURED
+    assert [o.capture is not None for o in taken].count(True) == 1
