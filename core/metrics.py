@@ -40,6 +40,11 @@ class Metrics:
             "Frames left out of analysis because the server was overloaded.",
             registry=self.registry,
         )
+        self.frames_thinned = Counter(
+            "lobbylens_frames_thinned",
+            "Frames of upper temporal layers left out before decoding, for the same reason.",
+            registry=self.registry,
+        )
         self.loop_lag = Gauge(
             "lobbylens_loop_lag_seconds",
             "95th percentile of the event loop's lag over the last 5 s.",
@@ -52,7 +57,8 @@ class Metrics:
         )
         self.load_level = Gauge(
             "lobbylens_load_level",
-            "0: every frame is analysed, 1: every second, 2: every third, 3: and none may join.",
+            "0: every frame is analysed, 1: every second, 2: every third, 3: and the uppermost "
+            "temporal layer is not decoded, 4: and none may join.",
             registry=self.registry,
         )
         self.load_decisions = Counter(

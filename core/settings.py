@@ -171,8 +171,9 @@ class LoadSettings(Section):
     )
     hold_s: Annotated[float, Field(gt=0, le=600)] = Field(
         4,
-        description="Overloaded for this long, fewer frames are analysed; for two and three times "
-        "as long, fewer still, and no session is begun beside those that run.",
+        description="Overloaded for this long, fewer frames are analysed; for two, three and four "
+        "times as long, fewer still, fewer are decoded, and no session is begun beside those "
+        "that run.",
     )
 
 

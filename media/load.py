@@ -1,4 +1,4 @@
-"""How busy the server is, and what it does about it: fewer frames first, then no new guests.
+"""How busy the server is, and what it does about it: first fewer frames, last no new guests.
 
 The event loop's lag is what every guest feels; the processor's share tells what comes next. Lag
 counts only while this process itself works: what other programs cause is not mended by doing less.
@@ -9,6 +9,7 @@ counts only while this process itself works: what other programs cause is not me
     normal     -                            every frame is looked at
     half       for ``hold_s``               every second frame
     third      for another ``hold_s``       every third frame
+    thinned    for another ``hold_s``       and the uppermost temporal layer is not decoded
     refusing   for another ``hold_s``       and new sessions get 503
 
 It steps down again, one level at a time, when calm for twice ``hold_s``.
@@ -26,12 +27,14 @@ from enum import IntEnum
 from core.log import Log
 from core.metrics import Metrics
 from core.settings import LoadSettings
+from media.layers import ALL_LAYERS
 
 _log = Log("load")
 _TICK_S = 0.1
 _WINDOW = 50
 _CALM = 0.7
 """Below this share of both limits the server is calm; between the two nothing changes."""
+_THINNED_LAYERS = 2
 _OWN_CORES = 0.5
 """With less than this many processors in use, lag is not of our making."""
 
@@ -40,7 +43,8 @@ class LoadLevel(IntEnum):
     NORMAL = 0
     HALF = 1
     THIRD = 2
-    REFUSING = 3
+    THINNED = 3
+    REFUSING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class LoadProbe:
     def analyse_every(self) -> int:
         """Of how many frames one is looked at."""
         return min(self._ladder.level, LoadLevel.THIRD) + 1
+
+    @property
+    def layers(self) -> int:
+        """How many temporal layers of a stream are decoded: of L1T3 all, or every other frame."""
+        return _THINNED_LAYERS if self._ladder.level >= LoadLevel.THINNED else ALL_LAYERS
 
     @property
     def refusing(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from core.errors import InvalidImage, LobbyLensError
 from media import messages, reports
 from media.channels import Channels
+from media.layers import ALL_LAYERS
 from media.profiles import ProfileChooser
 from media.review import Reviews
 from media.slot import LatestSlot
@@ -50,6 +51,8 @@ class Viewing:
         self._still: LatestSlot[bytes] = LatestSlot()
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
+        self._next_index = 0
+        self._looked_index = -1
         self.state = CaptureState.SEARCHING
         self.document_seen_s = time.monotonic()
         self._profiles = ProfileChooser(around.settings, self.document_seen_s)
@@ -65,12 +68,28 @@ class Viewing:
         """Whether a capture is being taken or read."""
         return self.state in (CaptureState.CAPTURED, CaptureState.READING)
 
+    def next_index(self) -> int:
+        """The index of the frame that is decoded next."""
+        self._next_index += 1
+        return self._next_index - 1
+
+    def layers(self) -> int:
+        """How many temporal layers are worth decoding now."""
+        return ALL_LAYERS if self.state in _UNTHINNED else self._around.load.layers
+
+    def left_out(self) -> None:
+        """A frame was not decoded; indices count the sender's frames all the same."""
+        self._next_index += 1
+        self._metrics.frames_thinned.inc()
+
     def put(self, frame: Frame) -> None:
         """Offer a frame; only the newest is looked at."""
         self._metrics.frames_received.inc()
-        if self.state not in _UNTHINNED and frame.index % self._around.load.analyse_every:
+        step = frame.index - self._looked_index
+        if self.state not in _UNTHINNED and step < self._around.load.analyse_every:
             self._metrics.frames_shed.inc()
             return
+        self._looked_index = frame.index
         before = self._slot.dropped
         self._slot.put(frame)
         self._metrics.frames_dropped.inc(self._slot.dropped - before)

@@ -38,6 +38,7 @@ async def test_small_pictures_until_a_document_is_held(kiosk: OpenKiosk, scene_y
     await guest.do("begin")
     small = await encoding(guest, scaleResolutionDownBy=2)
     assert (small["maxFramerate"], small["maxBitrate"]) == (12, 500_000)
+    assert small["scalabilityMode"] == "L1T3", "layers that a busy server can leave out"
     large = await encoding(guest, scaleResolutionDownBy=1)
     assert not {"maxFramerate", "maxBitrate"} & large.keys()
     await guest.screen("review", timeout_s=30)
