@@ -15,7 +15,6 @@ import ssl
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp import web
@@ -26,6 +25,7 @@ from core.http import AUTHENTICATOR, METRICS, access, add_security_headers, erro
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
+from media.lanes import captures_lane, frames_lane, take_short_turns
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
@@ -36,7 +36,6 @@ from signaling.routes import add_routes, card_link
 from signaling.sessions import SessionRegistry
 
 _log = Log("server")
-_READING_THREADS = 2
 _REQUESTS_END_S = 3
 
 
@@ -70,8 +69,8 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
 
     async def sessions(app: web.Application) -> AsyncIterator[None]:
         with (
-            ThreadPoolExecutor(settings.media.analysis_threads, "frames") as frames,
-            ThreadPoolExecutor(_READING_THREADS, "captures") as captures,
+            frames_lane(settings.media.analysis_threads) as frames,
+            captures_lane() as captures,
         ):
             around = Surroundings(
                 settings=settings.media,
@@ -171,6 +170,7 @@ def main(arguments: list[str]) -> int:
     """The exit status: 0, or 2 when the configuration or the installation is wrong."""
     # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    take_short_turns()
     try:
         settings = load_settings(arguments)
         if settings.health:

@@ -18,9 +18,9 @@ from media.messages import (
 )
 from media.profiles import Limits, Profile
 from pipeline.types import (
-    Capture,
     CaptureState,
     Document,
+    Exposure,
     MrzRead,
     Observation,
     QuadPx,
@@ -93,12 +93,12 @@ def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
     )
 
 
-def capture(seen: Observation, taken: Capture) -> CaptureMessage:
+def capture(seen: Observation, taken: Exposure) -> CaptureMessage:
     return CaptureMessage(
         frame=frame_stamp(seen),
         document_id=taken.id,
         trigger=taken.trigger.value,
-        frames_fused=len(taken.pages),
+        frames_fused=taken.page_count,
         quality=quality_report(taken.quality),
     )
 

@@ -15,7 +15,7 @@ from media.profiles import ProfileChooser
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
-from pipeline.types import Capture, CaptureState, Document, Frame, Observation
+from pipeline.types import Capture, CaptureState, Document, Exposure, Frame, Observation
 
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
 """A picture that is about to be taken gets every frame, however busy the server is."""
@@ -47,7 +47,7 @@ class Viewing:
         self._moved = moved
         self._reader = around.engine.live_reader()
         self._slot: LatestSlot[Frame] = LatestSlot()
-        self._captures: LatestSlot[Capture] = LatestSlot()
+        self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
@@ -160,11 +160,11 @@ class Viewing:
             self._still.put(jpeg)
         return self.busy
 
-    async def _with_still(self, capture: Capture) -> Capture:
-        """The capture led by its still, if that is there and ready within its time."""
+    async def _with_still(self, capture: Capture, until_s: float) -> Capture:
+        """The capture led by its still, if that is there and ready by then (the loop's time)."""
         loop, outcome, best = asyncio.get_running_loop(), "used", capture
         try:
-            async with asyncio.timeout(self._around.settings.still_wait_ms / 1000):
+            async with asyncio.timeout_at(until_s):
                 jpeg = await self._still.get()
                 # Cancelled, the work goes on for its few milliseconds and is forgotten.
                 best = await loop.run_in_executor(
@@ -178,17 +178,20 @@ class Viewing:
         self._metrics.stills.labels(outcome).inc()
         return best
 
-    async def _read(self, capture: Capture) -> None:
+    async def _read(self, taken: Exposure) -> None:
         loop = asyncio.get_running_loop()
-        if self.stills:
-            capture = await self._with_still(capture)
+        still_until_s = loop.time() + self._around.settings.still_wait_ms / 1000
         try:
+            # Not on the threads that look at frames: everybody's outlines would wait for it.
+            capture = await loop.run_in_executor(self._around.captures, taken.develop)
+            if self.stills:
+                capture = await self._with_still(capture, still_until_s)
             with self._metrics.reading_seconds.time():
                 document = await loop.run_in_executor(
                     self._around.captures, self._around.engine.read, capture
                 )
         except LobbyLensError as error:
-            self._reader.reading_failed(capture.id)
+            self._reader.reading_failed(taken.id)
             self._tell(error)
             return
         self._finish(document)

@@ -25,10 +25,10 @@ from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.quality import measure_quality
 from pipeline.stability import StabilityTracker
 from pipeline.types import (
-    Capture,
     CaptureState,
     Detection,
     Document,
+    Exposure,
     Frame,
     GuidanceCode,
     Observation,
@@ -102,10 +102,10 @@ class LiveReader:
         return self._tracker.required
 
     def see(self, frame: Frame) -> Observation:
-        """Look at one frame; aims at 12 ms for 720p, and 50 ms more when it completes a burst.
+        """Look at one frame; aims at 12 ms for 720p.
 
-        ``capture`` is set on the one frame that completed a burst; the caller then owes
-        ``reading_finished`` or ``reading_failed``, until which there is no other capture.
+        ``capture`` is set on the one frame that completed a burst; the caller then develops it,
+        and owes ``reading_finished`` or ``reading_failed``, until which there is no other.
         """
         started = self._clock()
         shutter = self._begin(frame)
@@ -213,8 +213,8 @@ class LiveReader:
         self._fault = find_fault(view, before, self._settings)
         return _Look(frame, detection, stability, quality)
 
-    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Capture | None]:
-        """Take the step, keep the frame if it belongs to the burst, develop a finished burst."""
+    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Exposure | None]:
+        """Take the step, keep the frame if it belongs to the burst, expose a finished burst."""
         now_ms = look.frame.received_ms
         with self._lock:
             before = self._step
@@ -240,9 +240,4 @@ class LiveReader:
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None
             capture_id = self._reading_id = self._new_id()
-        try:
-            return step, self._burst.develop(capture_id, step.trigger or Trigger.AUTO)
-        except BaseException:
-            # Nobody will get this capture, so nobody would end its reading.
-            self.reading_failed(capture_id)
-            raise
+            return step, self._burst.expose(capture_id, step.trigger or Trigger.AUTO)

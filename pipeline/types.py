@@ -8,7 +8,7 @@ change its resolution in mid-call. Arrays are treated as read-only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -191,6 +191,21 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """A picture that was taken and is not developed yet: so light that watching goes on.
+
+    ``develop`` gives the capture of the same id, with ``page_count`` pages. It takes some 50 ms
+    of a worker thread, and is called once.
+    """
+
+    id: str
+    quality: Quality
+    trigger: Trigger
+    page_count: int
+    develop: Callable[[], Capture]
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What one frame told us. ``capture`` is set on the frame that completed a burst."""
 
@@ -203,7 +218,7 @@ class Observation:
     quality: Quality | None
     guidance: Guidance
     state: CaptureState
-    capture: Capture | None
+    capture: Exposure | None
     analysis_ms: float
 
 

@@ -73,8 +73,8 @@ class Guest:
 
     def hold_until_captured(self, limit: int = 60) -> Capture:
         for _ in range(limit):
-            if capture := self.hold(1)[0].capture:
-                return capture
+            if taken := self.hold(1)[0].capture:
+                return taken.develop()
         raise AssertionError("no picture was taken")
 
     def away(self, count: int) -> list[Observation]:
