@@ -55,6 +55,7 @@ class Metrics:
             "Share of all processors that the server took over the last 5 s.",
             registry=self.registry,
         )
+        self.tasks = Gauge("lobbylens_tasks", "Tasks on the event loop.", registry=self.registry)
         self.load_level = Gauge(
             "lobbylens_load_level",
             "0: every frame is analysed, 1: every second, 2: every third, 3: and the uppermost "

@@ -95,6 +95,7 @@ class LoadProbe:
     def __init__(self, settings: LoadSettings, metrics: Metrics) -> None:
         self._metrics = metrics
         self._ladder = LoadLadder(settings)
+        self._ticks = 0
         self._lags: deque[float] = deque(maxlen=_WINDOW)
         self._cpu: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
 
@@ -124,6 +125,9 @@ class LoadProbe:
             await asyncio.sleep(_TICK_S)
             now_s = time.monotonic()
             self.note(max(0.0, now_s - began_s - _TICK_S), now_s, time.process_time())
+            self._ticks += 1
+            if self._ticks % _WINDOW == 1:
+                self._metrics.tasks.set(len(asyncio.all_tasks()))
 
     def note(self, lag_s: float, now_s: float, cpu_s: float) -> None:
         """Take in a tick's lag, the clock, and the processor time used so far."""

@@ -93,6 +93,7 @@ async def test_a_loop_that_is_held_up_is_measured() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert (metrics.registry.get_sample_value("lobbylens_loop_lag_seconds") or 0) > 0.04
+    assert metrics.registry.get_sample_value("lobbylens_tasks") == 2, "the probe's, and this test"
 
 
 async def test_an_overloaded_server_sheds_frames_then_refuses_and_serves_who_is_there(
