@@ -23,6 +23,7 @@ from pipeline.burst import Burst, Shot
 from pipeline.capture import CaptureStep, Sight, abandon, advance, finish
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.quality import measure_quality
+from pipeline.scene import StillScene
 from pipeline.stability import StabilityTracker
 from pipeline.types import (
     CaptureState,
@@ -39,6 +40,8 @@ from pipeline.types import (
 
 STABLE_REQUIRED_LIMITS = (3, 60)
 """Fewest and most still frames that a client may ask for."""
+_NOBODY_THERE_MS = 3000.0
+"""With nothing in view for this long, a scene that does not change is not searched each time."""
 
 
 class Detector(Protocol):
@@ -81,6 +84,8 @@ class LiveReader:
         self._tracker = StabilityTracker(settings.stability)
         self._voice = GuidanceVoice(settings.capture.guidance_min_ms)
         self._burst = Burst(settings.capture)
+        self._scene = StillScene()
+        self._empty_since_ms: float | None = None
         self._fault: GuidanceCode | None = None
         # What other threads touch, under the lock.
         self._lock = threading.Lock()
@@ -194,11 +199,28 @@ class LiveReader:
             self._tracker.reset()
             self._voice.reset()
             self._burst.clear()
+            self._scene.forget()
+            self._empty_since_ms = None
             self._fault = None
         return shutter
 
-    def _look(self, frame: Frame, shutter: bool) -> _Look:
+    def _detect(self, frame: Frame) -> Detection | None:
+        """The document in the frame. Where nobody has been for a while, only changes are searched:
+        most of a lobby's day is an empty desk."""
+        now_ms, since_ms = frame.received_ms, self._empty_since_ms
+        nobody = since_ms is not None and now_ms - since_ms >= _NOBODY_THERE_MS
+        if nobody and self._scene.is_known(frame):
+            return None
         detection = self._detector.detect(frame)
+        if detection is not None:
+            self._empty_since_ms = None
+            self._scene.forget()
+        elif since_ms is None:
+            self._empty_since_ms = now_ms
+        return detection
+
+    def _look(self, frame: Frame, shutter: bool) -> _Look:
+        detection = self._detect(frame)
         stability = self._tracker.update(detection, frame.width_px, frame.height_px, frame.pts_ms)
         limits = self._settings.quality
         before, self._fault = self._fault, None
