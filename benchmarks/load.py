@@ -64,9 +64,11 @@ class Figures:
         )
 
 
-async def start(*module_and_arguments: str) -> asyncio.subprocess.Process:
+async def start(
+    *module_and_arguments: str, python: str = sys.executable
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
+        python,
         "-m",
         *module_and_arguments,
         stdout=asyncio.subprocess.PIPE,
@@ -89,11 +91,24 @@ async def end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
+async def start_server(kind: str, fastrtc: str) -> asyncio.subprocess.Process:
+    """One of KINDS, or ``fastrtc`` by the interpreter named so."""
+    if kind == "fastrtc":
+        return await start("benchmarks.fastrtc_server", python=fastrtc)
+    return await start("benchmarks.load_servers", kind)
+
+
 async def measure(
-    kind: str, sessions: int, seconds: float, film: Path, codec: str, fps: int
+    kind: str,
+    sessions: int,
+    seconds: float,
+    film: Path,
+    codec: str,
+    fps: int,
+    fastrtc: str = "",
 ) -> Figures:
     """One server and its peers, from start to end."""
-    running = await start("benchmarks.load_servers", kind)
+    running = await start_server(kind, fastrtc)
     try:
         url = (await line_of(running)).split()[-1]
         before = usage(running.pid)
@@ -169,10 +184,16 @@ async def main(arguments: argparse.Namespace) -> list[Figures]:
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film"
         await asyncio.to_thread(write_film, film, shape, arguments.codec, arguments.held)
-        for kind in arguments.servers:
+        for kind in [*arguments.servers, *(["fastrtc"] if arguments.fastrtc else [])]:
             for sessions in arguments.sessions:
                 row = await measure(
-                    kind, sessions, arguments.seconds, film, arguments.codec, shape.fps
+                    kind,
+                    sessions,
+                    arguments.seconds,
+                    film,
+                    arguments.codec,
+                    shape.fps,
+                    arguments.fastrtc,
                 )
                 print(row.row(), flush=True)
                 rows.append(row)
@@ -195,6 +216,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--codec", choices=("VP8", "H264"), default="VP8")
     made.add_argument("--servers", type=lambda text: text.split(","), default=list(KINDS))
     made.add_argument("--held", action="store_true", help="a document lies in every picture")
+    made.add_argument(
+        "--fastrtc", default="", help="a Python that has FastRTC: see benchmarks/fastrtc_server.py"
+    )
     made.add_argument("--no-plot", dest="plot", action="store_false")
     return made
 

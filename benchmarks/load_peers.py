@@ -13,12 +13,14 @@ import sys
 import time
 from pathlib import Path
 
+from aiortc.exceptions import InvalidStateError
 from aiortc.rtp import is_rtcp
 
 from benchmarks.films import FilmTrack, read_film
 from examples.client import CaptureClient, Refused
 
 WARM_UP_S = 4.0
+_CONNECTED_WITHIN_S = 30.0
 _MOST_REMEMBERED = 400
 
 
@@ -27,7 +29,8 @@ class Sent:
 
     def __init__(self, client: CaptureClient) -> None:
         self.times_s: dict[int, float] = {}
-        self.first: int | None = None
+        self.stamps: list[int] = []
+        """RTP timestamps in the order sent."""
         dtls = client.pc.getSenders()[0].transport
         self._pass_on = dtls._send_rtp
         setattr(dtls, "_send_rtp", self._send_rtp)  # noqa: B010
@@ -36,7 +39,7 @@ class Sent:
         await self._pass_on(data)
         if not is_rtcp(data) and data[1] & 0x80:
             timestamp = int.from_bytes(data[4:8], "big")
-            self.first = timestamp if self.first is None else self.first
+            self.stamps.append(timestamp)
             self.times_s[timestamp] = time.monotonic()
             if len(self.times_s) > _MOST_REMEMBERED:
                 del self.times_s[next(iter(self.times_s))]
@@ -50,6 +53,7 @@ class Caller:
         self._sent = Sent(self._client)
         self.latencies_ms: list[float] = []
         self.measuring = False
+        self.served = asyncio.Event()
 
     async def open(self) -> None:
         """Raises Refused."""
@@ -57,17 +61,27 @@ class Caller:
 
     async def listen(self) -> None:
         async for message in self._client.messages():
-            if message["type"] != "overlay" or not self.measuring:
+            if message["type"] != "overlay":
                 continue
-            stamp = message["frame"]["rtp_timestamp"]
-            if "pts" in message["frame"] and self._sent.first is not None:
-                stamp = (self._sent.first + message["frame"]["pts"]) & 0xFFFFFFFF
-            sent_s = self._sent.times_s.get(stamp)
+            self.served.set()
+            if not self.measuring:
+                continue
+            stamp = self._stamp(message["frame"])
+            sent_s = None if stamp is None else self._sent.times_s.get(stamp)
             if sent_s is not None:
                 self.latencies_ms.append((time.monotonic() - sent_s) * 1000)
 
+    def _stamp(self, frame: dict[str, int]) -> int | None:
+        """The RTP timestamp of a frame that is named by it, from the first one, or by order."""
+        stamps = self._sent.stamps
+        if "order" in frame:
+            return stamps[frame["order"]] if frame["order"] < len(stamps) else None
+        if "pts" in frame:
+            return (stamps[0] + frame["pts"]) & 0xFFFFFFFF if stamps else None
+        return frame["rtp_timestamp"]
+
     async def close(self) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, InvalidStateError):
             self._client.send({"type": "close"})
         await self._client.close()
 
@@ -87,6 +101,10 @@ async def main(url: str, film: Path, sessions: int, seconds: float, codec: str, 
         else:
             callers.append(caller)
     listening = [asyncio.create_task(caller.listen()) for caller in callers]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CONNECTED_WITHIN_S):
+            for caller in callers:
+                await caller.served.wait()
     await asyncio.sleep(WARM_UP_S)
     for caller in callers:
         caller.measuring = True
