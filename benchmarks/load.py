@@ -161,7 +161,9 @@ def plot(rows: Sequence[Figures], title: str, target: Path) -> None:
         right.plot(count, cores, "o-", label=kind)
     left.set(title="frame sent to overlay", xlabel="sessions", ylabel="ms", ylim=(0, None))
     right.set(title="server", xlabel="sessions", ylabel="processors in use", ylim=(0, None))
+    counts = sorted({row.sessions for row in rows})
     for axes in (left, right):
+        axes.set(xticks=counts, xlim=(0, 1.08 * counts[-1]))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     figure.suptitle(title)
