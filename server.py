@@ -18,7 +18,6 @@ import ssl
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ from core.http import (
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
+from media.lanes import captures_lane, frames_lane, take_short_turns
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
@@ -59,7 +59,6 @@ from signaling.shards import Shard
 from signaling.supervisor import announce, worker_count
 
 _log = Log("server")
-_READING_THREADS = 2
 _REQUESTS_END_S = 3
 _BEAT_S = 0.2
 
@@ -137,8 +136,8 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
 
     async def sessions(app: web.Application) -> AsyncIterator[None]:
         with (
-            ThreadPoolExecutor(settings.media.analysis_threads, "frames") as frames,
-            ThreadPoolExecutor(_READING_THREADS, "captures") as captures,
+            frames_lane(settings.media.analysis_threads) as frames,
+            captures_lane() as captures,
         ):
             around = Surroundings(
                 settings=settings.media,
@@ -318,6 +317,7 @@ def main(arguments: list[str]) -> int:
     """The exit status: 0, or 2 when the configuration or the installation is wrong."""
     # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    take_short_turns()
     if arguments[:2] == ["template", "check"]:
         return template_check(arguments[2:])
     if arguments[:1] == ["worker"]:

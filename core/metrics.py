@@ -44,6 +44,11 @@ class Metrics:
             "Frames left out of analysis because the server was overloaded.",
             registry=self.registry,
         )
+        self.frames_thinned = Counter(
+            "lobbylens_frames_thinned",
+            "Frames of upper temporal layers left out before decoding, for the same reason.",
+            registry=self.registry,
+        )
         self.loop_lag = Gauge(
             "lobbylens_loop_lag_seconds",
             "95th percentile of the event loop's lag over the last 5 s.",
@@ -54,9 +59,11 @@ class Metrics:
             "Share of all processors that the server took over the last 5 s.",
             registry=self.registry,
         )
+        self.tasks = Gauge("lobbylens_tasks", "Tasks on the event loop.", registry=self.registry)
         self.load_level = Gauge(
             "lobbylens_load_level",
-            "0: every frame is analysed, 1: every second, 2: every third, 3: and none may join.",
+            "0: every frame is analysed, 1: every second, 2: every third, 3: and the uppermost "
+            "temporal layer is not decoded, 4: and none may join.",
             registry=self.registry,
         )
         self.load_decisions = Counter(
@@ -79,6 +86,12 @@ class Metrics:
         self.restarts = Gauge(
             "lobbylens_worker_restarts",
             "How often this worker was replaced after it had ended by itself.",
+            registry=self.registry,
+        )
+        self.profiles = Counter(
+            "lobbylens_profiles",
+            "Profiles chosen for sessions.",
+            ["profile"],
             registry=self.registry,
         )
         self.analysis_seconds = Histogram(

@@ -105,6 +105,20 @@ class MediaSettings(Section):
     start_bitrate_kbps: Annotated[int, Field(ge=100, le=20_000)] = Field(
         2000, description="Bitrate at which browsers are asked to start."
     )
+    profiles: bool = Field(
+        True,
+        description="Ask senders that can for small pictures while no document is held, and for "
+        "all that the camera has while one is.",
+    )
+    tracking_height_px: Annotated[int, Field(ge=180, le=4320)] = Field(
+        360, description="Height of the small pictures."
+    )
+    tracking_fps: Annotated[int, Field(ge=1, le=60)] = Field(
+        12, description="Most small pictures a second."
+    )
+    tracking_kbps: Annotated[int, Field(ge=50, le=20_000)] = Field(
+        500, description="Most bits for them, in kbit/s."
+    )
     still_wait_ms: Annotated[int, Field(ge=0, le=5000)] = Field(
         250,
         description="How long a capture waits for the full-resolution still of a page that sends "
@@ -157,8 +171,9 @@ class LoadSettings(Section):
     )
     hold_s: Annotated[float, Field(gt=0, le=600)] = Field(
         4,
-        description="Overloaded for this long, fewer frames are analysed; for two and three times "
-        "as long, fewer still, and no session is begun beside those that run.",
+        description="Overloaded for this long, fewer frames are analysed; for two, three and four "
+        "times as long, fewer still, fewer are decoded, and no session is begun beside those "
+        "that run.",
     )
 
 

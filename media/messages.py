@@ -207,6 +207,16 @@ class Pong(ServerMessage):
     id: str | int | None
 
 
+class ProfileMessage(ServerMessage):
+    """The pictures wanted from now on; null in a limit: whatever the sender has."""
+
+    type: Literal["profile"] = "profile"
+    name: Literal["tracking", "capture"]
+    max_height: int | None
+    max_fps: int | None
+    max_kbps: int | None
+
+
 class ClientMessage(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -265,8 +275,17 @@ class Close(ClientMessage):
     type: Literal["close"]
 
 
+class FollowProfile(ClientMessage):
+    """The sender follows profiles; ``full_width``: its pictures' under *capture*, in pixels."""
+
+    type: Literal["profile"]
+    name: Literal["tracking", "capture"]
+    full_width: Annotated[int, Field(ge=16, le=16_384)]
+
+
 AnyClientMessage = Annotated[
-    Configure | TakePicture | Reset | Confirm | Ping | Close, Field(discriminator="type")
+    Configure | TakePicture | Reset | Confirm | Ping | Close | FollowProfile,
+    Field(discriminator="type"),
 ]
 AnyServerMessage = Annotated[
     Ready
@@ -278,7 +297,8 @@ AnyServerMessage = Annotated[
     | CardFormMessage
     | ConfirmedMessage
     | ErrorMessage
-    | Pong,
+    | Pong
+    | ProfileMessage,
     Field(discriminator="type"),
 ]
 

@@ -12,13 +12,15 @@ from media.messages import (
     GuidanceMessage,
     MrzReport,
     Overlay,
+    ProfileMessage,
     QualityReport,
     ResultMessage,
 )
+from media.profiles import Limits, Profile
 from pipeline.types import (
-    Capture,
     CaptureState,
     Document,
+    Exposure,
     MrzRead,
     Observation,
     QuadPx,
@@ -91,13 +93,22 @@ def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
     )
 
 
-def capture(seen: Observation, taken: Capture) -> CaptureMessage:
+def capture(seen: Observation, taken: Exposure) -> CaptureMessage:
     return CaptureMessage(
         frame=frame_stamp(seen),
         document_id=taken.id,
         trigger=taken.trigger.value,
-        frames_fused=len(taken.pages),
+        frames_fused=taken.page_count,
         quality=quality_report(taken.quality),
+    )
+
+
+def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
+    return ProfileMessage(
+        name=wanted.value,
+        max_height=limits.max_height,
+        max_fps=limits.max_fps,
+        max_kbps=limits.max_kbps,
     )
 
 

@@ -8,7 +8,6 @@ belongs to the one TaskGroup in it, so nothing can remain.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 
@@ -27,6 +26,7 @@ from media import messages
 from media.cards import SessionCards
 from media.channels import Channels
 from media.ingest import drain
+from media.layers import LayerGate
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
 from media.review import Reviews, clean_fields, edited_fields
@@ -64,7 +64,6 @@ class Session:
         self._ending = asyncio.Event()
         self._reason = CloseReason.CRASH
         self.connections = 0
-        self._frame_numbers = itertools.count()
         self._channel_count = 0
         self._confirms = 0
         self._uploading = False
@@ -159,7 +158,12 @@ class Session:
         Raises InvalidSdp, NotAcceptable, Overloaded, InvalidSession; the peer before then stays.
         """
         await self._ready.wait()
-        peer = Peer(settings, on_channel=self._channel_opened, on_state=self._peer_moved)
+        peer = Peer(
+            settings,
+            on_channel=self._channel_opened,
+            on_state=self._peer_moved,
+            gate=LayerGate(self._viewing.layers, self._viewing.left_out),
+        )
         try:
             answer = await peer.answer(offer_sdp)
             if self._ending.is_set():
@@ -178,9 +182,7 @@ class Session:
         return answer
 
     async def _ingest(self, peer: Peer) -> None:
-        await drain(
-            peer.track, peer.rtp_timestamp, self._frame_arrived, lambda: next(self._frame_numbers)
-        )
+        await drain(peer.track, peer.rtp_timestamp, self._frame_arrived, self._viewing.next_index)
         self._lose(peer)
 
     def _frame_arrived(self, frame: Frame) -> None:
@@ -298,11 +300,13 @@ class Session:
             self._tell(error)
 
     def _obey(self, message: messages.AnyClientMessage) -> None:
-        if not isinstance(message, messages.Ping):
+        if not isinstance(message, messages.Ping | messages.FollowProfile):
             self._acted_s = time.monotonic()
         match message:
             case messages.Ping():
                 self._channels.send_event(messages.Pong(id=message.id))
+            case messages.FollowProfile():
+                self._viewing.follows(message)
             case messages.TakePicture():
                 self._viewing.take_picture()
             case messages.Reset():

@@ -18,6 +18,7 @@ from pipeline.types import (
     Detection,
     Document,
     DocumentStatus,
+    Exposure,
     Field,
     FieldStatus,
     Frame,
@@ -78,7 +79,10 @@ class FakeReader:
         ):
             self._asked, self.state = False, CaptureState.READING
             page = np.zeros((8, 8, 3), np.uint8)
-            capture = Capture(f"d{self._count}", (page,), QUALITY, Trigger.MANUAL)
+            made = Capture(f"d{self._count}", (page,), QUALITY, Trigger.MANUAL)
+            capture = Exposure(
+                made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made)
+            )
         width, height = frame.width_px, frame.height_px
         quad = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
         return Observation(
@@ -141,6 +145,9 @@ class FakeEngine:
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
+
+    def develop(self, made: Capture) -> Capture:
+        return made
 
     def read(self, capture: Capture) -> Document:
         self.threads.add(threading.current_thread().name)
