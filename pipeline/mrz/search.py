@@ -7,7 +7,7 @@ up and down by the rows' distance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -47,6 +47,10 @@ class _Found:
     zone: PlacedZone
 
 
+def _never() -> bool:
+    return False
+
+
 class ZoneFinder:
     """Finds zones; holds only constants, so threads may share it."""
 
@@ -55,28 +59,46 @@ class ZoneFinder:
         self._matcher = matcher
         self._net = net
 
-    def find(self, luma: ImageU8) -> PlacedZone | None:
-        """The likeliest zone of an H×W uint8 page, at any turn; None where there is none."""
+    def find(self, luma: ImageU8, expired: Callable[[], bool] = _never) -> PlacedZone | None:
+        """The likeliest zone of an H×W uint8 page, at any turn; None where there is none.
+
+        ``expired`` is asked after every band and view; once it says so, nothing further is tried
+        and the best zone so far is returned.
+        """
         if min(luma.shape) < 2:
             return None
         best: _Found | None = None
+        views = tuple(_views(luma))
+        blank = True
         for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
-            best = self._at(best, _views(luma), side)
+            best, banded = self._at(best, views, side, expired)
+            blank = blank and (side != WORKING_SIDE_PX or not banded)
             if best is not None and best.zone.likeness >= _CLEAR_LIKENESS:
                 return best.zone
-        if best is None and not any(bands_of(find_rows(view)) for view in _views(luma)):
-            best = self._at(best, _slanted(luma), WORKING_SIDE_PX)
+            if expired():
+                break
+        if best is None and blank and not expired():
+            best, _ = self._at(best, _slanted(luma), WORKING_SIDE_PX, expired)
         return best.zone if best is not None and best.zone.likeness >= _LEAST_LIKENESS else None
 
-    def _at(self, best: _Found | None, views: Iterable[ImageU8], side: int) -> _Found | None:
-        """The best zone in the views, at one scale of search."""
+    def _at(
+        self,
+        best: _Found | None,
+        views: Iterable[ImageU8],
+        side: int,
+        expired: Callable[[], bool],
+    ) -> tuple[_Found | None, bool]:
+        """The best zone in the views at one scale of search, and whether there were bands."""
         doubtful: list[tuple[ImageU8, Band]] = []
+        banded = False
         for view in views:
             rows = find_rows(view, side)
             bands = bands_of(rows)[:_BANDS_TRIED]
-            best = self._best(best, view, bands)
-            if best is not None and best.zone.likeness >= _BEYOND_DOUBT:
-                return best
+            banded = banded or bool(bands)
+            best = self._best(best, view, bands, STRETCHES, expired)
+            settled = best is not None and best.zone.likeness >= _BEYOND_DOUBT
+            if settled or expired():
+                return best, banded
             doubtful += [(view, band) for band in bands[:_ROWS_TRIED]]
             if not bands:
                 doubtful += [(view, band) for band in _alone(rows)]
@@ -84,17 +106,18 @@ class ZoneFinder:
         if best is not None and best.zone.likeness >= _LEAST_LIKENESS:
             doubtful = [(best.view, best.band)]
         for view, band in doubtful[:_ROWS_TRIED]:
-            best = self._best(best, view, tuple(_by_one_row(band)), ())
-            if best is not None and best.zone.likeness >= _BEYOND_DOUBT:
+            best = self._best(best, view, tuple(_by_one_row(band)), (), expired)
+            if expired() or (best is not None and best.zone.likeness >= _BEYOND_DOUBT):
                 break
-        return best
+        return best, banded
 
     def _best(
         self,
         best: _Found | None,
         view: ImageU8,
         bands: Sequence[Band],
-        stretches: Sequence[float] = STRETCHES,
+        stretches: Sequence[float],
+        expired: Callable[[], bool],
     ) -> _Found | None:
         for rank, band in enumerate(bands):
             found = [self._placed(view, band, 1.0)]
@@ -104,6 +127,8 @@ class ZoneFinder:
             for zone in found:
                 if zone is not None and (best is None or zone.likeness > best.zone.likeness):
                     best = _Found(view, band, zone)
+            if expired():
+                break
         return best
 
     def _placed(self, view: ImageU8, band: Band, stretch: float) -> PlacedZone | None:
