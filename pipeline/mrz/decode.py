@@ -41,8 +41,8 @@ _DIGIT_IN_CODE_PENALTY = 6.0
 """Document codes are letters but for a few issuers' own."""
 
 _UNLIKELY = 0.5
-"""The most that is believed of a state's code that is in no list, and of a date that no calendar
-has: both are printed more seldom than read."""
+"""The most that is believed of a state or document code that is in no list, and of a date that no
+calendar has: they are misread more often than printed."""
 
 _STATES = ("issuing_state", "nationality")
 
@@ -122,9 +122,10 @@ def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: 
     sets = layout.character_sets()
     weighed = [_weighed(row, allowed) for row, allowed in zip(scores, sets, strict=True)]
     grid = [
-        [_fitting(cell, allowed, tolerance) for cell, allowed in zip(row, chars, strict=True)]
-        for row, chars in zip(weighed, sets, strict=True)
+        [_fitting(cell, chars.value, tolerance) for cell, chars in zip(row, allowed, strict=True)]
+        for row, allowed in zip(weighed, sets, strict=True)
     ]
+    grid[0][0] = _fitting(weighed[0][0], layout.first_letters, tolerance)
     changes = _changes(layout, grid, weighed)
     for (line, position), character in changes.items():
         grid[line][position] = character
@@ -164,12 +165,12 @@ def _alike(a: str, b: str) -> bool:
     return any(a in group and b in group for group in _ALIKE)
 
 
-def _fitting(cell: CharacterScores, allowed: CharacterSet, tolerance: float) -> str:
+def _fitting(cell: CharacterScores, allowed: str, tolerance: float) -> str:
     """The likeliest character, or what the place demands where that is nearly as likely."""
     read = ALPHABET[int(cell.argmax())]
-    if read in allowed.value:
+    if read in allowed:
         return read
-    demanded = max(allowed.value, key=lambda character: cell[INDEX[character]])
+    demanded = max(allowed, key=lambda character: cell[INDEX[character]])
     gap = float(cell.max() - cell[INDEX[demanded]])
     limit = _ALIKE_GAP if _alike(read, demanded) else _FORMAT_GAP
     return demanded if gap <= limit * tolerance else read
@@ -280,8 +281,8 @@ _Shares = tuple[tuple[float, ...], ...]
 
 
 def _doubting(layout: MrzLayout, lines: Sequence[str], confidences: _Shares) -> _Shares:
-    """Less confidence in states that do not exist, which no check digit covers, and in dates
-    that do not: a check digit passes by chance once in ten times."""
+    """Less confidence in document codes and states that do not exist, which no check digit
+    covers, and in dates that do not: a check digit passes by chance once in ten times."""
     rows = [list(row) for row in confidences]
     doubtful = [
         zone.span
@@ -289,6 +290,8 @@ def _doubting(layout: MrzLayout, lines: Sequence[str], confidences: _Shares) -> 
         if (zone.name in _STATES and zone.span.of(lines).rstrip(FILLER) not in CODES)
         or (zone.characters is CharacterSet.DATE and not dates.exists(zone.span.of(lines)))
     ]
+    if lines[0][0] not in layout.first_letters:
+        doubtful.append(Span(0, 0, 1))
     for span in doubtful:
         for place in range(span.start, span.stop):
             rows[span.line][place] = min(rows[span.line][place], _UNLIKELY)

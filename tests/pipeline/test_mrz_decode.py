@@ -163,6 +163,16 @@ def test_a_printed_date_that_does_not_exist_is_returned_in_doubt() -> None:
     assert max(found.confidences[1][13:19]) <= 0.5
 
 
+def test_a_document_code_that_no_format_has_is_in_doubt() -> None:
+    """No check digit covers it, so that all of them pass without it being right."""
+    near = decoded(printed(0, 0, "R"), {(0, 0): ("P", 3.0)})
+    assert near.lines == TD3
+    assert [(c.read, c.corrected, c.why) for c in near.corrections] == [("R", "P", "format")]
+    clear = decoded(printed(0, 0, "R"), {})
+    assert clear.lines == printed(0, 0, "R")
+    assert clear.confidences[0][0] <= 0.5
+
+
 def test_names_are_not_touched_by_check_digits() -> None:
     lines = printed(1, 9, "7")
     found = decoded(lines, {(0, 5): ("F", 1.0), (0, 6): ("P", 1.0)})
