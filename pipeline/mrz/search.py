@@ -30,7 +30,8 @@ _BEYOND_DOUBT = 0.86
 """A zone placed less well than this may lack a row, or have one that runs askew."""
 _PERHAPS = 0.5
 """Likeness from which other proportions of the print are worth trying."""
-_SLANT_DEG = 6.0
+_SLANTS = ((7.0, 2 * WORKING_SIDE_PX), (18.0, WORKING_SIDE_PX))
+"""Turns in degrees, each way, at which a page without a zone is searched again, and the scale."""
 _STRONG_BEAT = 0.4
 _USUAL_STEPS = (2.5, 1.9)
 """Distances of rows over their pitch: of passports, and of many cards."""
@@ -69,16 +70,15 @@ class ZoneFinder:
             return None
         best: _Found | None = None
         views = tuple(_views(luma))
-        blank = True
         for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
-            best, banded = self._at(best, views, side, expired)
-            blank = blank and (side != WORKING_SIDE_PX or not banded)
+            best = self._at(best, views, side, expired)
             if best is not None and best.zone.likeness >= _CLEAR_LIKENESS:
                 return best.zone
             if expired():
                 break
-        if best is None and blank and not expired():
-            best, _ = self._at(best, _slanted(luma), WORKING_SIDE_PX, expired)
+        for turn, side in _SLANTS:
+            if best is None and not expired():
+                best = self._at(best, _slanted(luma, turn), side, expired)
         return best.zone if best is not None and best.zone.likeness >= _LEAST_LIKENESS else None
 
     def _at(
@@ -87,18 +87,16 @@ class ZoneFinder:
         views: Iterable[ImageU8],
         side: int,
         expired: Callable[[], bool],
-    ) -> tuple[_Found | None, bool]:
-        """The best zone in the views at one scale of search, and whether there were bands."""
+    ) -> _Found | None:
+        """The best zone in the views, at one scale of search."""
         doubtful: list[tuple[ImageU8, Band]] = []
-        banded = False
         for view in views:
             rows = find_rows(view, side)
             bands = bands_of(rows)[:_BANDS_TRIED]
-            banded = banded or bool(bands)
             best = self._best(best, view, bands, STRETCHES, expired)
             settled = best is not None and best.zone.likeness >= _BEYOND_DOUBT
             if settled or expired():
-                return best, banded
+                return best
             doubtful += [(view, band) for band in bands[:_ROWS_TRIED]]
             if not bands:
                 doubtful += [(view, band) for band in _alone(rows)]
@@ -109,7 +107,7 @@ class ZoneFinder:
             best = self._best(best, view, tuple(_by_one_row(band)), (), expired)
             if expired() or (best is not None and best.zone.likeness >= _BEYOND_DOUBT):
                 break
-        return best, banded
+        return best
 
     def _best(
         self,
@@ -153,11 +151,11 @@ def _views(luma: ImageU8) -> Iterator[ImageU8]:
     yield np.asarray(cv2.rotate(luma, cv2.ROTATE_90_CLOCKWISE), np.uint8)
 
 
-def _slanted(luma: ImageU8) -> Iterator[ImageU8]:
+def _slanted(luma: ImageU8, slant_deg: float) -> Iterator[ImageU8]:
     """The page turned by more than rows may be tilted."""
     for view in _views(luma):
         height, width = view.shape
-        for turn in (-_SLANT_DEG, _SLANT_DEG):
+        for turn in (-slant_deg, slant_deg):
             matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
             slanted = cv2.warpAffine(view, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
             yield np.asarray(slanted, np.uint8)
