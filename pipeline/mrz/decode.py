@@ -83,11 +83,14 @@ class Decoded:
         return 1 - sum(bound) / len(bound)
 
 
-def decode(scores: Sequence[CharacterScores], tolerance: float = 1.0) -> Decoded | None:
+def decode(
+    scores: Sequence[CharacterScores], tolerance: float = 1.0, temperature: float = 1.0
+) -> Decoded | None:
     """The best reading among the formats of this shape; None if no format has it.
 
     ``scores``: one n×37 array of log-probabilities per line. ``tolerance``: how far the format
     may go against them, 1 for those of the glyph matcher alone, less for calibrated ones.
+    ``temperature``: what the scores are divided by before they are told as confidences.
     """
     shape = (len(scores), len(scores[0]))
     layouts = layouts_of_shape(*shape)
@@ -95,8 +98,12 @@ def decode(scores: Sequence[CharacterScores], tolerance: float = 1.0) -> Decoded
         return None
     national = [layout for layout in layouts if layout.prefix and _begins(scores, layout.prefix)]
     if national:
-        return _decode_as(national[0], scores, tolerance)
-    readings = [_decode_as(layout, scores, tolerance) for layout in layouts if not layout.prefix]
+        return _decode_as(national[0], scores, tolerance, temperature)
+    readings = [
+        _decode_as(layout, scores, tolerance, temperature)
+        for layout in layouts
+        if not layout.prefix
+    ]
     first = scores[0][0]
     return max(
         readings,
@@ -118,7 +125,9 @@ def starts_well(decoded: Decoded) -> bool:
     return decoded.lines[0][:1] in tuple(decoded.layout.first_letters)
 
 
-def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: float) -> Decoded:
+def _decode_as(
+    layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: float, temperature: float
+) -> Decoded:
     sets = layout.character_sets()
     weighed = [_weighed(row, allowed) for row, allowed in zip(scores, sets, strict=True)]
     grid = [
@@ -143,7 +152,12 @@ def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: 
         if read != text[position]
     )
     confidences = tuple(
-        _confidences(row, chars, text, {place for at, place in changes if at == line})
+        _confidences(
+            row / np.float32(temperature),
+            chars,
+            text,
+            {place for at, place in changes if at == line},
+        )
         for line, (row, chars, text) in enumerate(zip(weighed, sets, lines, strict=True))
     )
     confidences = _doubting(layout, lines, confidences)

@@ -18,7 +18,7 @@ from core.errors import ModelNotFound, MrzNotFound
 from core.log import Log
 from core.settings import MrzSettings
 from pipeline.mrz.decode import Decoded, decode, starts_well
-from pipeline.mrz.fuse import ZoneScores, fuse, same_zone, together
+from pipeline.mrz.fuse import TEMPERATURE, ZoneScores, fuse, same_zone, together
 from pipeline.mrz.glyphs import GlyphMatcher
 from pipeline.mrz.grid import PlacedZone
 from pipeline.mrz.line_net import LineNet
@@ -118,7 +118,9 @@ class MrzReader:
         scores = fuse([r.scores for r in group], [r.zone.likeness**4 for r in group])
         if opinion is not None:
             scores = fuse([scores, opinion], [1.0, _SECOND_WEIGHT])
-        return decode(scores, 1.0 if self._net is None else _NET_TOLERANCE)
+        if self._net is None:
+            return decode(scores)
+        return decode(scores, _NET_TOLERANCE, TEMPERATURE)
 
     def _scores(self, recogniser: LineRecogniser, zone: PlacedZone) -> ZoneScores:
         return tuple(recogniser.scores(strip) for strip in zone.strips)
