@@ -60,7 +60,7 @@ class MrzReader:
         self._matcher = GlyphMatcher(models)
         self._net = _load_net(models)
         self._finder = ZoneFinder(self._matcher, self._net)
-        self._second: LineRecogniser = TesseractReader(settings.tessdata, settings.language)
+        self._second: LineRecogniser = TesseractReader.load(settings, models)
         self._default_deadline_ms = settings.deadline_ms
         self._clock = clock
 
