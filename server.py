@@ -22,7 +22,7 @@ from aiohttp import web
 
 from core.auth import Authenticator
 from core.errors import LobbyLensError
-from core.http import AUTHENTICATOR, METRICS, access, add_security_headers, errors
+from core.http import AUTHENTICATOR, FRAME_ANCESTORS, METRICS, access, add_security_headers, errors
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
@@ -32,6 +32,7 @@ from media.surroundings import Reading, Surroundings
 from pipeline.engine import Engine
 from signaling import pages, tls
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
+from signaling.property import PROPERTY, load_property
 from signaling.routes import add_routes, card_link
 from signaling.sessions import SessionRegistry
 
@@ -59,6 +60,8 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
     texts = load_texts()
+    app[PROPERTY] = load_property(settings.page, sorted(texts))
+    app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
 
     load = LoadProbe(settings.load, metrics)
 

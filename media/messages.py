@@ -167,6 +167,21 @@ class ConfirmedMessage(ServerMessage):
     edited: list[str]
 
 
+class HintMessage(ServerMessage):
+    """The front desk helps: a guidance code, which the page words, or a text of the clerk's."""
+
+    type: Literal["hint"] = "hint"
+    code: str | None
+    text: str
+
+
+class FormMessage(ServerMessage):
+    """Who fills in the form from now on; a clerk who takes it over sees what was read."""
+
+    type: Literal["form"] = "form"
+    holder: Literal["guest", "clerk"]
+
+
 class ErrorMessage(ServerMessage):
     """Something sent was refused or failed; unless said otherwise the session lives on."""
 
@@ -231,6 +246,8 @@ AnyServerMessage = Annotated[
     | CaptureMessage
     | ResultMessage
     | ConfirmedMessage
+    | HintMessage
+    | FormMessage
     | ErrorMessage
     | Pong,
     Field(discriminator="type"),
