@@ -36,11 +36,17 @@ function opened(pc, channel, signal) {
   });
 }
 
+const WIDEST_VIDEO_PX = 1920; // wider pictures go as stills; no encoder keeps up with 4K video
+
 /** Small print must stay readable on a busy machine: rather fewer frames than coarser ones. */
 async function preferSharpness(sender) {
   try {
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-resolution";
+    const width = sender.track.getSettings().width ?? 0;
+    for (const encoding of parameters.encodings) {
+      encoding.scaleResolutionDownBy = Math.max(1, width / WIDEST_VIDEO_PX);
+    }
     await sender.setParameters(parameters);
   } catch {
     // Not every browser takes it; its own choice then stands.
@@ -99,8 +105,9 @@ export class Peer {
     return true;
   }
 
-  replaceTrack(track) {
-    return this.#sender.replaceTrack(track);
+  async replaceTrack(track) {
+    await this.#sender.replaceTrack(track);
+    await preferSharpness(this.#sender);
   }
 
   /** Average ms from capture to the server: encoder, pacer, half a round trip. */

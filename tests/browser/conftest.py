@@ -19,6 +19,7 @@ from tests.browser.kiosk import Kiosk, OpenKiosk, Server
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 START_S = 60
+PAGE = ("--page.specimen", "--page.frame-ancestors", "http://desk.test:8099")
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -48,7 +49,7 @@ def _wait_for_url(process: subprocess.Popen[str]) -> str:
 def server() -> Iterator[Server]:
     """``python server.py`` on a free port; it must end by itself, with status 0, on SIGTERM."""
     process = subprocess.Popen(
-        [sys.executable, "server.py", "--port", "0", "--log-level", "warning"],
+        [sys.executable, "server.py", "--port", "0", "--log-level", "warning", *PAGE],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -94,7 +95,8 @@ async def _new_kiosk(browser: Browser, server: Server, scripts: tuple[str, ...])
 
 @pytest.fixture
 async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
-    """``await kiosk(FAKE_CAMERA, ALLOWED, scripts=(…), path="/")`` opens the page.
+    """``await kiosk(FAKE_CAMERA, ALLOWED, scripts=(…), path="/")`` opens the page, past its
+    welcome: ``language=""`` stays there.
 
     Whatever the page complained of fails the test, except texts that hold one of ``expect``.
     """
@@ -107,6 +109,7 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             scripts: tuple[str, ...] = (),
             path: str = "/",
             expect: tuple[str, ...] = (),
+            language: str = "en",
         ) -> Kiosk:
             browser = await playwright.chromium.launch(
                 executable_path=CHROMIUM, args=[*QUIET, *flags]
@@ -115,7 +118,9 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             kiosk = await _new_kiosk(browser, server, scripts)
             opened.append((kiosk, expect))
             await kiosk.page.goto(server.url + path)
-            await kiosk.page.wait_for_function("() => document.querySelector('h1').textContent")
+            await kiosk.screen("attract")
+            if language:
+                await kiosk.welcome(language)
             return kiosk
 
         yield start

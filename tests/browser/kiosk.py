@@ -68,6 +68,13 @@ class Kiosk:
         """Wait until this screen shows."""
         await self.page.wait_for_selector(f"body[data-screen={name}]", timeout=timeout_s * 1000)
 
+    async def welcome(self, language: str = "en") -> None:
+        """From the screen that greets whoever passes by to the start, in this language."""
+        await self.do("touch")
+        await self.screen("language")
+        await self.page.click(f"#language-buttons [lang={language}]")
+        await self.screen("start")
+
     async def do(self, action: str) -> None:
         """Press the visible button of this action."""
         await self.page.click(f"[data-action={action}]:visible")
