@@ -102,7 +102,7 @@ async def test_sizes_are_tried_from_large_to_any(kiosk: OpenKiosk) -> None:
     guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(ONLY_SMALL,))
     await guest.do("begin")
     await guest.screen("live")
-    assert await guest.page.evaluate("window.asked") == [1080, 720, 0]
+    assert await guest.page.evaluate("window.asked") == [2160, 1080, 720, 0]
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ async def test_no_camera_access_at_all(kiosk: OpenKiosk, script: str, kind: str)
     await guest.do("begin")
     await guest.problem(kind)
     await guest.do("reset")
-    await guest.screen("start")
+    await guest.screen("attract")
