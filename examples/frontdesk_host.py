@@ -60,7 +60,11 @@ def make_host(lens: str, token: str = "", *, specimen: bool = False) -> web.Appl
         kind = "text/css" if name.endswith(".css") else "text/javascript"
         return web.Response(body=files[name], content_type=kind)
 
+    async def no_icon(request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
     app = web.Application()
+    app.router.add_get("/favicon.ico", no_icon)
     app.router.add_get("/", plain)
     app.router.add_get("/react", react)
     app.router.add_get("/desk.json", settings)

@@ -7,6 +7,7 @@ its secret id never comes here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Annotated
 
@@ -63,7 +64,8 @@ async def sessions(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.StreamResponse:
     """``GET /api/staff/sessions/{label}/events``: masked messages as server-sent events."""
     session = _session(request)
-    with session.desk.watch() as queue:
+    # A clerk who looks at another session, or closes the page, is nothing to tell of.
+    with session.desk.watch() as queue, contextlib.suppress(ConnectionError):
         answer = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )

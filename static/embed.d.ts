@@ -282,9 +282,19 @@ export declare class LobbylensCapture extends HTMLElement {
     listener: (this: LobbylensCapture, event: LobbylensCaptureEvents[K]) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   removeEventListener<K extends keyof LobbylensCaptureEvents>(
     type: K,
     listener: (this: LobbylensCapture, event: LobbylensCaptureEvents[K]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
     options?: boolean | EventListenerOptions,
   ): void;
 }

@@ -100,6 +100,13 @@ export function say(node, key, values) {
   node.textContent = t(key, values?.());
 }
 
+/** Takes a text away, and what it was filled with. */
+export function hush(node) {
+  delete node.dataset.i18n;
+  valuesOf.delete(node);
+  node.textContent = "";
+}
+
 /** Is there a text of the page's own for this key? */
 export const knows = (key) => key in words || key in fallback;
 

@@ -1,7 +1,7 @@
 /** The live screen: picture, outline, guidance, and what is offered when it takes too long. */
 
 import { byId } from "./dom.js";
-import { say } from "./i18n.js";
+import { hush, say } from "./i18n.js";
 import { OverlayView } from "./overlay.js";
 import * as stats from "./stats.js";
 import * as torch from "./torch.js";
@@ -35,10 +35,7 @@ export class Live {
   #offer(flag) {
     byId("live-manual").hidden = byId("live-shutter").hidden = !flag;
     if (flag) say(byId("live-slow"), "live.slow");
-    else {
-      byId("live-slow").textContent = "";
-      delete byId("live-slow").dataset.i18n;
-    }
+    else hush(byId("live-slow"));
   }
 
   /** Another screen shows: no picture is kept or drawn meanwhile. */

@@ -1,7 +1,7 @@
 /** A line from the front desk, over whatever screen shows. */
 
 import { byId } from "./dom.js";
-import { knows, say, t } from "./i18n.js";
+import { hush, knows, say, t } from "./i18n.js";
 
 const SHOWN_MS = 15_000;
 let timer = 0;
@@ -20,6 +20,5 @@ export function show({ code, text }) {
 export function clear() {
   clearTimeout(timer);
   byId("desk-note").hidden = true;
-  byId("desk-note-text").textContent = "";
-  delete byId("desk-note-text").dataset.i18n;
+  hush(byId("desk-note-text"));
 }

@@ -16,6 +16,9 @@ const LEADS = {
 const EVERY_FIELD = [...DOCUMENT_FIELDS, ...GUEST_FIELDS];
 const DATES = new Set(EVERY_FIELD.filter(({ date }) => date).map(({ name }) => name));
 
+/** Stands alone: a function made within `fill` would keep the document that it was called with. */
+const dateExample = () => ({ example: dates.example() });
+
 /** What the entry means, as the protocol has it: a date as YYYY-MM-DD where it is one. */
 function meaning(entry) {
   const text = entry.value.trim();
@@ -67,7 +70,7 @@ export class Review {
     }
     say(byId("review-title"), result ? "review.title" : "review.title_manual");
     say(byId("review-lead"), LEADS[result ? result.status : "manual"] ?? LEADS.needs_review);
-    say(byId("review-how"), "review.as_printed", () => ({ example: dates.example() }));
+    say(byId("review-how"), "review.as_printed", dateExample);
     byId("legend").hidden = !result;
     this.#result = result;
     const rows = DOCUMENT_FIELDS.map((field) => this.#row(field, result !== null));
@@ -187,7 +190,7 @@ export class Review {
   #blame(entry, key) {
     entry.setAttribute("aria-invalid", "true");
     const complaint = element("p", { className: "complaint", role: "alert" });
-    say(complaint, key, () => ({ example: dates.example() }));
+    say(complaint, key, dateExample);
     entry.closest(".field").append(complaint);
   }
 

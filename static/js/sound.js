@@ -45,10 +45,10 @@ export class Sound {
   }
 
   play(name) {
-    if (!this.on || !("AudioContext" in window)) return;
+    // Browsers let no page sound that nobody has touched: a host's own button may have begun.
+    if (!this.on || navigator.userActivation?.hasBeenActive === false) return;
     this.#context ??= new AudioContext();
     const context = this.#context;
-    // Suspended where nobody has touched the page yet: then it stays silent.
     context.resume().catch(() => {});
     for (const [hertz, begin, length] of SOUNDS[name]) {
       const at = context.currentTime + begin;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,6 @@ from tests.browser.kiosk import Kiosk, OpenKiosk, Server
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 START_S = 60
-PAGE = ("--page.specimen", "--page.frame-ancestors", "http://desk.test:8099")
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -46,10 +46,19 @@ def _wait_for_url(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def desk_port() -> int:
+    """A port for a front desk's page: its origin is the only one that may embed ours."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(desk_port: int) -> Iterator[Server]:
     """``python server.py`` on a free port; it must end by itself, with status 0, on SIGTERM."""
+    page = ("--page.specimen", "--page.frame-ancestors", f"http://127.0.0.1:{desk_port}")
     process = subprocess.Popen(
-        [sys.executable, "server.py", "--port", "0", "--log-level", "warning", *PAGE],
+        [sys.executable, "server.py", "--port", "0", "--log-level", "warning", *page],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -128,4 +137,4 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             await each.page.close(run_before_unload=False)
     for each, expect in opened:
         unexpected = [text for text in each.complaints if not any(part in text for part in expect)]
-        assert unexpected == []
+        assert not unexpected, "\n".join(unexpected)
