@@ -149,6 +149,7 @@ export class Review {
   /** A clerk fills in the form: the guest sees it and can take it back. */
   set held(flag) {
     byId("review-desk").hidden = !flag;
+    if (flag) window.scrollTo(0, 0); // where it is said
     for (const part of this.#form.querySelectorAll("fieldset")) part.disabled = flag;
     byId("confirm").disabled = flag;
   }

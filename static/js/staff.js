@@ -77,7 +77,7 @@ function facts() {
   byId("facts").replaceChildren(
     fact("Connection", seen.state?.session ?? "–"),
     fact("Capture", seen.state?.capture ?? "–"),
-    fact("Guest is told", words(seen.guidance?.code)),
+    fact("Guest is told", seen.result ? "to check the form" : words(seen.guidance?.code)),
     fact("Result", seen.result?.status?.replace("_", " ") ?? "–"),
     fact("To be checked", doubtful.map(([name]) => texts.field[name] ?? name).join(", ") || "–"),
   );

@@ -6,6 +6,13 @@ from collections.abc import AsyncIterator
 
 from tests.browser.kiosk import Kiosk
 
+HOLD = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = (wanted) =>
+  window.hold ? new Promise(() => {}) : real(wanted);
+"""
+"""A script of the page: while ``window.hold``, the browser's question stays unanswered."""
+
 
 async def _show_problem(guest: Kiosk) -> None:
     await guest.page.evaluate(
@@ -19,10 +26,21 @@ async def _show_problem(guest: Kiosk) -> None:
     )
 
 
-async def screens(guest: Kiosk, language: str = "en") -> AsyncIterator[str]:
+async def _help(guest: Kiosk) -> None:
+    """What a clerk does for the youngest session: a hint, and taking over the form."""
+    desk = f"{guest.origin}/api/staff/sessions"
+    ask = guest.page.request
+    label = (await (await ask.get(desk)).json())["sessions"][-1]["label"]
+    await ask.post(f"{desk}/{label}/hint", data={"text": "I am on my way to you"})
+    await ask.post(f"{desk}/{label}/form", data={})
+    await guest.page.wait_for_selector("#review-desk:visible")
+
+
+async def screens(guest: Kiosk, language: str = "en", *, slow: bool = False) -> AsyncIterator[str]:
     """Yields the name of each screen while it shows; begins at the attract screen.
 
-    The browser must have been started with a fake camera that is allowed.
+    The browser has a fake camera that is allowed, and the page the script `HOLD`. ``slow``: the
+    live screen too as it is after ten seconds without a document.
     """
     page = guest.page
     yield "attract"
@@ -32,17 +50,34 @@ async def screens(guest: Kiosk, language: str = "en") -> AsyncIterator[str]:
     await page.click(f"#language-buttons [lang={language}]")
     await guest.screen("start")
     yield "start"
+    await page.evaluate("window.hold = true")
+    await guest.do("begin")
+    await guest.screen("asking")
+    yield "asking"
+    await page.evaluate("window.hold = false")
+    await guest.do("reset")
+    await guest.welcome(language)
+    if slow:
+        await guest.do("begin")
+        await page.wait_for_selector("#live-manual:visible", timeout=60_000)
+        yield "live-slow"
+        await guest.do("reset")
+        await guest.welcome(language)
     await guest.do("specimen")
     await guest.screen("live")
     await page.wait_for_selector("#guidance:not(:empty)")
     await page.wait_for_function("() => window.lobbylens.stats.marks.firstDetected")
     yield "live"
-    await guest.screen("review", timeout_s=40)
+    await guest.screen("review", timeout_s=90)
     await page.fill("#field-secondary_identifier", "Anna María")
     yield "review"
     await page.click("#legend summary")
-    await page.locator("#legend").scroll_into_view_if_needed()
+    await page.locator("#legend dl").scroll_into_view_if_needed()
     yield "review-marks"
+    await page.click("#legend summary")
+    await _help(guest)
+    yield "review-help"
+    await page.click("#review-mine")
     await page.fill("#field-nationality", "")
     await page.fill("#field-date_of_birth", "31/02")
     await page.click("#confirm")
@@ -54,6 +89,14 @@ async def screens(guest: Kiosk, language: str = "en") -> AsyncIterator[str]:
     await guest.screen("card")
     await page.wait_for_selector("#card-view iframe, #card-view .hint")
     yield "card"
+    settings = await (await page.request.get(f"{guest.origin}/page.json")).json()
+    await page.clock.install()
+    await page.mouse.move(40, 300)  # a sign of the guest, by the new clock
+    await page.mouse.move(60, 320)
+    await page.clock.fast_forward((settings["idle_s"] - 14) * 1000)
+    await page.wait_for_selector("#idle[open]")
+    yield "idle"
+    await page.click("#idle-stay")
     await guest.do("finish")
     await guest.screen("thanks")
     yield "thanks"
