@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
-from tests.browser.kiosk import Kiosk, OpenKiosk, Server
+from tests.browser.kiosk import WEBCAM, Kiosk, OpenKiosk, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -95,7 +95,7 @@ async def _new_kiosk(browser: Browser, server: Server, scripts: tuple[str, ...])
     )
     page = await context.new_page()
     page.set_default_timeout(15_000)
-    for script in scripts:
+    for script in (WEBCAM, *scripts):
         await page.add_init_script(script)
     kiosk = Kiosk(page, server.url)
     kiosk.watch()

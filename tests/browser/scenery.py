@@ -26,6 +26,19 @@ async def _show_problem(guest: Kiosk) -> None:
     )
 
 
+async def _ask_whether_idle(guest: Kiosk) -> None:
+    """The page's own question, fourteen seconds before its end; `window.asking` takes it away."""
+    await guest.page.evaluate(
+        """async () => {
+          const { Idle } = await import("/static/js/idle.js");
+          window.asking = new Idle({ gone() {}, present() {} });
+          window.asking.limitS = 14;
+          window.asking.start();
+        }"""
+    )
+    await guest.page.wait_for_selector("#idle[open]")
+
+
 async def _help(guest: Kiosk) -> None:
     """What a clerk does for the youngest session: a hint, and taking over the form."""
     desk = f"{guest.origin}/api/staff/sessions"
@@ -89,14 +102,9 @@ async def screens(guest: Kiosk, language: str = "en", *, slow: bool = False) -> 
     await guest.screen("card")
     await page.wait_for_selector("#card-view iframe, #card-view .hint")
     yield "card"
-    settings = await (await page.request.get(f"{guest.origin}/page.json")).json()
-    await page.clock.install()
-    await page.mouse.move(40, 300)  # a sign of the guest, by the new clock
-    await page.mouse.move(60, 320)
-    await page.clock.fast_forward((settings["idle_s"] - 14) * 1000)
-    await page.wait_for_selector("#idle[open]")
+    await _ask_whether_idle(guest)
     yield "idle"
-    await page.click("#idle-stay")
+    await page.evaluate("window.asking.stop()")
     await guest.do("finish")
     await guest.screen("thanks")
     yield "thanks"

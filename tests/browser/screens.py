@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.conftest import CHROMIUM, QUIET, ROOT
-from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, WEBCAM, Kiosk
 from tests.browser.scenery import HOLD, screens
 
 SIZES = {"kiosk": (1080, 1920, 0.5), "desk": (1280, 800, 0.75), "phone": (390, 844, 0.75)}
@@ -52,9 +52,13 @@ async def walk(
     """One guest's visit at one size, each screen a picture."""
     width, height, scale = SIZES[size]
     page = await browser.new_page(
-        viewport={"width": width, "height": height}, locale="en-GB", color_scheme=scheme
+        viewport={"width": width, "height": height},
+        locale="en-GB",
+        color_scheme=scheme,
+        reduced_motion="reduce",
     )
     page.set_default_timeout(90_000)
+    await page.add_init_script(WEBCAM)
     await page.add_init_script(HOLD)
     await page.goto(url)
     guest = Kiosk(page, url)
@@ -62,7 +66,7 @@ async def walk(
     kind = size if scheme == "light" and language == "en" else f"{size}-{language}-{scheme}"
     async for name in screens(guest, language, slow=only is None):
         if name == "card":
-            await page.wait_for_timeout(1500)  # the browser's own viewer draws in its own time
+            await page.wait_for_timeout(5000)  # the browser's own viewer draws in its own time
         if only is None or name in only:
             await save(page, folder / f"{name}-{kind}.png", scale)
         if name == "review-help" and kind == "desk":
