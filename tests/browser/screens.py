@@ -22,7 +22,7 @@ from tests.browser.scenery import HOLD, screens
 
 SIZES = {"kiosk": (1080, 1920, 0.5), "desk": (1280, 800, 0.75), "phone": (390, 844, 0.75)}
 """Name -> width and height in CSS pixels, and the scale of the picture."""
-COLOURS = 96
+COLOURS = 64
 EVERYWHERE = None
 FEW = frozenset({"attract", "start", "live", "review", "review-complaints"})
 
@@ -66,7 +66,7 @@ async def walk(
     kind = size if scheme == "light" and language == "en" else f"{size}-{language}-{scheme}"
     async for name in screens(guest, language, slow=only is None):
         if name == "card":
-            await page.wait_for_timeout(5000)  # the browser's own viewer draws in its own time
+            await page.wait_for_timeout(15_000)  # the browser's own viewer draws in its own time
         if only is None or name in only:
             await save(page, folder / f"{name}-{kind}.png", scale)
         if name == "review-help" and kind == "desk":
