@@ -28,6 +28,7 @@ from core.auth import Authenticator
 from core.errors import LobbyLensError
 from core.http import (
     AUTHENTICATOR,
+    FRAME_ANCESTORS,
     HOSTS,
     METRICS,
     TRUSTED_PROXIES,
@@ -52,6 +53,7 @@ from signaling.board import Board
 from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
 from signaling.misspelt import warn_of_misspelt
+from signaling.property import PROPERTY, load_property
 from signaling.rates import RATES, OfferRates
 from signaling.routes import add_routes, card_link, largest_body
 from signaling.sessions import SessionRegistry
@@ -109,6 +111,8 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
     texts = load_texts()
+    app[PROPERTY] = load_property(settings.page, sorted(texts))
+    app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
 
     alone = post is None
     post = post or Post(0, Board.create(1), None)

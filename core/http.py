@@ -32,6 +32,8 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 METRICS = web.AppKey("metrics", Metrics)
+FRAME_ANCESTORS: web.AppKey[tuple[str, ...]] = web.AppKey("frame_ancestors", tuple)
+"""Origins besides our own that may hold the page in a frame."""
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -39,9 +41,9 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 # camera pictures and card, which never leave the page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-src 'self' blob:; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
+EMBED_SCRIPT = "/static/embed.js"
 
 INTERNAL_CLIENT = "X-LobbyLens-Client"
 """Who asked, on a request that one worker passes on to another."""
@@ -224,7 +226,13 @@ async def access(request: web.Request, handler: Endpoint) -> web.StreamResponse:
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal on_response_prepare: headers that every answer carries."""
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    ancestors = " ".join(["'self'", *request.app[FRAME_ANCESTORS]])
+    headers.setdefault(
+        "Content-Security-Policy", f"{CONTENT_SECURITY_POLICY}; frame-ancestors {ancestors}"
+    )
+    if request.path == EMBED_SCRIPT:
+        # A module script of another origin is fetched with CORS (HTML, 8.1.4.2).
+        headers.setdefault("Access-Control-Allow-Origin", "*")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")

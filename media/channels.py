@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from core.metrics import Metrics
@@ -52,6 +53,8 @@ class Channels:
         self._waiting: deque[ServerMessage] = deque(maxlen=_WAITING_EVENTS)
         self._settled = False
         self._seq = 0
+        self.overheard: Callable[[ServerMessage], None] = lambda message: None
+        """Called with each event, whether or not a channel is there to take it."""
 
     def clear(self) -> None:
         """Forget the channels of a peer that is gone; events wait for the next one."""
@@ -78,6 +81,7 @@ class Channels:
 
         States, guidance and profiles do not: a greeting tells the newest of them anyway.
         """
+        self.overheard(message)
         channel = self._channel(EVENTS) if self._settled else None
         if channel is None:
             if not isinstance(message, _TOLD_AGAIN):

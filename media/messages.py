@@ -191,6 +191,21 @@ class ConfirmedMessage(ServerMessage):
     edited: list[str]
 
 
+class HintMessage(ServerMessage):
+    """The front desk helps: a guidance code, which the page words, or a text of the clerk's."""
+
+    type: Literal["hint"] = "hint"
+    code: str | None
+    text: str
+
+
+class FormMessage(ServerMessage):
+    """Who fills in the form from now on; a clerk who takes it over sees what was read."""
+
+    type: Literal["form"] = "form"
+    holder: Literal["guest", "clerk"]
+
+
 class ErrorMessage(ServerMessage):
     """Something sent was refused or failed; unless said otherwise the session lives on."""
 
@@ -296,6 +311,8 @@ AnyServerMessage = Annotated[
     | ResultMessage
     | CardFormMessage
     | ConfirmedMessage
+    | HintMessage
+    | FormMessage
     | ErrorMessage
     | Pong
     | ProfileMessage,

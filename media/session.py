@@ -25,6 +25,7 @@ from core.log import Log, session_label
 from media import messages
 from media.cards import SessionCards
 from media.channels import Channels
+from media.desk import Desk
 from media.ingest import drain
 from media.layers import LayerGate
 from media.peer import Peer, PeerSettings
@@ -78,6 +79,7 @@ class Session:
             tell=self._tell,
             moved=self._send_state,
         )
+        self.desk = Desk(self._channels, self._viewing, self._reviews)
 
     # Life
 
@@ -113,6 +115,7 @@ class Session:
         if peer is not None:
             await peer.close()
         self._channels.clear()
+        self.desk.close()
 
     def close(self, reason: CloseReason) -> None:
         """Begin to end; the first reason stands."""
@@ -311,6 +314,7 @@ class Session:
                 self._viewing.take_picture()
             case messages.Reset():
                 self._viewing.reset()
+                self.desk.reset()
             case messages.Configure():
                 if message.sides == 2:
                     raise InvalidMessage("one side is read for now: set sides to 1", "sides")

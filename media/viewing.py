@@ -60,6 +60,11 @@ class Viewing:
         """Whether this client sends stills, so that a capture waits for one."""
 
     @property
+    def language(self) -> str:
+        """The guest's, as the page last told (BCP 47)."""
+        return self._language
+
+    @property
     def stable_required(self) -> int:
         return self._reader.stable_required
 

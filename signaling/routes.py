@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from core.settings import Settings
-from signaling import documents, offer, pages, whip
+from signaling import documents, offer, pages, property, staff, whip
 
 
 def card_link(session_id: str, document_id: str) -> str:
@@ -22,6 +22,16 @@ def largest_body(settings: Settings) -> int:
 def add_routes(app: web.Application) -> None:
     document = "/api/sessions/{session_id}/documents/{document_id}"
     app.router.add_get("/", pages.index)
+    app.router.add_get("/page.json", property.page_json)
+    app.router.add_get("/theme.css", property.theme)
+    app.router.add_get("/logo", property.logo)
+    app.router.add_get("/staff", staff.page)
+    app.router.add_get("/api/staff/sessions", staff.sessions)
+    app.router.add_get("/api/staff/sessions/{label}/events", staff.events)
+    app.router.add_post("/api/staff/sessions/{label}/hint", staff.hint)
+    app.router.add_post("/api/staff/sessions/{label}/picture", staff.picture)
+    app.router.add_post("/api/staff/sessions/{label}/form", staff.form)
+    app.router.add_post("/api/staff/sessions/{label}/confirm", staff.confirm)
     app.router.add_get("/health", pages.health)
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_post("/api/webrtc/offer", offer.offer)

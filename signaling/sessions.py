@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from core.errors import InvalidSession, Overloaded
@@ -81,7 +81,7 @@ class SessionRegistry:
             raise Overloaded(refusal.sentence, refusal.retry_after_s)
         session_id = self._shard.new_secret()
         try:
-            session = self._factory(session_id, secrets.token_hex(2), language)
+            session = self._factory(session_id, self._new_label(), language)
         except BaseException:
             self._board.give_place(self._shard.worker)
             raise
@@ -89,6 +89,24 @@ class SessionRegistry:
         self._metrics.sessions.set(len(self._sessions))
         self._tasks[session_id] = asyncio.create_task(self._live(session))
         return session
+
+    def _new_label(self) -> str:
+        """Short enough to say aloud, and no other living session's."""
+        taken = {session.label for session in self._sessions.values()}
+        while (label := secrets.token_hex(2)) in taken:
+            pass
+        return label
+
+    def __iter__(self) -> Iterator[Session]:
+        """Living sessions, oldest first."""
+        return iter([session for session in self._sessions.values() if not session.closing])
+
+    def labelled(self, label: str) -> Session:
+        """The living session of this label. Raises InvalidSession."""
+        for session in self:
+            if session.label == label:
+                return session
+        raise InvalidSession("there is no such session, or it is over")
 
     @property
     def accepting(self) -> bool:

@@ -24,6 +24,11 @@ export function takeToken() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
+/** A host page hands it over on its port, never in an address. */
+export function setToken(text) {
+  token = text;
+}
+
 function headers(extra = {}) {
   return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
 }

@@ -36,11 +36,17 @@ function opened(pc, channel, signal) {
   });
 }
 
+const WIDEST_VIDEO_PX = 1920; // wider pictures go as stills; no encoder keeps up with 4K video
+
 /** Small print must stay readable on a busy machine: rather fewer frames than coarser ones. */
 async function preferSharpness(sender) {
   try {
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-resolution";
+    const width = sender.track.getSettings().width ?? 0;
+    for (const encoding of parameters.encodings) {
+      encoding.scaleResolutionDownBy = Math.max(1, width / WIDEST_VIDEO_PX);
+    }
     await sender.setParameters(parameters);
   } catch {
     // Not every browser takes it; its own choice then stands.
@@ -129,6 +135,7 @@ export class Peer {
   async replaceTrack(track) {
     await this.#sender.replaceTrack(track);
     if (this.#profile) await this.follow(this.#profile);
+    else await preferSharpness(this.#sender);
   }
 
   /**
@@ -150,12 +157,13 @@ export class Peer {
     if (!encoding || !width || !height) return;
     // The shorter side counts: a phone held upright sends 360 pixels across.
     const side = Math.min(width, height);
-    encoding.scaleResolutionDownBy = Math.max(1, side / (profile.max_height ?? side));
+    const widest = Math.max(1, width / WIDEST_VIDEO_PX);
+    encoding.scaleResolutionDownBy = Math.max(widest, side / (profile.max_height ?? side));
     limit(encoding, "maxFramerate", profile.max_fps);
     limit(encoding, "maxBitrate", profile.max_kbps === null ? null : profile.max_kbps * 1000);
     await this.#sender.setParameters(parameters);
     stats.mark(`profile_${profile.name}`);
-    this.send({ type: "profile", name: profile.name, full_width: width });
+    this.send({ type: "profile", name: profile.name, full_width: Math.floor(width / widest) });
   }
 
   /** Average ms from capture to the server: encoder, pacer, half a round trip. */

@@ -88,6 +88,8 @@ async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
     await guest.page.route("**/api/webrtc/offer", refuse_once)
     await guest.do("specimen")
     await guest.problem("busy")
+    # The screen shows its picture before the second offer is made.
+    await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
     await guest.screen("live")
     assert refusals == 2
 

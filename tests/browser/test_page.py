@@ -119,7 +119,7 @@ async def test_an_idle_guest_is_asked_and_then_forgotten(kiosk: OpenKiosk) -> No
     page = guest.page
     await page.clock.install()
     await page.reload()
-    await page.wait_for_function("() => document.querySelector('h1').textContent")
+    await guest.welcome()
     await guest.do("manual")
     await page.fill("#field-primary_identifier", "Eriksson")
     await page.clock.fast_forward(46_000)
@@ -131,7 +131,7 @@ async def test_an_idle_guest_is_asked_and_then_forgotten(kiosk: OpenKiosk) -> No
     await page.clock.fast_forward(46_000)
     await page.wait_for_selector("#idle[open]")
     await page.clock.fast_forward(15_000)
-    await guest.screen("start")
+    await guest.screen("attract")
     assert await guest.values() == {}
     assert "Eriksson" not in await page.content()
 
