@@ -41,7 +41,8 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 	@$(PY) -m examples.demo
 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/core tests/pipeline tests/training
+	@$(PY) -m pytest -q --ignore tests/core --ignore tests/pipeline --ignore tests/training
 
 lint: setup-test ## ruff, on code and its form
 	@$(VENV)/bin/ruff check .
