@@ -11,6 +11,7 @@ LobbyLensError
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
+├── Forbidden                 asked by a page of another origin       403
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
@@ -106,6 +107,12 @@ class Unauthorized(LobbyLensError):
     code = "UNAUTHORIZED"
     category = "access"
     status = 401
+
+
+class Forbidden(LobbyLensError):
+    code = "FORBIDDEN"
+    category = "access"
+    status = 403
 
 
 class NotFound(LobbyLensError):

@@ -147,6 +147,43 @@ class GuidanceSettings(Section):
     )
 
 
+class EnhanceSettings(Section):
+    """Filters on the page before its zone is read; all off, as the reader does best without."""
+
+    enable_upscaling: bool = Field(
+        False, description="Enlarge pages narrower than the target width (Lanczos)."
+    )
+    target_width: Annotated[int, Field(ge=400, le=4000)] = Field(
+        1800, description="Width in pixels that upscaling leads to."
+    )
+    enable_sharpening: bool = Field(False, description="Unsharp mask.")
+    sharpen_amount: Annotated[float, Field(ge=0, le=5)] = Field(
+        0.3, description="Share of the detail that the unsharp mask adds."
+    )
+    enable_contrast: bool = Field(
+        False, description="Local contrast (contrast-limited adaptive histogram equalisation)."
+    )
+    clahe_clip_limit: Annotated[float, Field(gt=0, le=40)] = Field(
+        2.0, description="How far local contrast may be raised."
+    )
+    enable_denoise: bool = Field(
+        False, description="Non-local means; takes a second and more for each page."
+    )
+    denoise_strength: Annotated[float, Field(gt=0, le=30)] = Field(
+        10, description="Noise (luma steps) that counts as such."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether any filter is on."""
+        return (
+            self.enable_upscaling
+            or self.enable_sharpening
+            or self.enable_contrast
+            or self.enable_denoise
+        )
+
+
 class MrzSettings(Section):
     """Reading the machine-readable zone."""
 
@@ -175,4 +212,5 @@ class PipelineSettings(Section):
     quality: QualitySettings = QualitySettings()
     capture: CaptureSettings = CaptureSettings()
     guidance: GuidanceSettings = GuidanceSettings()
+    enhance: EnhanceSettings = EnhanceSettings()
     mrz: MrzSettings = MrzSettings()

@@ -27,6 +27,7 @@ from core.errors import SettingsError
 from core.pipeline_settings import (
     CaptureSettings,
     DetectSettings,
+    EnhanceSettings,
     GuidanceSettings,
     MrzSettings,
     PipelineSettings,
@@ -39,6 +40,8 @@ from core.pipeline_settings import (
 __all__ = [
     "CaptureSettings",
     "DetectSettings",
+    "DoorSettings",
+    "EnhanceSettings",
     "GuidanceSettings",
     "LoadSettings",
     "MediaSettings",
@@ -217,6 +220,49 @@ class SignalingSettings(Section):
         return self
 
 
+class DoorSettings(Section):
+    """Streams without WebRTC, uploads and documents: how much each may bring."""
+
+    max_frame_bytes: Annotated[int, Field(ge=10_000)] = Field(
+        2_000_000, description="Largest frame of a stream, as a JPEG, WebP or PNG file."
+    )
+    max_frame_pixels: Annotated[int, Field(ge=76_800, le=50_000_000)] = Field(
+        3840 * 2160, description="Most pixels of a stream's frame."
+    )
+    max_batch_frames: Annotated[int, Field(ge=1, le=500)] = Field(
+        60, description="Most frames in one batch, and most analysed of one video chunk."
+    )
+    max_batch_bytes: Annotated[int, Field(ge=100_000)] = Field(
+        20_000_000, description="Largest body of a batch of frames, or video chunk."
+    )
+    max_batch_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        20, description="Longest time spent on one batch or video chunk."
+    )
+    max_upload_bytes: Annotated[int, Field(ge=100_000)] = Field(
+        20_000_000, description="Largest uploaded file."
+    )
+    max_upload_pages: Annotated[int, Field(ge=1, le=100)] = Field(
+        10, description="Most pages of an uploaded TIFF or PDF file that are read."
+    )
+    max_upload_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="Longest time spent on one upload; pages left over are told."
+    )
+    waiting_uploads: Annotated[int, Field(ge=0, le=1000)] = Field(
+        8, description="Uploads that may wait for the one being read; more get 503."
+    )
+    capture_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="Longest wait for the reading of a stream's capture."
+    )
+    card_ttl_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        300,
+        description="How long a card made by the API can be fetched, and a session that its "
+        "client has closed can still be given a card, in seconds.",
+    )
+    max_cards: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="Most such cards and sessions remembered; the oldest falls."
+    )
+
+
 class Settings(BaseSettings):
     """LobbyLens: a browser's camera in, a read passport and a filled registration card out."""
 
@@ -256,6 +302,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     load: LoadSettings = LoadSettings()
     signaling: SignalingSettings = SignalingSettings()
+    doors: DoorSettings = DoorSettings()
 
     @field_validator("api_token")
     @classmethod

@@ -16,6 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.settings import EnhanceSettings
+
 ImageU8 = NDArray[np.uint8]
 """H×W (luma) or H×W×3 (BGR) uint8."""
 QuadPx = NDArray[np.float32]
@@ -172,6 +174,7 @@ class Capture:
     """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR.
 
     ``px_per_mm`` is None while the format, and so the page's true size, is not known.
+    ``enhance``: filters asked for this capture, in place of those that the settings name.
     """
 
     id: str
@@ -179,6 +182,7 @@ class Capture:
     quality: Quality
     trigger: Trigger
     px_per_mm: float | None = None
+    enhance: EnhanceSettings | None = None
 
     @property
     def page(self) -> ImageU8:
@@ -200,6 +204,16 @@ class Observation:
     state: CaptureState
     capture: Capture | None
     analysis_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one still image shows; no document: ``detection`` None, quality of the whole image."""
+
+    width_px: int
+    height_px: int
+    detection: Detection | None
+    quality: Quality
 
 
 class CheckResult(StrEnum):
