@@ -29,9 +29,11 @@ from core.settings import Settings, load_settings
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
+from media.uploads import Uploads
 from pipeline.engine import Engine
 from signaling import pages, tls
-from signaling.keys import MEDIA, REGISTRY, SIGNALING
+from signaling.api.shelf import SHELF, Shelf
+from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.routes import add_routes, card_link
 from signaling.sessions import SessionRegistry
 
@@ -58,6 +60,8 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
     app[AUTHENTICATOR] = Authenticator(settings.api_token)
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
+    app[DOORS] = settings.doors
+    app[SHELF] = Shelf(settings.doors)
     texts = load_texts()
 
     load = LoadProbe(settings.load, metrics)
@@ -83,6 +87,8 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
                 texts=texts,
                 card_link=card_link,
             )
+            app[SURROUNDINGS] = around
+            app[UPLOADS] = Uploads(around, settings.doors)
             app[REGISTRY] = SessionRegistry(
                 settings.signaling,
                 metrics,
@@ -91,10 +97,16 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
             )
             yield
             await app[REGISTRY].drain()
+            app[SHELF].clear()
             # Waiting for a reading to end would hold the loop; nothing new is handed in now.
             await asyncio.to_thread(frames.shutdown)
             await asyncio.to_thread(captures.shutdown)
 
+    async def end_streams(app: web.Application) -> None:
+        # Before connections are closed: a stream is told the reason, a capture is still read.
+        await app[REGISTRY].drain()
+
+    app.on_shutdown.append(end_streams)
     app.cleanup_ctx.append(watch_load)
     app.cleanup_ctx.append(sessions)
     app.on_startup.append(pages.remember_start)

@@ -8,6 +8,7 @@ LobbyLensError
 │   ├── NotAcceptable         no video, no common codec               406
 │   ├── UnsupportedMediaType  a body of another type                  415
 │   ├── MethodNotAllowed      a method that the address does not take 405
+│   ├── UpgradeRequired       an address that speaks WebSocket only   426
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
@@ -89,6 +90,13 @@ class MethodNotAllowed(BadRequest):
     def __init__(self, message: str, allowed: str) -> None:
         super().__init__(message)
         self.allowed = allowed
+
+
+class UpgradeRequired(BadRequest):
+    """RFC 9110, section 15.5.22."""
+
+    code = "UPGRADE_REQUIRED"
+    status = 426
 
 
 class PreconditionFailed(BadRequest):

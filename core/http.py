@@ -18,6 +18,7 @@ from core.errors import (
     Overloaded,
     TooLarge,
     Unauthorized,
+    UpgradeRequired,
 )
 from core.log import Log
 from core.metrics import Metrics
@@ -55,6 +56,8 @@ def error_response(error: LobbyLensError, request_id: str) -> web.Response:
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         headers[hdrs.ALLOW] = error.allowed
+    if isinstance(error, UpgradeRequired):
+        headers[hdrs.UPGRADE] = "websocket"
     body: dict[str, object] = {
         "success": False,
         "error": error.message,

@@ -23,8 +23,8 @@ from core.errors import (
     RateLimited,
 )
 from core.log import Log, session_label
-from media import messages
-from media.channels import Channels
+from media import messages, reports
+from media.channels import Channels, Outlet
 from media.ingest import drain
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
@@ -107,7 +107,7 @@ class Session:
         peer, self._peer = self._peer, None
         if peer is not None:
             await peer.close()
-        self._channels.clear()
+        self._channels.clear(self._reason)
 
     def close(self, reason: CloseReason) -> None:
         """Begin to end; the first reason stands."""
@@ -127,6 +127,10 @@ class Session:
     @property
     def closing(self) -> bool:
         return self._ending.is_set()
+
+    @property
+    def viewing(self) -> Viewing:
+        return self._viewing
 
     @property
     def peer(self) -> Peer | None:
@@ -170,6 +174,27 @@ class Session:
             self._dismiss(before)
         self._spawn(self._ingest(peer))
         return answer
+
+    def attach(self, outlet: Outlet) -> None:
+        """Let a stream take the place of whoever was there; `viewing` is shown its frames."""
+        before, self._peer = self._peer, None
+        self._channels.divert(outlet)
+        self.touch()
+        self._door.move(SessionState.CONNECTING)
+        self._door.move(SessionState.CONNECTED)
+        if before is not None:
+            self._dismiss(before)
+        self._viewing.repeat()
+
+    def detach(self, outlet: Outlet) -> None:
+        """The stream's connection is lost: the session waits for its client to come back."""
+        if self._channels.outlet is outlet and not self._ending.is_set():
+            self._channels.clear()
+            self._door.move(SessionState.DISCONNECTED)
+
+    def touch(self) -> None:
+        """Note that the client did something that a person asks for."""
+        self._heard_s = self._acted_s = time.monotonic()
 
     async def _ingest(self, peer: Peer) -> None:
         await drain(
@@ -220,21 +245,8 @@ class Session:
             self._greet()
 
     def _greet(self) -> None:
-        limits = self._limits
-        self._channels.settle(
-            messages.Ready(
-                stable_required=self._viewing.stable_required,
-                sides=1,
-                languages=sorted(self._around.texts),
-                limits={
-                    "max_message_bytes": limits.max_message_bytes,
-                    "messages_per_s": limits.messages_per_s,
-                    "max_still_bytes": limits.max_still_bytes,
-                    "idle_timeout_s": limits.idle_timeout_s,
-                    "total_timeout_s": limits.total_timeout_s,
-                },
-            )
-        )
+        languages = sorted(self._around.texts)
+        self._channels.settle(reports.ready(self._limits, self._viewing.stable_required, languages))
         self._send_state()
         self._viewing.repeat()
 
@@ -371,12 +383,4 @@ class Session:
 
     def _tell(self, error: LobbyLensError) -> None:
         self._around.metrics.errors.labels(error.code).inc()
-        self._channels.send_event(
-            messages.ErrorMessage(
-                code=error.code,
-                message=error.message,
-                category=error.category,
-                retryable=error.retryable,
-                field=error.field,
-            )
-        )
+        self._channels.send_event(reports.error(error))

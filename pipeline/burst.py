@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
 from pipeline.rectify import rectify
-from pipeline.types import Capture, Detection, Frame, Quality, Trigger
+from pipeline.types import Capture, Shot, Trigger
 
 PAGES = 3
 """Views of the page that a capture holds: the reader combines them, and more add little."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One frame of a burst and what was found on it."""
-
-    frame: Frame
-    detection: Detection | None
-    quality: Quality
-
-    @property
-    def merit(self) -> tuple[bool, float]:
-        """Orders shots: a document before none, then by quality."""
-        return self.detection is not None, self.quality.score
 
 
 class Burst:
@@ -40,6 +24,10 @@ class Burst:
 
     def __len__(self) -> int:
         return len(self._shots)
+
+    def __contains__(self, shot: Shot) -> bool:
+        """Whether the burst holds this very frame."""
+        return any(kept.frame is shot.frame for kept in self._shots)
 
     def clear(self) -> None:
         self._shots.clear()

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def foreign_pages(
     iterator to end the child early.
     """
     limits = [str(max_pages), str(max_pixels), str(max(1, round(timeout_s)))]
-    child = subprocess.Popen(  # noqa: S603, our own file
+    child = subprocess.Popen(
         [sys.executable, "-I", "-B", str(_CHILD), kind, *limits],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -81,7 +81,7 @@ def foreign_pages(
         alarm.join()
 
 
-def _next_page(pipe: BinaryIO, max_pixels: int) -> ImageU8 | None:
+def _next_page(pipe: IO[bytes], max_pixels: int) -> ImageU8 | None:
     """One page off the pipe: its size, then its pixels; None at the end."""
     head = pipe.read(_HEADER.size)
     if len(head) < _HEADER.size:

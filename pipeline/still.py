@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 
 from core.errors import InvalidImage
 from core.settings import EnhanceSettings, PipelineSettings
-from pipeline.burst import PAGES, Burst, Shot
+from pipeline.burst import PAGES, Burst
 from pipeline.document import is_legible, is_sure
 from pipeline.engine import Engine
 from pipeline.live import Detector, new_document_id
@@ -35,6 +35,7 @@ from pipeline.types import (
     ImageU8,
     Look,
     QuadPx,
+    Shot,
     Trigger,
 )
 

@@ -112,6 +112,20 @@ class Quality:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame of a burst and what was found on it."""
+
+    frame: Frame
+    detection: Detection | None
+    quality: Quality
+
+    @property
+    def merit(self) -> tuple[bool, float]:
+        """Orders shots: a document before none, then by quality."""
+        return self.detection is not None, self.quality.score
+
+
 class CaptureState(StrEnum):
     SEARCHING = "searching"
     ALIGNING = "aligning"

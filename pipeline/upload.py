@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from core.errors import InvalidImage
 from pipeline.foreign import foreign_kind, foreign_pages
@@ -12,7 +12,9 @@ from pipeline.types import ImageU8
 UPLOAD_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "HEIC", "PDF")
 
 
-def upload_pages(data: bytes, *, max_pages: int, timeout_s: float) -> Iterator[ImageU8]:
+def upload_pages(
+    data: bytes, *, max_pages: int, timeout_s: float
+) -> Generator[ImageU8, None, None]:
     """The pages of a file in one of `UPLOAD_FORMATS`, H×W×3 uint8 BGR, upright.
 
     Each is decoded when it is asked for, on whatever thread asks; at most ``max_pages``. Raises

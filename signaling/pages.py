@@ -10,10 +10,9 @@ from aiohttp import web
 
 from core.http import METRICS, public
 from media.messages import PROTOCOL_VERSION
-from signaling.keys import REGISTRY, SIGNALING
+from signaling.keys import REGISTRY, SIGNALING, STARTED_S, SURROUNDINGS
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
-_STARTED_S = web.AppKey("started_s", float)
 
 
 @public
@@ -32,8 +31,11 @@ async def health(request: web.Request) -> web.Response:
             "sessions": len(app[REGISTRY]),
             "accepting": app[REGISTRY].accepting,
             "max_sessions": app[SIGNALING].max_sessions,
-            "uptime_s": round(time.monotonic() - app[_STARTED_S], 1),
+            "uptime_s": round(time.monotonic() - app[STARTED_S], 1),
             "protocol": PROTOCOL_VERSION,
+            "models": dict(app[SURROUNDINGS].engine.models),
+            "websocket": True,
+            "active_sessions": len(app[REGISTRY]),
         }
     )
 
@@ -49,4 +51,4 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def remember_start(app: web.Application) -> None:
-    app[_STARTED_S] = time.monotonic()
+    app[STARTED_S] = time.monotonic()

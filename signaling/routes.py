@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from signaling import documents, offer, pages, whip
+from signaling.api.openapi import add_api_routes
 
 
 def card_link(session_id: str, document_id: str) -> str:
@@ -24,6 +25,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
+    add_api_routes(app)
     app.router.add_post("/whip", whip.publish)
     app.router.add_route("OPTIONS", "/whip", whip.options)
     app.router.add_patch("/whip/{session_id}", whip.trickle)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from core.errors import InvalidImage, MissingGlyph
+from core.errors import CaptureFailed, InvalidImage, MissingGlyph
+from core.settings import EnhanceSettings
 from pipeline.types import (
     Capture,
     CaptureState,
@@ -22,11 +23,14 @@ from pipeline.types import (
     Frame,
     Guidance,
     GuidanceCode,
+    ImageU8,
+    Look,
     MrtdFormat,
     MrzRead,
     Observation,
     Quality,
     Severity,
+    Shot,
     Stability,
     Trigger,
 )
@@ -99,6 +103,12 @@ class FakeReader:
         self._asked = True
         return True
 
+    def take(self, shots: Sequence[Shot]) -> Capture:
+        if not shots:
+            raise CaptureFailed("no shot")
+        self.state = CaptureState.READING
+        return Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
+
     def reading_finished(self, document: Document) -> bool:
         self.state = CaptureState.DONE
         return True
@@ -135,12 +145,14 @@ class FakeEngine:
         self.still_s = 0.0
         self.stills: list[bytes] = []
         self.pages_read: list[int] = []
+        self.filters: list[EnhanceSettings | None] = []
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
 
     def read(self, capture: Capture) -> Document:
         self.threads.add(threading.current_thread().name)
+        self.filters.append(capture.enhance)
         self.pages_read.append(len(capture.pages))
         time.sleep(self.read_s)
         return specimen_document(capture.id)
@@ -151,6 +163,18 @@ class FakeEngine:
             raise InvalidImage("a still is a JPEG file")
         self.stills.append(jpeg)
         return replace(capture, pages=(*capture.pages, *capture.pages))
+
+    def read_image(self, bgr: ImageU8, filters: EnhanceSettings | None = None) -> Document:
+        self.filters.append(filters)
+        time.sleep(self.read_s)
+        return specimen_document(f"u{len(self.filters)}")
+
+    def look_at_image(self, bgr: ImageU8) -> Look:
+        return Look(bgr.shape[1], bgr.shape[0], None, QUALITY)
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        return {"detector": "fake"}
 
     def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
         if any(not value.isascii() for value in confirmed.values()):
