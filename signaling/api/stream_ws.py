@@ -121,8 +121,6 @@ class Conversation:
                 self._app[METRICS].errors.labels(error.code).inc()
                 await self._tell(error_body(error))
         with contextlib.suppress(TimeoutError, ConnectionError):
-            if stream is not None and stream.ended.is_set() and not self._said_goodbye:
-                await self._say_goodbye(stream, stream.reason)
             # Whoever does not answer a closing handshake is left.
             async with asyncio.timeout(_CLOSE_S):
                 await self._socket.close()
@@ -168,10 +166,13 @@ class Conversation:
             for task in self._tasks:
                 task.cancel()
             ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+            taken = stream.ended.is_set()
             stream.session.detach(stream)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+        if taken and not self._said_goodbye:
+            await self._say_goodbye(stream, stream.reason)
 
     async def _heard(self) -> str | bytes | None:
         """The next message; None at the end."""
