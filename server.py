@@ -22,7 +22,7 @@ from aiohttp import web
 
 from core.auth import Authenticator
 from core.errors import LobbyLensError
-from core.http import AUTHENTICATOR, METRICS, access, add_security_headers, errors
+from core.http import AUTHENTICATOR, METRICS, SERVER_OPTIONS, access, add_security_headers, errors
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
@@ -135,7 +135,7 @@ def log_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
 async def serve(settings: Settings, app: web.Application, context: ssl.SSLContext | None) -> None:
     """Serve until SIGTERM or SIGINT, then drain and close."""
     # Requests under way get a moment to end, and one that never ends holds nothing up.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
     asyncio.get_running_loop().set_exception_handler(log_stray_error)
     await runner.setup()
     try:

@@ -81,6 +81,8 @@ async def _json_object(body: bytes) -> dict[str, Any]:
 
 async def _multipart(request: web.Request, limit_bytes: int) -> Form:
     form, room = Form(), limit_bytes
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise UnsupportedMediaType("send the form as it is: its pictures are packed already")
     try:
         reader = await request.multipart()
         for _ in range(_MAX_PARTS):
