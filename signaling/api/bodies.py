@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from core.errors import (
@@ -98,7 +99,7 @@ async def _multipart(request: web.Request, limit_bytes: int) -> Form:
                 form.files.append(body)
             elif part.name:
                 form.values[part.name] = _json_value(part.name, body.decode())
-    except (ValueError, AssertionError, LookupError, RuntimeError, ConnectionError):
+    except (ValueError, AssertionError, LookupError, RuntimeError, OSError, HttpProcessingError):
         raise BadRequest("the multipart body cannot be understood") from None
     raise TooLarge(f"a form may have {_MAX_PARTS} parts at most")
 

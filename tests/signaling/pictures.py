@@ -47,5 +47,5 @@ def several_pages(*pages: bytes) -> bytes:
     """A TIFF file of the pictures."""
     opened = [Image.open(io.BytesIO(page)).convert("RGB") for page in pages]
     file = io.BytesIO()
-    opened[0].save(file, "TIFF", save_all=True, append_images=opened[1:], compression="tiff_lzw")
+    opened[0].save(file, "TIFF", save_all=True, append_images=opened[1:], compression="jpeg")
     return file.getvalue()
