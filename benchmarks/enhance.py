@@ -103,10 +103,13 @@ def main() -> None:
     """Command line: a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--limit", type=int, default=None, help="read only so many pictures")
+    parser.add_argument(
+        "--limit", type=int, default=None, help="read only about so many pictures, evenly chosen"
+    )
     options = parser.parse_args()
     engine = Engine(PipelineSettings())
-    shown = [sample for sample in samples(options.folder) if sample.lines][: options.limit]
+    shown = [sample for sample in samples(options.folder) if sample.lines]
+    shown = shown[:: max(1, len(shown) // (options.limit or len(shown)))]
     tallies = {name: Tally() for name in FILTERS}
     for sample in shown:
         try:

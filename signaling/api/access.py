@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -38,6 +39,12 @@ def same_origin(endpoint: Endpoint) -> Endpoint:
     guarded.__doc__ = endpoint.__doc__
     guarded.public = getattr(endpoint, "public", False)  # type: ignore[attr-defined]
     return guarded
+
+
+def first_line(endpoint: object) -> str:
+    """What an endpoint says of itself, without its own address."""
+    line = (endpoint.__doc__ or "").strip().split("\n")[0]
+    return re.sub(r"^``[A-Z]+ [^`]*``:?\s*", "", line).replace("``", "")
 
 
 def require_token(request: web.Request) -> None:

@@ -140,7 +140,7 @@ async def pdf(request: web.Request) -> web.Response:
 
 @public
 async def preview(request: web.Request) -> web.Response:
-    """The reviewed data as a page to look at; nothing is kept. HTML, or JSON where it is asked."""
+    """The reviewed data as a page to look at; nothing is kept."""
     form = await read_form(request, request.app[SIGNALING].max_body_bytes)
     wanted = checked(PreviewRequest, form.values)
     original: dict[str, str] | None = None

@@ -29,7 +29,7 @@ from core.http import Endpoint
 from media.answers import FrameAnswer
 from signaling import pages
 from signaling.api import documents, models, status, stream_http, stream_ws, uploads
-from signaling.api.access import same_origin
+from signaling.api.access import first_line, same_origin
 
 Errors = tuple[type[LobbyLensError], ...]
 
@@ -64,7 +64,7 @@ class Operation:
 
     @property
     def summary(self) -> str:
-        return (self.endpoint.__doc__ or "").strip().split("\n")[0]
+        return first_line(self.endpoint)
 
 
 def _post(

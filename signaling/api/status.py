@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from core.http import public
 from media.messages import PROTOCOL_VERSION
 from media.uploads import UPLOAD_FORMATS
+from signaling.api.access import first_line
 from signaling.api.models import Endpoint, StatusAnswer
 from signaling.api.stream_http import answer
 from signaling.keys import DOORS, REGISTRY, SIGNALING, STARTED_S, SURROUNDINGS
@@ -23,10 +24,14 @@ def endpoints(app: web.Application) -> list[Endpoint]:
         path = route.resource.canonical if route.resource is not None else ""
         if route.method in (hdrs.METH_HEAD, hdrs.METH_OPTIONS) or path.startswith("/static"):
             continue
-        doc = (route.handler.__doc__ or "").strip().split("\n")[0]
         open_to_all = bool(getattr(route.handler, "public", False))
         found.append(
-            Endpoint(method=route.method, path=path, description=doc, token=not open_to_all)
+            Endpoint(
+                method=route.method,
+                path=path,
+                description=first_line(route.handler),
+                token=not open_to_all,
+            )
         )
     return sorted(found, key=lambda endpoint: (endpoint.path, endpoint.method))
 

@@ -262,7 +262,7 @@ class Conversation:
 
 @public
 async def stream(request: web.Request) -> web.WebSocketResponse:
-    """``GET /api/stream/ws`` with an upgrade (RFC 6455). Asks for its token in the init."""
+    """Frames and commands by WebSocket (RFC 6455); it asks for its token in the init."""
     socket = web.WebSocketResponse(
         # Frames are compressed already, and what unpacks could be of any size.
         compress=False,

@@ -150,7 +150,7 @@ def test_what_the_description_allows_is_never_the_server_s_fault(
 
     @_EXAMPLES
     @given(case=allowed.as_strategy())
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         answer = case.call()
         _known(answer, str(operation.path))
         case.validate_response(answer, checks=[response_schema_conformance])
