@@ -101,12 +101,12 @@ class Stream:
             case messages.StateMessage() if message.capture == CaptureState.SEARCHING:
                 # The document was taken away, or a reading found nothing and will be tried again.
                 self._shots.clear()
-                self._settle(_unread())
+                self._settle(_over() if self.session.closing else _unread())
 
     def cut(self, reason: CloseReason | None) -> None:
         self.reason = reason
         self._shots.clear()
-        self._settle(InvalidSession("the session is over, or another client has taken it"))
+        self._settle(_over())
         self.ended.set()
 
     def _settle(self, outcome: messages.ResultMessage | LobbyLensError) -> None:
@@ -201,12 +201,11 @@ class Stream:
 
     def _has_news(self) -> bool:
         """Whether a picture that the session took by itself is there, or about to be."""
-        unfetched = self._result is not None and not self._fetched
-        return self.session.viewing.busy or unfetched
+        return self.session.viewing.busy or (self._serves() and not self._fetched)
 
     def _alive(self) -> None:
         if self.ended.is_set():
-            raise InvalidSession("the session is over, or another client has taken it")
+            raise _over()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -254,11 +253,20 @@ class Stream:
         return read_answer(result)
 
     def _serves(self) -> bool:
-        """Whether the last result answers a capture asked for now."""
+        """Whether the last result answers a capture asked for now: never with another document
+        in view than the one that was read."""
         if self._result is None or self._result.status == "failed":
             return False
-        lies = self.session.viewing.state is CaptureState.DONE
-        return not self._fetched or (lies and self._result.status == "complete")
+        if self.session.viewing.state is CaptureState.DONE:
+            return not self._fetched or self._result.status == "complete"
+        return not self._fetched and not self._shots and not self.session.viewing.busy
+
+    def reset(self) -> None:
+        """Forget everything seen and read."""
+        self.session.viewing.reset()
+        self._shots.clear()
+        self._result, self._fetched, self._last = None, False, None
+        self._settle(CaptureFailed("the session was reset"))
 
     async def _capture(self, filters: EnhanceSettings | None) -> messages.ResultMessage:
         if self._outcome is not None:
@@ -285,6 +293,10 @@ class Stream:
                 outcome.exception()
             if self._outcome is outcome:
                 self._outcome = None
+
+
+def _over() -> InvalidSession:
+    return InvalidSession("the session is over, or another client has taken it")
 
 
 def _unread() -> MrzError:

@@ -206,7 +206,7 @@ class Conversation:
             case PingCommand():
                 await self._tell({"action": "pong"})
             case ResetCommand():
-                stream.session.viewing.reset()
+                stream.reset()
                 await self._tell({"action": "reset_ok", "session_id": stream.session.id})
             case CaptureCommand():
                 if self._capturing is not None and not self._capturing.done():
