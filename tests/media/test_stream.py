@@ -39,6 +39,10 @@ async def begin() -> AsyncIterator[Begin]:
         yield start
 
 
+def state_of(stream: Stream) -> str:
+    return stream.session.state.value
+
+
 def reader_of(stream: Stream) -> FakeReader:
     reader = stream.session.viewing._reader
     assert isinstance(reader, FakeReader)
@@ -53,15 +57,15 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_a_stream_is_connected_until_it_is_detached(begin: Begin) -> None:
     stream = await begin(FakeEngine())
-    assert stream.session.state.value == "connected"
+    assert state_of(stream) == "connected"
     stream.session.detach(stream)
-    assert stream.session.state.value == "disconnected" and stream.ended.is_set()
+    assert state_of(stream) == "disconnected" and stream.ended.is_set()
     with pytest.raises(InvalidSession):
         await stream.look(arrived(grey()))
     again = attach(stream.session, stream._around, stream._limits)
-    assert stream.session.state.value == "connected"
+    assert state_of(stream) == "connected"
     stream.session.detach(stream)
-    assert stream.session.state.value == "connected", "only its own stream detaches it"
+    assert state_of(stream) == "connected", "only its own stream detaches it"
     assert (await again.look(arrived(grey()))).detected
 
 
