@@ -9,10 +9,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
-RUN_PACKAGES := python3-venv tesseract-ocr-eng
-TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn libatomic1
+RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
+TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1
 
-.PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-mrz train-smoke evaluate
+.PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-mrz train-tessdata train-smoke evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -69,6 +69,11 @@ train-mrz: $(VENV_TRAIN)/.done ## compose lines, train the reader of the zone, e
 	$(TRAIN) -m models.training.line_scenes --folder .cache/train/mrz-validation --first 100000 --shards 1 --lines 800
 	$(TRAIN) -m models.training.train_mrz
 	$(TRAIN) -m models.training.export_mrz
+
+train-tessdata: setup-test ## train Tesseract on composed lines, export it if better than eng (hours)
+	@sh .ci/packages tesseract-ocr
+	@$(PY) -m models.training.train_tessdata
+	@$(PY) -m models.training.export_tessdata
 
 train-smoke: $(VENV_TRAIN)/.done ## every step of the training on a few pictures (minutes)
 	$(TRAIN) -m models.training.smoke

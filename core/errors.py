@@ -12,11 +12,12 @@ LobbyLensError
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
-├── Forbidden                 asked by a page of another origin       403
+├── Forbidden                 right, but not for who asks             403
+├── MisdirectedRequest        a Host that is none of ours             421
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
-├── RateLimited               a client sends too much                 429
+├── RateLimited               a client asks or sends too much         429
 ├── SettingsError             the operator's configuration            500
 ├── ModelNotFound             a model file is missing or wrong        500
 ├── CaptureFailed             no frame good enough                    422
@@ -118,9 +119,19 @@ class Unauthorized(LobbyLensError):
 
 
 class Forbidden(LobbyLensError):
+    """What was shown is right, but not for this origin, or not for a page of another one."""
+
     code = "FORBIDDEN"
     category = "access"
     status = 403
+
+
+class MisdirectedRequest(LobbyLensError):
+    """The request names a host that this server does not answer for (RFC 9110, 15.5.20)."""
+
+    code = "MISDIRECTED_REQUEST"
+    category = "access"
+    status = 421
 
 
 class NotFound(LobbyLensError):
@@ -148,11 +159,15 @@ class Overloaded(LobbyLensError):
 
 
 class RateLimited(LobbyLensError):
-    """A client sends more than it may; its session ends."""
+    """A client sends more than it may; on a data channel its session ends."""
 
     code = "RATE_LIMITED"
     category = "capacity"
     status = 429
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class SettingsError(LobbyLensError):

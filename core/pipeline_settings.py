@@ -6,9 +6,10 @@ Read as a part of all settings by ``core/settings.py``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
@@ -202,10 +203,20 @@ class PipelineSettings(Section):
 
     models: Path = Field(Path("models"), description="Folder of the models and their manifest.")
     templates: Path = Field(
-        Path("templates"), description="Folder of the registration card and its mapping."
+        Path("templates"), description="Folder of the registration cards, a folder for each."
+    )
+    card: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")] = Field(
+        "registration_card", description="The card to fill, unless a session asks for another."
+    )
+    fonts: Annotated[list[Path], NoDecode] = Field(
+        default_factory=list,
+        description="Folders searched for the Noto fonts before the system's; comma-separated.",
     )
     hotel_name: Annotated[str, Field(max_length=80)] = Field(
         "", description="The hotel's name on the registration card."
+    )
+    hotel_address: Annotated[str, Field(max_length=160)] = Field(
+        "", description="The hotel's full address, for cards that ask for it."
     )
     detect: DetectSettings = DetectSettings()
     stability: StabilitySettings = StabilitySettings()
@@ -214,3 +225,9 @@ class PipelineSettings(Section):
     guidance: GuidanceSettings = GuidanceSettings()
     enhance: EnhanceSettings = EnhanceSettings()
     mrz: MrzSettings = MrzSettings()
+
+    @field_validator("fonts", mode="before")
+    @classmethod
+    def _split_folders(cls, given: Any) -> Any:
+        parts = given.split(",") if isinstance(given, str) else given
+        return [part for part in parts if str(part).strip()]

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from core.settings import DetectSettings
-from pipeline.corner_maps import Maps, best_outline
-from pipeline.geometry import area, turned
+from pipeline.corner_maps import Maps, best_outline, zone_within
+from pipeline.geometry import area, mapped, turned, unit_to
 from pipeline.refine import refine
 from pipeline.types import Detection, Frame, ImageU8, MrtdFormat, QuadPx
 from pipeline.weights import Weights
@@ -50,6 +50,7 @@ class _Answer:
     presence: float
     turn: Maps
     kind: Maps
+    band: Maps
 
 
 class CornerDetector:
@@ -99,13 +100,16 @@ class CornerDetector:
         size = np.array([luma.shape[1], luma.shape[0]], np.float32)
         quad_px = refine(luma, ratio * size)
         outside = (quad_px < -_EDGE_TOLERANCE * size) | (quad_px > (1 + _EDGE_TOLERANCE) * size)
+        zone = zone_within(answer.band, outline.quad)
         turn, turn_chance = _choice(answer.turn)
+        turn = turn if turn_chance > _SURE else 0
         kind, kind_chance = _choice(answer.kind)
         return Detection(
-            quad_px=turned(quad_px, turn if turn_chance > _SURE else 0),
+            quad_px=turned(quad_px, turn),
             confidence=confidence,
             cut=bool(outside.any()),
             mrtd_format=_FORMATS[kind] if kind_chance > _SURE else None,
+            mrz_quad_px=None if zone is None else turned(mapped(zone, unit_to(quad_px)), turn),
         )
 
     def _square(self, bgr: ImageU8) -> ImageU8:
@@ -126,11 +130,11 @@ class CornerDetector:
         return ((padded * self._input_px - at) / self._inner_px).astype(np.float32)
 
     def _ask(self, square: ImageU8) -> _Answer:
-        heat, offset, mask, presence, turn, kind = self._session.run(
+        heat, offset, mask, presence, turn, kind, band = self._session.run(
             None, {"picture": square[None]}
         )
         chance = 1 / (1 + float(np.exp(-float(presence[0]))))
-        return _Answer(heat[0], offset[0], mask[0], chance, turn[0], kind[0])
+        return _Answer(heat[0], offset[0], mask[0], chance, turn[0], kind[0], band[0])
 
 
 def _choice(logits: Maps) -> tuple[int, float]:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from core.settings import Settings
 from signaling import documents, offer, pages, whip
+from signaling.api.bodies import longest_json
 from signaling.api.openapi import add_api_routes
 
 
 def card_link(session_id: str, document_id: str) -> str:
     """Where the card of a confirmed document is."""
     return f"/api/sessions/{session_id}/documents/{document_id}/card.pdf"
+
+
+def largest_body(settings: Settings) -> int:
+    """Bytes of the longest body that any door takes."""
+    offer_bytes = offer.longest_body(settings.signaling)
+    doors = settings.doors
+    files = max(doors.max_frame_bytes, doors.max_batch_bytes, doors.max_upload_bytes)
+    return max(
+        *(offer_bytes, settings.signaling.max_body_bytes, settings.media.max_still_bytes),
+        longest_json(files),
+    )
 
 
 def add_routes(app: web.Application) -> None:
@@ -21,8 +34,10 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/webrtc/offer", offer.offer)
     app.router.add_get("/api/webrtc/config", offer.config)
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
+    app.router.add_post("/api/sessions/{session_id}/offer", offer.offer)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
+    app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
     add_api_routes(app)

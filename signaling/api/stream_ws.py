@@ -33,7 +33,9 @@ from media.state import CloseReason
 from media.stream import Arrived, Stream, arrived, attach
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
+from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
+from signaling.rates import RATES
 
 _FIRST_WORD_S = 10
 _HEARTBEAT_S = 15
@@ -140,10 +142,19 @@ class Conversation:
         return None
 
     def _open(self, command: Init) -> Stream:
-        """Go on with the session named, or begin one. Raises Unauthorized, Overloaded."""
+        """Go on with the session named, or begin one.
+
+        Raises Unauthorized, Overloaded, RateLimited, and InvalidSession for one of another worker:
+        its frames would have to be passed on, each of them.
+        """
         self._resumed = False
         limits, around = self._app[DOORS], self._app[SURROUNDINGS]
         if command.session_id is not None:
+            if self._app[COLLEAGUES].owner(command.session_id) is not None:
+                raise InvalidSession(
+                    "this session is with another worker of the server: connect once more, or "
+                    "begin a new session by an init without session_id"
+                )
             with contextlib.suppress(InvalidSession):
                 session = self._app[REGISTRY].get(command.session_id)
                 self._resumed = True
@@ -151,6 +162,7 @@ class Conversation:
         token = f"Bearer {command.token}" if command.token is not None else None
         told = token or self._request.headers.get(hdrs.AUTHORIZATION)
         self._app[AUTHENTICATOR].principal(told)
+        self._app[RATES].check(self._request)
         return open_stream(self._app, command.language, command.stable_required)
 
     def _greeting(self, stream: Stream, resumed: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 const ISO_DATE = { inputMode: "numeric", maxLength: 10, placeholder: "YYYY-MM-DD" };
 const CODE = { autocapitalize: "characters", spellcheck: false };
 
-/** Fields that a document fills; `required` as templates/registration_card.json has it. */
+/** Fields that a document fills; `required` as templates/registration_card/rules.json has it. */
 export const DOCUMENT_FIELDS = Object.freeze([
   { name: "primary_identifier", required: true, input: { spellcheck: false, maxLength: 120 } },
   { name: "secondary_identifier", input: { spellcheck: false, maxLength: 120 } },

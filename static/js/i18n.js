@@ -55,9 +55,21 @@ export async function use(code) {
   for (const node of document.querySelectorAll("[data-i18n]")) say(node, node.dataset.i18n);
 }
 
+const lent = new Map(); // key -> texts by language
+
+/** Words that are not the page's own, such as a card's captions: `texts` by language. */
+export function lend(key, texts) {
+  lent.set(key, texts);
+}
+
+function borrowed(key) {
+  const texts = lent.get(key) ?? {};
+  return texts[current.code] ?? texts.en ?? Object.values(texts)[0];
+}
+
 /** The text for `key`, `{name}` replaced from `values`. */
 export function t(key, values = {}) {
-  const text = words[key] ?? fallback[key] ?? "";
+  const text = words[key] ?? borrowed(key) ?? fallback[key] ?? "";
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 

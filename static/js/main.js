@@ -1,5 +1,6 @@
 /** The page: joins the screens, the guest's visit and what is shown of it. */
 
+import { setForm } from "./asked.js";
 import { openCamera } from "./camera.js";
 import * as cameras from "./cameras.js";
 import { Card } from "./card.js";
@@ -106,6 +107,7 @@ function onMessage(message, confirming) {
   if (message.type === "overlay" && message.detected) idle.touch();
   else if (message.type === "capture") visit.feed.captured();
   else if (message.type === "result" && screens.now === "live") onResult(message);
+  else if (message.type === "card_form") setForm(message) && review.refill();
   else if (message.type === "confirmed") onConfirmed(message);
   else if (message.type === "error") onError(message, confirming);
 }

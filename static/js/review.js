@@ -1,7 +1,8 @@
 /** The form in which the guest checks what was read, with the evidence for each field. */
 
 import { byId, element, icon } from "./dom.js";
-import { DOCUMENT_FIELDS, GUEST_FIELDS, STATUS_ICONS, isDate, today } from "./fields.js";
+import { documentFields, guestFields } from "./asked.js";
+import { STATUS_ICONS, isDate, today } from "./fields.js";
 import { say, t } from "./i18n.js";
 
 const LEADS = {
@@ -11,13 +12,13 @@ const LEADS = {
   manual: "review.lead_manual",
 };
 
-function control({ name, options, input }, value) {
+function control({ name, options, input, words = "sex" }, value) {
   const id = `field-${name}`;
   const common = { id, name, className: "control", autocomplete: "off" };
   if (!options) return element("input", { type: "text", ...common, ...input, value });
   const choices = options.map((code) => {
     const option = element("option", { value: code });
-    say(option, `sex.${code || "none"}`);
+    say(option, `${words}.${code || "none"}`);
     return option;
   });
   const select = element("select", common, ...choices);
@@ -30,6 +31,7 @@ export class Review {
   #error = byId("review-error");
   #expiry = byId("review-expiry");
   #read = {}; // name -> the field as read
+  #result = null;
 
   /** `confirmed(values)` when the guest has confirmed a form that the card can take. */
   constructor(confirmed) {
@@ -51,11 +53,27 @@ export class Review {
     }
     say(byId("review-title"), result ? "review.title" : "review.title_manual");
     say(byId("review-lead"), LEADS[result ? result.status : "manual"] ?? LEADS.needs_review);
-    const rows = DOCUMENT_FIELDS.map((field) => this.#row(field, result !== null));
+    this.#result = result;
+    const rows = documentFields().map((field) => this.#row(field, result !== null));
     byId("document-fields").append(...rows);
-    byId("guest-fields").append(...GUEST_FIELDS.map((field) => this.#row(field, false)));
-    byId("field-arrival_date").value = today();
+    byId("guest-fields").append(...guestFields().map((field) => this.#row(field, false)));
+    const arrival = byId("field-arrival_date");
+    if (arrival) arrival.value = today();
     this.#warnOfExpiry();
+  }
+
+  /** The card asks for other fields now; what was typed into those that stay is kept. */
+  refill() {
+    const entries = [...this.#form.querySelectorAll(".control")];
+    if (!entries.length || this.busy) return;
+    const typed = entries.map(({ name, value }) => [name, value]);
+    this.fill(this.#result);
+    for (const [name, value] of typed) {
+      const entry = byId(`field-${name}`);
+      if (!entry) continue;
+      entry.value = value;
+      this.#edited(entry);
+    }
   }
 
   #row(field, withEvidence) {
@@ -106,7 +124,7 @@ export class Review {
   }
 
   #warnOfExpiry() {
-    const { value } = byId("field-date_of_expiry");
+    const value = byId("field-date_of_expiry")?.value ?? this.#read.date_of_expiry?.value ?? "";
     this.#expiry.hidden = !(isDate(value) && value < today());
   }
 
@@ -115,7 +133,7 @@ export class Review {
     this.#error.hidden = true;
     for (const old of this.#form.querySelectorAll(".complaint")) old.remove();
     let first = null;
-    for (const { name, date, required } of [...DOCUMENT_FIELDS, ...GUEST_FIELDS]) {
+    for (const { name, date, required } of [...documentFields(), ...guestFields()]) {
       const entry = byId(`field-${name}`);
       const value = entry.value.trim();
       if (value ? !date || isDate(value) : !required) continue;
@@ -136,8 +154,8 @@ export class Review {
   /** What the form says: every field of the document, and what the guest added. */
   values() {
     const values = {};
-    for (const { name } of DOCUMENT_FIELDS) values[name] = byId(`field-${name}`).value.trim();
-    for (const { name } of GUEST_FIELDS) {
+    for (const { name } of documentFields()) values[name] = byId(`field-${name}`).value.trim();
+    for (const { name } of guestFields()) {
       const value = byId(`field-${name}`).value.trim();
       if (value) values[name] = value;
     }
@@ -186,6 +204,7 @@ export class Review {
   /** Leaves no value behind, neither in the document nor here. */
   clear() {
     this.#read = {};
+    this.#result = null;
     this.#form.reset();
     for (const entry of this.#form.querySelectorAll("input, select")) entry.value = "";
     byId("document-fields").replaceChildren();

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from core.errors import CaptureFailed, InvalidSession, MrzError
+from core.http import SERVER_OPTIONS
 from core.settings import EnhanceSettings
 from media.state import CloseReason
 from media.stream import Stream, arrived, attach
@@ -29,7 +30,7 @@ async def begin() -> AsyncIterator[Begin]:
 
         async def start(engine: FakeEngine) -> Stream:
             app = await asyncio.to_thread(_build, engine, ())
-            runner = web.AppRunner(app)
+            runner = web.AppRunner(app, **SERVER_OPTIONS)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             session = app[REGISTRY].open()

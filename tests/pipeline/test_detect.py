@@ -13,7 +13,7 @@ from models.training.identity_documents import booklet, td1, td3
 from models.training.placing import paste
 from models.training.scenes import FacePool, compose
 from pipeline.detect import CornerDetector
-from pipeline.geometry import aligned_to, area, iou
+from pipeline.geometry import aligned_to, area, iou, mapped, unit_to
 from pipeline.types import Frame, ImageU8, QuadPx
 from pipeline.weights import Weights
 
@@ -118,7 +118,14 @@ def test_a_portrait_frame(detector: CornerDetector) -> None:
 class DrawnAnswer:
     """A session that answers with the maps of one quad, given in ratios of the padded square."""
 
-    def __init__(self, quad: QuadPx, presence: float = 6.0, turn: int = 0, kind: int = 2) -> None:
+    def __init__(
+        self,
+        quad: QuadPx,
+        presence: float = 6.0,
+        turn: int = 0,
+        kind: int = 2,
+        zone: QuadPx | None = None,
+    ) -> None:
         grid = 64
         cells = np.arange(grid) + 0.5
         self._heat = np.stack(
@@ -130,6 +137,10 @@ class DrawnAnswer:
         mask = np.zeros((grid, grid), np.uint8)
         cv2.fillPoly(mask, [np.round(quad * grid - 0.5).astype(np.int32)], 1)
         self._mask = mask.astype(np.float32) * 8 - 4
+        band = np.zeros((grid, grid), np.uint8)
+        if zone is not None:
+            cv2.fillPoly(band, [np.round(zone * grid - 0.5).astype(np.int32)], 1)
+        self._band = band.astype(np.float32) * 8 - 4
         self._answers = (np.array([presence], np.float32), _hot(turn), _hot(kind))
 
     def run(
@@ -139,7 +150,8 @@ class DrawnAnswer:
         assert feed["picture"].shape == (1, 256, 256, 3)
         offset = np.zeros((1, 8, 64, 64), np.float32)
         presence, turn, kind = self._answers
-        return [self._heat[None], offset, self._mask[None], presence, turn, kind]
+        mask, band = self._mask[None], self._band[None]
+        return [self._heat[None], offset, mask, presence, turn, kind, band]
 
 
 def _hot(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -171,6 +183,34 @@ def test_the_documents_own_top_left_comes_first() -> None:
     assert plain is not None
     assert turned is not None
     assert np.array_equal(turned.quad_px, np.roll(plain.quad_px, -2, axis=0))
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_the_zone_is_found_in_its_place(turn: int) -> None:
+    foot = np.array([[0.27, 0.62], [0.73, 0.62], [0.73, 0.73], [0.27, 0.73]], np.float32)
+    plain = _detector(DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    found = _detector(DrawnAnswer(SQUARE, turn=turn, zone=foot)).detect(frame_of(BLACK))
+    assert plain is not None
+    assert plain.mrz_quad_px is None
+    assert found is not None
+    assert found.mrz_quad_px is not None
+    to_unit = np.asarray(np.linalg.inv(unit_to(found.quad_px)), np.float64)
+    low, high = (f(mapped(found.mrz_quad_px, to_unit), 0) for f in (np.min, np.max))
+    where = np.array([[0.04, 0.74], [0.96, 0.96]])
+    for _ in range(turn):
+        # The document's own frame turns against the picture.
+        where = np.stack([where[:, 1], 1 - where[::-1, 0]], 1)
+    assert np.abs(np.stack([low, high]) - where).max() < 0.04
+    # Its first corner is the one nearest the document's own first.
+    corners = np.linalg.norm(found.mrz_quad_px - found.quad_px[0], axis=1)
+    assert corners.argmin() == 0
+
+
+def test_a_few_stray_cells_are_no_zone() -> None:
+    speck = np.array([[0.5, 0.5], [0.53, 0.5], [0.53, 0.53], [0.5, 0.53]], np.float32)
+    found = _detector(DrawnAnswer(SQUARE, zone=speck)).detect(frame_of(BLACK))
+    assert found is not None
+    assert found.mrz_quad_px is None
 
 
 def test_formats_are_named() -> None:
