@@ -146,7 +146,8 @@ class Viewing:
         self._channels.send_overlay(reports.overlay(seen, latency_ms))
         if seen.detection is not None:
             self.document_seen_s = time.monotonic()
-        self._move(seen.state)
+        # Not as it was in this frame: a reading may have ended since then.
+        self._move(self._reader.state)
         if self._profiles.saw(seen.detection is not None, seen.state, time.monotonic()):
             self._ask_profile()
         if self._guidance is None or self._guidance.code != seen.guidance.code.value:

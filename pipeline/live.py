@@ -126,6 +126,7 @@ class LiveReader:
             rtp_timestamp=frame.rtp_timestamp,
             width_px=frame.width_px,
             height_px=frame.height_px,
+            found=look.detection,
             detection=shown,
             stability=look.stability,
             quality=look.quality,

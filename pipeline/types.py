@@ -225,12 +225,17 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one frame told us. ``capture`` is set on the frame that completed a burst."""
+    """What one frame told us. ``capture`` is set on the frame that completed a burst.
+
+    ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
+    calmed over several frames.
+    """
 
     frame_index: int
     rtp_timestamp: int | None
     width_px: int
     height_px: int
+    found: Detection | None
     detection: Detection | None
     stability: Stability
     quality: Quality | None

@@ -89,14 +89,15 @@ class FakeReader:
             )
         width, height = frame.width_px, frame.height_px
         quad = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
+        found = Detection(quad * np.array([width, height], np.float32), 0.9)
+        shown = found if self._engine.sees_document else None
         return Observation(
             frame_index=frame.index,
             rtp_timestamp=frame.rtp_timestamp,
             width_px=width,
             height_px=height,
-            detection=Detection(quad * np.array([width, height], np.float32), 0.9)
-            if self._engine.sees_document
-            else None,
+            found=shown,
+            detection=shown,
             stability=Stability(0.0, 100.0, 3, self.stable_required),
             quality=QUALITY,
             guidance=Guidance(GuidanceCode.HOLD_STILL, Severity.HINT, 1000),

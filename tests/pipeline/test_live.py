@@ -223,7 +223,7 @@ def shots(guest: Guest, count: int) -> list[Shot]:
     for _ in range(count):
         seen = guest.hold(1)[0]
         assert seen.quality is not None
-        kept.append(Shot(guest.frames[-1], seen.detection, seen.quality))
+        kept.append(Shot(guest.frames[-1], seen.found, seen.quality))
     return kept
 
 
