@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -14,7 +15,7 @@ from core.http import SERVER_OPTIONS
 from core.settings import EnhanceSettings
 from media.state import CloseReason
 from media.stream import Stream, arrived, attach
-from pipeline.types import CaptureState, Document, DocumentStatus
+from pipeline.types import CaptureState, Document, DocumentStatus, Frame, Observation
 from signaling.keys import DOORS, REGISTRY, SURROUNDINGS
 from tests.conftest import _build
 from tests.fakes import FakeEngine, FakeReader
@@ -144,3 +145,29 @@ async def test_times_of_a_batch_only_rise(begin: Begin) -> None:
     times = first + second
     assert times == sorted(times) and len(set(times)) == 10
     assert stream.next_times(0, 40) == []
+
+
+class LateReader(FakeReader):
+    """Tells of a frame seen during a reading only after that has ended."""
+
+    def see(self, frame: Frame) -> Observation:
+        seen = super().see(frame)
+        deadline_s = time.monotonic() + 5
+        while seen.capture is None and self.state is not CaptureState.DONE:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        return seen
+
+
+class LateEngine(FakeEngine):
+    def live_reader(self) -> FakeReader:
+        return LateReader(self)
+
+
+async def test_a_frame_looked_at_while_a_reading_ends_does_not_begin_it_anew(begin: Begin) -> None:
+    stream = await begin(LateEngine(capture_at=1, read_s=0.3))
+    await stream.look(arrived(grey()))
+    await stream.look(arrived(grey()))
+    assert stream.session.viewing.state is CaptureState.DONE
+    async with asyncio.timeout(5):
+        assert (await stream.capture()).document_id == "d1"
