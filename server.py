@@ -31,6 +31,7 @@ from core.http import (
     FRAME_ANCESTORS,
     HOSTS,
     METRICS,
+    SERVER_OPTIONS,
     TRUSTED_PROXIES,
     HostRule,
     access,
@@ -45,13 +46,15 @@ from media.lanes import captures_lane, frames_lane, take_short_turns
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
+from media.uploads import Uploads
 from pipeline.card.check import main as template_check
 from pipeline.engine import Engine
 from signaling import pages, tls
+from signaling.api.shelf import SHELF, Shelf
 from signaling.assignment import Assignment, receive
 from signaling.board import Board
 from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
-from signaling.keys import MEDIA, REGISTRY, SIGNALING
+from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
 from signaling.rates import RATES, OfferRates
@@ -110,6 +113,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app[RATES] = OfferRates(settings.signaling.offers_per_min)
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
+    app[DOORS] = settings.doors
     texts = load_texts()
     app[PROPERTY] = load_property(settings.page, sorted(texts))
     app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
@@ -117,6 +121,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     alone = post is None
     post = post or Post(0, Board.create(1), None)
     board, shard = post.board, Shard(settings.signaling.machine, post.worker)
+    app[SHELF] = Shelf(settings.doors, shard.new_secret)
     app[COLLEAGUES] = Colleagues(shard, board, post.folder, largest_body(settings))
     load = LoadProbe(settings.load, metrics, lambda: board.cores_beside(post.worker))
 
@@ -153,6 +158,8 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
                 texts=texts,
                 card_link=card_link,
             )
+            app[SURROUNDINGS] = around
+            app[UPLOADS] = Uploads(around, settings.doors)
             app[REGISTRY] = SessionRegistry(
                 settings.signaling,
                 metrics,
@@ -163,10 +170,16 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
             )
             yield
             await app[REGISTRY].drain()
+            app[SHELF].clear()
             # Waiting for a reading to end would hold the loop; nothing new is handed in now.
             await asyncio.to_thread(frames.shutdown)
             await asyncio.to_thread(captures.shutdown)
 
+    async def end_streams(app: web.Application) -> None:
+        # Before connections are closed: a stream is told the reason, a capture is still read.
+        await app[REGISTRY].drain()
+
+    app.on_shutdown.append(end_streams)
     app.cleanup_ctx.append(share_board)
     app.cleanup_ctx.append(app[COLLEAGUES].running)
     app.cleanup_ctx.append(sessions)
@@ -216,7 +229,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain and close."""
     # Requests under way get a moment to end, and one that never ends holds nothing up.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_stray_error)
     await runner.setup()

@@ -30,6 +30,7 @@ from aiortc.codecs import vpx
 
 import media.peer
 from benchmarks.impairment import Impairment, Swallower, Watch
+from core.http import SERVER_OPTIONS
 from core.settings import load_settings
 from examples.client import CaptureClient
 from media.surroundings import Reading
@@ -134,7 +135,7 @@ async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: fl
     vpx.DEFAULT_BITRATE = case.start_kbps * 1000
     app = await asyncio.to_thread(make_app, load_settings(["--port", "0"]), engine)
     server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
+    await server.start_server(**SERVER_OPTIONS)
     client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec="VP8")
     await client.open()
     for _ in range(_WARM_UP):

@@ -19,6 +19,7 @@ from aiortc.mediastreams import MediaStreamError
 from benchmarks.films import FilmTrack
 from benchmarks.load import end, line_of, start
 from benchmarks.soak import vanish
+from core.http import SERVER_OPTIONS
 from core.settings import load_settings
 from examples.client import CaptureClient
 from media.state import CloseReason
@@ -36,7 +37,7 @@ async def serving(engine: Reading) -> AsyncIterator[tuple[str, Any]]:
     settings = load_settings(["--port", "0", "--load.max-cpu-share", "9"])
     app = await asyncio.to_thread(make_app, settings, engine)
     server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
+    await server.start_server(**SERVER_OPTIONS)
     try:
         yield str(server.make_url("")), app[REGISTRY]
     finally:

@@ -8,6 +8,7 @@ LobbyLensError
 │   ├── NotAcceptable         no video, no common codec               406
 │   ├── UnsupportedMediaType  a body of another type                  415
 │   ├── MethodNotAllowed      a method that the address does not take 405
+│   ├── UpgradeRequired       an address that speaks WebSocket only   426
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
@@ -92,6 +93,13 @@ class MethodNotAllowed(BadRequest):
         self.allowed = allowed
 
 
+class UpgradeRequired(BadRequest):
+    """RFC 9110, section 15.5.22."""
+
+    code = "UPGRADE_REQUIRED"
+    status = 426
+
+
 class PreconditionFailed(BadRequest):
     """An ``If-Match`` entity tag of another ICE session (RFC 9725, section 4.3)."""
 
@@ -111,7 +119,7 @@ class Unauthorized(LobbyLensError):
 
 
 class Forbidden(LobbyLensError):
-    """What was shown is right, but not for this origin."""
+    """What was shown is right, but not for this origin, or not for a page of another one."""
 
     code = "FORBIDDEN"
     category = "access"

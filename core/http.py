@@ -8,7 +8,9 @@ import hmac
 import ipaddress
 import re
 import secrets
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -24,6 +26,8 @@ from core.errors import (
     RateLimited,
     TooLarge,
     Unauthorized,
+    UnsupportedMediaType,
+    UpgradeRequired,
 )
 from core.log import Log
 from core.metrics import Metrics
@@ -45,10 +49,15 @@ CONTENT_SECURITY_POLICY = (
 )
 EMBED_SCRIPT = "/static/embed.js"
 
+SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False}
+"""For aiohttp's runner: it would unpack bodies on the event loop, as far as they go, before anybody
+could say that they are too long."""
+
 INTERNAL_CLIENT = "X-LobbyLens-Client"
 """Who asked, on a request that one worker passes on to another."""
 
 _BODY_TIMEOUT_S = 30
+_PACKED = ("gzip", "x-gzip", "deflate")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?")
 _LABEL_KEY = secrets.token_bytes(16)
 
@@ -151,6 +160,8 @@ def error_response(error: LobbyLensError, request_id: str) -> web.Response:
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         headers[hdrs.ALLOW] = error.allowed
+    if isinstance(error, UpgradeRequired):
+        headers[hdrs.UPGRADE] = "websocket"
     body: dict[str, object] = {
         "success": False,
         "error": error.message,
@@ -251,7 +262,34 @@ async def read_text(request: web.Request, limit_bytes: int) -> str:
 
 
 async def read_body(request: web.Request, limit_bytes: int) -> bytes:
-    """The body. Raises TooLarge before reading more than ``limit_bytes``, BadRequest."""
+    """The body, unpacked. Raises TooLarge, BadRequest, UnsupportedMediaType.
+
+    No more than ``limit_bytes`` are read, and no more unpacked.
+    """
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if encoding not in ("identity", "", *_PACKED):
+        raise UnsupportedMediaType("send the body as it is, or packed by gzip or deflate")
+    body = await _read_raw(request, limit_bytes)
+    if encoding in _PACKED:
+        return await asyncio.to_thread(_unpacked, body, limit_bytes)
+    return body
+
+
+def _unpacked(body: bytes, limit_bytes: int) -> bytes:
+    """zlib or gzip (RFC 1950, RFC 1952), whichever it is."""
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS + 32)
+    try:
+        unpacked = unpacker.decompress(body, limit_bytes + 1)
+    except zlib.error:
+        raise BadRequest("the request's body cannot be unpacked") from None
+    if len(unpacked) > limit_bytes:
+        raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
+    if not unpacker.eof:
+        raise BadRequest("the request's packed body is cut off")
+    return unpacked
+
+
+async def _read_raw(request: web.Request, limit_bytes: int) -> bytes:
     if (request.content_length or 0) > limit_bytes:
         raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
     body = bytearray()

@@ -24,11 +24,14 @@ from pydantic_settings import BaseSettings, CliSettingsSource, NoDecode, Setting
 from pydantic_settings import SettingsError as SourceError
 
 from core.errors import SettingsError
-from core.pipeline_settings import (
+from core.sections import (
     CaptureSettings,
     DetectSettings,
+    DoorSettings,
+    EnhanceSettings,
     GuidanceSettings,
     MrzSettings,
+    PageSettings,
     PipelineSettings,
     QualitySettings,
     QualityWeights,
@@ -37,29 +40,16 @@ from core.pipeline_settings import (
 )
 
 __all__ = [
-    "CaptureSettings",
-    "DetectSettings",
-    "GuidanceSettings",
-    "LoadSettings",
-    "MediaSettings",
-    "MrzSettings",
-    "PageSettings",
-    "PipelineSettings",
-    "QualitySettings",
-    "QualityWeights",
-    "Section",
-    "Settings",
-    "SignalingSettings",
-    "StabilitySettings",
-    "is_loopback",
-    "load_settings",
-]
+    "CaptureSettings", "DetectSettings", "DoorSettings", "EnhanceSettings", "GuidanceSettings",
+    "LoadSettings", "MediaSettings", "MrzSettings", "PageSettings", "PipelineSettings",
+    "QualitySettings", "QualityWeights", "Section", "Settings", "SignalingSettings",
+    "StabilitySettings", "is_loopback", "load_settings",
+]  # fmt: skip
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 # aiortc takes no IPv6 address in them; a name with one it does.
 _HOST_PORT = r"[A-Za-z0-9.-]+(:\d{1,5})?"
 _STUN_URL = rf"stuns?:{_HOST_PORT}"
-_ORIGIN = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?"
 _TURN_URL = rf"turns?:{_HOST_PORT}(\?transport=(udp|tcp))?"
 
 
@@ -271,40 +261,6 @@ class SignalingSettings(Section):
         return self
 
 
-class PageSettings(Section):
-    """The guest's page: the property's own look, and who may hold it in a frame."""
-
-    folder: Path | None = Field(
-        None, description="The property's folder: page.json, theme.css, logo.svg; all optional."
-    )
-    specimen: bool = Field(
-        False, description="Offer the drawn specimen as a camera, for trials: never to guests."
-    )
-    frame_ancestors: Annotated[list[str], NoDecode] = Field(
-        default_factory=list,
-        description="Origins of front-desk pages that may embed the page "
-        "(https://desk.example); comma-separated. Others are refused.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split_origins(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("frame_ancestors"), str):
-            origins = [part.strip() for part in data["frame_ancestors"].split(",")]
-            data = {**data, "frame_ancestors": [origin for origin in origins if origin]}
-        return data
-
-    @field_validator("frame_ancestors")
-    @classmethod
-    def _is_origin(cls, origins: list[str]) -> list[str]:
-        # An origin as browsers write it (RFC 6454): they are compared character by character.
-        if not all(
-            re.fullmatch(_ORIGIN, origin) and origin == origin.lower() for origin in origins
-        ):
-            raise ValueError("must be origins: https://HOST or https://HOST:PORT, in small letters")
-        return origins
-
-
 class Settings(BaseSettings):
     """LobbyLens: a browser's camera in, a read passport and a filled registration card out."""
 
@@ -348,6 +304,7 @@ class Settings(BaseSettings):
     load: LoadSettings = LoadSettings()
     signaling: SignalingSettings = SignalingSettings()
     page: PageSettings = PageSettings()
+    doors: DoorSettings = DoorSettings()
 
     @field_validator("api_token")
     @classmethod

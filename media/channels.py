@@ -20,6 +20,7 @@ from media.messages import (
     ServerMessage,
     StateMessage,
 )
+from media.state import CloseReason
 
 OVERLAY = "overlay"
 EVENTS = "events"
@@ -43,6 +44,16 @@ class DataChannel(Protocol):
     def send(self, data: str) -> None: ...
 
 
+class Outlet(Protocol):
+    """Takes a session's messages where there are no channels: a stream."""
+
+    def overlay(self, message: Overlay) -> None: ...
+    def event(self, message: ServerMessage) -> None: ...
+    def cut(self, reason: CloseReason | None) -> None:
+        """The session is over; without a reason, another client has taken this one's place."""
+        ...
+
+
 class Channels:
     """Sends messages, numbers them, and never lets a slow client cost memory."""
 
@@ -55,11 +66,26 @@ class Channels:
         self._seq = 0
         self.overheard: Callable[[ServerMessage], None] = lambda message: None
         """Called with each event, whether or not a channel is there to take it."""
+        self.outlet: Outlet | None = None
+        """Where messages go instead, while a stream has the session."""
 
-    def clear(self) -> None:
-        """Forget the channels of a peer that is gone; events wait for the next one."""
+    def clear(self, reason: CloseReason | None = None) -> None:
+        """Forget the channels of a peer that is gone; events wait for the next one.
+
+        ``reason``: why the session has ended, if it has.
+        """
         self._open.clear()
         self._settled = False
+        outlet, self.outlet = self.outlet, None
+        if outlet is not None:
+            outlet.cut(reason)
+
+    def divert(self, outlet: Outlet) -> None:
+        """From now on everything goes to ``outlet``, first of all what waited."""
+        self.clear()
+        self.outlet = outlet
+        while self._waiting:
+            outlet.event(self._waiting.popleft())
 
     def add(self, channel: DataChannel) -> None:
         self._open[channel.label] = channel
@@ -82,6 +108,9 @@ class Channels:
         States, guidance and profiles do not: a greeting tells the newest of them anyway.
         """
         self.overheard(message)
+        if self.outlet is not None:
+            self.outlet.event(message)
+            return
         channel = self._channel(EVENTS) if self._settled else None
         if channel is None:
             if not isinstance(message, _TOLD_AGAIN):
@@ -95,6 +124,9 @@ class Channels:
 
     def send_overlay(self, message: Overlay) -> None:
         """Send if the channel keeps up, else skip and count."""
+        if self.outlet is not None:
+            self.outlet.overlay(message)
+            return
         channel = self._channel(OVERLAY) if self._settled else None
         if channel is None:
             return

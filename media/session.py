@@ -22,9 +22,9 @@ from core.errors import (
     RateLimited,
 )
 from core.log import Log, session_label
-from media import messages
+from media import messages, reports
 from media.cards import SessionCards
-from media.channels import Channels
+from media.channels import Channels, Outlet
 from media.desk import Desk
 from media.ingest import drain
 from media.layers import LayerGate
@@ -114,7 +114,7 @@ class Session:
         peer, self._peer = self._peer, None
         if peer is not None:
             await peer.close()
-        self._channels.clear()
+        self._channels.clear(self._reason)
         self.desk.close()
 
     def close(self, reason: CloseReason) -> None:
@@ -135,6 +135,10 @@ class Session:
     @property
     def closing(self) -> bool:
         return self._ending.is_set()
+
+    @property
+    def viewing(self) -> Viewing:
+        return self._viewing
 
     @property
     def peer(self) -> Peer | None:
@@ -184,6 +188,27 @@ class Session:
         self._spawn(self._ingest(peer))
         return answer
 
+    def attach(self, outlet: Outlet) -> None:
+        """Let a stream take the place of whoever was there; `viewing` is shown its frames."""
+        before, self._peer = self._peer, None
+        self._channels.divert(outlet)
+        self.touch()
+        self._door.move(SessionState.CONNECTING)
+        self._door.move(SessionState.CONNECTED)
+        if before is not None:
+            self._dismiss(before)
+        self._viewing.repeat()
+
+    def detach(self, outlet: Outlet) -> None:
+        """The stream's connection is lost: the session waits for its client to come back."""
+        if self._channels.outlet is outlet and not self._ending.is_set():
+            self._channels.clear()
+            self._door.move(SessionState.DISCONNECTED)
+
+    def touch(self) -> None:
+        """Note that the client did something that a person asks for."""
+        self._heard_s = self._acted_s = time.monotonic()
+
     async def _ingest(self, peer: Peer) -> None:
         await drain(peer.track, peer.rtp_timestamp, self._frame_arrived, self._viewing.next_index)
         self._lose(peer)
@@ -232,21 +257,8 @@ class Session:
             self._greet()
 
     def _greet(self) -> None:
-        limits = self._limits
-        self._channels.settle(
-            messages.Ready(
-                stable_required=self._viewing.stable_required,
-                sides=1,
-                languages=sorted(self._around.texts),
-                limits={
-                    "max_message_bytes": limits.max_message_bytes,
-                    "messages_per_s": limits.messages_per_s,
-                    "max_still_bytes": limits.max_still_bytes,
-                    "idle_timeout_s": limits.idle_timeout_s,
-                    "total_timeout_s": limits.total_timeout_s,
-                },
-            )
-        )
+        languages = sorted(self._around.texts)
+        self._channels.settle(reports.ready(self._limits, self._viewing.stable_required, languages))
         self._send_state()
         self._spawn(self.cards.announce())
         self._viewing.repeat()
@@ -387,12 +399,4 @@ class Session:
 
     def _tell(self, error: LobbyLensError) -> None:
         self._around.metrics.errors.labels(error.code).inc()
-        self._channels.send_event(
-            messages.ErrorMessage(
-                code=error.code,
-                message=error.message,
-                category=error.category,
-                retryable=error.retryable,
-                field=error.field,
-            )
-        )
+        self._channels.send_event(reports.error(error))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from core.errors import InvalidImage, LobbyLensError
+from core.settings import EnhanceSettings
 from media import messages, reports
-from media.channels import Channels
+from media.channels import Channels, Outlet
 from media.layers import ALL_LAYERS
 from media.profiles import ProfileChooser
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
-from pipeline.types import Capture, CaptureState, Document, Exposure, Frame, Observation
+from pipeline.types import Capture, CaptureState, Document, Exposure, Frame, Observation, Shot
 
+T = TypeVar("T")
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
 """A picture that is about to be taken gets every frame, however busy the server is."""
 
@@ -49,6 +52,7 @@ class Viewing:
         self._slot: LatestSlot[Frame] = LatestSlot()
         self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
+        self._turn = asyncio.Lock()
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
         self._next_index = 0
@@ -63,6 +67,15 @@ class Viewing:
     def language(self) -> str:
         """The guest's, as the page last told (BCP 47)."""
         return self._language
+
+    @property
+    def outlet(self) -> Outlet | None:
+        """The stream that shows its frames here, if one does."""
+        return self._channels.outlet
+
+    @property
+    def reviews(self) -> Reviews:
+        return self._reviews
 
     @property
     def stable_required(self) -> int:
@@ -101,22 +114,45 @@ class Viewing:
 
     async def analyse(self) -> None:
         """Look at newest frames until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
-            frame = await self._slot.get()
-            scale = self._profiles.full_scale(frame.width_px, time.monotonic())
-            if scale > 1:
-                frame = replace(frame, full_scale=scale)
-            with self._metrics.analysis_seconds.time():
-                seen = await loop.run_in_executor(self._around.frames, self._reader.see, frame)
-            self._report(seen, time.monotonic() * 1000 - frame.received_ms)
+            await self.look(await self._slot.get())
+
+    async def look(self, frame: Frame) -> Observation:
+        """Look at one frame and report it; several callers take turns."""
+        scale = self._profiles.full_scale(frame.width_px, time.monotonic())
+        if scale > 1:
+            frame = replace(frame, full_scale=scale)
+        with self._metrics.analysis_seconds.time():
+            seen = await self._in_turn(lambda: self._reader.see(frame))
+        self._report(seen, time.monotonic() * 1000 - frame.received_ms)
+        return seen
+
+    async def take(self, shots: Sequence[Shot], filters: EnhanceSettings | None) -> None:
+        """Take the picture of frames seen before, and have it read; see ``LiveReader.take``.
+
+        ``filters``: for this picture, in place of the settings' own. Raises CaptureFailed.
+        """
+        taken = await self._in_turn(lambda: self._reader.take(shots))
+        self._move(self._reader.state)
+        self._channels.send_event(reports.capture(None, taken))
+        develop = taken.develop
+        self._captures.put(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        """Run what the reader does on one thread at a time; the turn lasts as long as the work,
+        even when whoever waited for it has gone."""
+        await self._turn.acquire()
+        working = asyncio.get_running_loop().run_in_executor(self._around.frames, work)
+        working.add_done_callback(lambda _: self._turn.release())
+        return await asyncio.shield(working)
 
     def _report(self, seen: Observation, latency_ms: float) -> None:
         self._metrics.overlay_seconds.observe(latency_ms / 1000)
         self._channels.send_overlay(reports.overlay(seen, latency_ms))
         if seen.detection is not None:
             self.document_seen_s = time.monotonic()
-        self._move(seen.state)
+        # Not as it was in this frame: a reading may have ended since then.
+        self._move(self._reader.state)
         if self._profiles.saw(seen.detection is not None, seen.state, time.monotonic()):
             self._ask_profile()
         if self._guidance is None or self._guidance.code != seen.guidance.code.value:

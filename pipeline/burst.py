@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
 from pipeline.rectify import rectify
-from pipeline.types import Capture, Detection, Exposure, Frame, Quality, Trigger
+from pipeline.types import Capture, Exposure, Shot, Trigger
 
 PAGES = 3
 """Views of the page that a capture holds: the reader combines them, and more add little."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One frame of a burst and what was found on it."""
-
-    frame: Frame
-    detection: Detection | None
-    quality: Quality
-
-    @property
-    def merit(self) -> tuple[bool, float]:
-        """Orders shots: a document before none, then by quality."""
-        return self.detection is not None, self.quality.score
 
 
 class Burst:
@@ -43,6 +28,10 @@ class Burst:
 
     def __len__(self) -> int:
         return len(self._shots)
+
+    def __contains__(self, shot: Shot) -> bool:
+        """Whether the burst holds this very frame."""
+        return any(kept.frame is shot.frame for kept in self._shots)
 
     def clear(self) -> None:
         self._shots.clear()

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 
 from core.errors import MrzError, Overloaded
-from core.settings import PipelineSettings
+from core.settings import EnhanceSettings, PipelineSettings
 from pipeline.card.box import CardBox
 from pipeline.card.fonts import FONT_FOLDERS, FontShelf
 from pipeline.card.order import CardForm, CardOrder
 from pipeline.detect import CornerDetector
 from pipeline.document import failed_document, read_document
+from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
-from pipeline.types import Capture, Document, ImageU8, MrzRead
+from pipeline.types import Capture, Document, ImageU8, Look, MrzRead
 from pipeline.weights import Weights
 
 _HOME = Path(__file__).resolve().parent.parent
@@ -118,8 +119,11 @@ class Engine:
         to ``mrz.deadline_ms``.
         """
         zones = self._open().zones
+        filters, pages = capture.enhance or self._settings.enhance, capture.pages
+        if filters.active:
+            pages = tuple(enhance(page, filters) for page in pages)
         try:
-            read = zones.read(capture.pages, self._settings.mrz.deadline_ms)
+            read = zones.read(pages, self._settings.mrz.deadline_ms)
         except MrzError:
             return failed_document(capture.id, capture.quality)
         return read_document(capture.id, read, capture.quality, self._today())
@@ -132,6 +136,27 @@ class Engine:
         from pipeline.still import lead_with_still  # it builds engines itself, for scripts
 
         return lead_with_still(self, capture, jpeg)
+
+    def read_image(self, bgr: ImageU8, filters: EnhanceSettings | None = None) -> Document:
+        """Find and read the document in one H×W×3 uint8 BGR image; status failed without a zone.
+
+        ``filters`` take the place of the settings' own. Blocks for up to twice ``mrz.deadline_ms``.
+        """
+        from pipeline.still import read_still
+
+        return read_still(self, bgr, filters)
+
+    def look_at_image(self, bgr: ImageU8) -> Look:
+        """Where the document is in one H×W×3 uint8 BGR image, and how good the picture is."""
+        from pipeline.still import look_at
+
+        return look_at(self, bgr)
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Each heavy part and whether it is there: "loaded", or "closed" after ``close``."""
+        state = "closed" if self._parts is None else "loaded"
+        return {field.name: state for field in fields(Parts)}
 
     def fill_card(
         self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER

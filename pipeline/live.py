@@ -13,14 +13,14 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.errors import InvalidMessage
+from core.errors import CaptureFailed, InvalidMessage
 from core.settings import PipelineSettings
-from pipeline.burst import Burst, Shot
-from pipeline.capture import CaptureStep, Sight, abandon, advance, finish
+from pipeline.burst import Burst
+from pipeline.capture import CaptureStep, Sight, abandon, advance, finish, take
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.quality import measure_quality
 from pipeline.scene import StillScene
@@ -35,6 +35,7 @@ from pipeline.types import (
     GuidanceCode,
     Observation,
     Quality,
+    Shot,
     Stability,
     Trigger,
 )
@@ -125,6 +126,7 @@ class LiveReader:
             rtp_timestamp=frame.rtp_timestamp,
             width_px=frame.width_px,
             height_px=frame.height_px,
+            found=look.detection,
             detection=shown,
             stability=look.stability,
             quality=look.quality,
@@ -144,6 +146,25 @@ class LiveReader:
                 return False
             self._shutter = True
             return True
+
+    def take(self, shots: Sequence[Shot]) -> Exposure:
+        """Take the picture now, of frames seen before: for a client that may send no more.
+
+        A burst under way ends with what it holds, and ``shots`` besides; otherwise they are the
+        burst. Belongs to the thread of ``see``, and the caller owes the same. Raises CaptureFailed
+        without any shot, and while a picture is being read.
+        """
+        with self._lock:
+            before = self._step
+            self._step = step = take(before, self._now_ms)
+            self._shutter = False
+            capture_id = self._reading_id = self._new_id()
+        if before.state is not CaptureState.CAPTURED or self._forget:
+            self._burst.clear()
+        for shot in shots:
+            if shot not in self._burst:
+                self._burst.add(shot)
+        return self._expose(capture_id, step)
 
     def reading_finished(self, document: Document) -> bool:
         """Tell what became of a capture that ``see`` handed out.
@@ -266,4 +287,12 @@ class LiveReader:
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None
             capture_id = self._reading_id = self._new_id()
-            return step, self._burst.expose(capture_id, step.trigger or Trigger.AUTO)
+        return step, self._expose(capture_id, step)
+
+    def _expose(self, capture_id: str, step: CaptureStep) -> Exposure:
+        try:
+            return self._burst.expose(capture_id, step.trigger or Trigger.AUTO)
+        except CaptureFailed:
+            # Nobody will get this capture, so nobody would end its reading.
+            self.reading_failed(capture_id)
+            raise

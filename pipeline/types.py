@@ -16,6 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.settings import EnhanceSettings
+
 ImageU8 = NDArray[np.uint8]
 """H×W (luma) or H×W×3 (BGR) uint8."""
 QuadPx = NDArray[np.float32]
@@ -115,6 +117,20 @@ class Quality:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame of a burst and what was found on it."""
+
+    frame: Frame
+    detection: Detection | None
+    quality: Quality
+
+    @property
+    def merit(self) -> tuple[bool, float]:
+        """Orders shots: a document before none, then by quality."""
+        return self.detection is not None, self.quality.score
+
+
 class CaptureState(StrEnum):
     SEARCHING = "searching"
     ALIGNING = "aligning"
@@ -177,6 +193,7 @@ class Capture:
     """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR.
 
     ``px_per_mm`` is None while the format, and so the page's true size, is not known.
+    ``enhance``: filters asked for this capture, in place of those that the settings name.
     """
 
     id: str
@@ -184,6 +201,7 @@ class Capture:
     quality: Quality
     trigger: Trigger
     px_per_mm: float | None = None
+    enhance: EnhanceSettings | None = None
 
     @property
     def page(self) -> ImageU8:
@@ -207,12 +225,17 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one frame told us. ``capture`` is set on the frame that completed a burst."""
+    """What one frame told us. ``capture`` is set on the frame that completed a burst.
+
+    ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
+    calmed over several frames.
+    """
 
     frame_index: int
     rtp_timestamp: int | None
     width_px: int
     height_px: int
+    found: Detection | None
     detection: Detection | None
     stability: Stability
     quality: Quality | None
@@ -220,6 +243,16 @@ class Observation:
     state: CaptureState
     capture: Exposure | None
     analysis_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one still image shows; no document: ``detection`` None, quality of the whole image."""
+
+    width_px: int
+    height_px: int
+    detection: Detection | None
+    quality: Quality
 
 
 class CheckResult(StrEnum):

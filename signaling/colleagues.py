@@ -137,9 +137,8 @@ class Colleagues:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         request.app[METRICS].passed_on.inc()
         headers = _end_to_end(request.headers)
-        # What a compressed body says of its length and form was true before it was read here.
-        coded = hdrs.CONTENT_ENCODING in headers
-        for name in (hdrs.CONTENT_ENCODING, hdrs.CONTENT_LENGTH) if coded or body else ():
+        # What a packed body says of its length and form was true before it was read here.
+        for name in (hdrs.CONTENT_ENCODING, hdrs.CONTENT_LENGTH) if body is not None else ():
             headers.popall(name, None)
         headers[INTERNAL_CLIENT] = client_address(request)
         streamed = upload.pieces() if upload and body is None and request.can_read_body else None

@@ -12,10 +12,9 @@ from core.http import METRICS, is_internal, public
 from core.metrics import merge
 from media.messages import PROTOCOL_VERSION
 from signaling.colleagues import COLLEAGUES
-from signaling.keys import REGISTRY, SIGNALING
+from signaling.keys import REGISTRY, SIGNALING, STARTED_S, SURROUNDINGS
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
-_STARTED_S = web.AppKey("started_s", float)
 
 
 @public
@@ -37,8 +36,11 @@ async def health(request: web.Request) -> web.Response:
             "accepting": app[REGISTRY].accepting or bool(elsewhere),
             "workers": sum(bool(row.pid) for row in board.rows()),
             "max_sessions": app[SIGNALING].max_sessions,
-            "uptime_s": round(time.monotonic() - app[_STARTED_S], 1),
+            "uptime_s": round(time.monotonic() - app[STARTED_S], 1),
             "protocol": PROTOCOL_VERSION,
+            "models": dict(app[SURROUNDINGS].engine.models),
+            "websocket": True,
+            "active_sessions": board.sessions,
         }
     )
 
@@ -59,4 +61,4 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def remember_start(app: web.Application) -> None:
-    app[_STARTED_S] = time.monotonic()
+    app[STARTED_S] = time.monotonic()

@@ -6,6 +6,8 @@ from aiohttp import web
 
 from core.settings import Settings
 from signaling import documents, offer, pages, property, staff, whip
+from signaling.api.bodies import longest_json
+from signaling.api.openapi import add_api_routes
 
 
 def card_link(session_id: str, document_id: str) -> str:
@@ -16,7 +18,12 @@ def card_link(session_id: str, document_id: str) -> str:
 def largest_body(settings: Settings) -> int:
     """Bytes of the longest body that any door takes."""
     offer_bytes = offer.longest_body(settings.signaling)
-    return max(offer_bytes, settings.signaling.max_body_bytes, settings.media.max_still_bytes)
+    doors = settings.doors
+    files = max(doors.max_frame_bytes, doors.max_batch_bytes, doors.max_upload_bytes)
+    return max(
+        *(offer_bytes, settings.signaling.max_body_bytes, settings.media.max_still_bytes),
+        longest_json(files),
+    )
 
 
 def add_routes(app: web.Application) -> None:
@@ -43,6 +50,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
+    add_api_routes(app)
     app.router.add_post("/whip", whip.publish)
     app.router.add_route("OPTIONS", "/whip", whip.options)
     app.router.add_patch("/whip/{session_id}", whip.trickle)

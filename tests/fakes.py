@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from core.errors import DocumentFillingError, InvalidImage, MissingGlyph
+from core.errors import CaptureFailed, DocumentFillingError, InvalidImage, MissingGlyph
+from core.settings import EnhanceSettings
 from pipeline.card.order import AskedOf, CardField, CardForm, CardOrder, FieldFormat
 from pipeline.types import (
     Capture,
@@ -24,11 +25,14 @@ from pipeline.types import (
     Frame,
     Guidance,
     GuidanceCode,
+    ImageU8,
+    Look,
     MrtdFormat,
     MrzRead,
     Observation,
     Quality,
     Severity,
+    Shot,
     Stability,
     Trigger,
 )
@@ -85,14 +89,15 @@ class FakeReader:
             )
         width, height = frame.width_px, frame.height_px
         quad = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
+        found = Detection(quad * np.array([width, height], np.float32), 0.9)
+        shown = found if self._engine.sees_document else None
         return Observation(
             frame_index=frame.index,
             rtp_timestamp=frame.rtp_timestamp,
             width_px=width,
             height_px=height,
-            detection=Detection(quad * np.array([width, height], np.float32), 0.9)
-            if self._engine.sees_document
-            else None,
+            found=shown,
+            detection=shown,
             stability=Stability(0.0, 100.0, 3, self.stable_required),
             quality=QUALITY,
             guidance=Guidance(GuidanceCode.HOLD_STILL, Severity.HINT, 1000),
@@ -104,6 +109,13 @@ class FakeReader:
     def request_capture(self) -> bool:
         self._asked = True
         return True
+
+    def take(self, shots: Sequence[Shot]) -> Exposure:
+        if not shots:
+            raise CaptureFailed("no shot")
+        self.state = CaptureState.READING
+        made = Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
+        return Exposure(made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made))
 
     def reading_finished(self, document: Document) -> bool:
         self.state = CaptureState.DONE
@@ -141,6 +153,7 @@ class FakeEngine:
         self.still_s = 0.0
         self.stills: list[bytes] = []
         self.pages_read: list[int] = []
+        self.filters: list[EnhanceSettings | None] = []
         self.orders: list[CardOrder] = []
 
     def live_reader(self) -> FakeReader:
@@ -151,6 +164,7 @@ class FakeEngine:
 
     def read(self, capture: Capture) -> Document:
         self.threads.add(threading.current_thread().name)
+        self.filters.append(capture.enhance)
         self.pages_read.append(len(capture.pages))
         time.sleep(self.read_s)
         return specimen_document(capture.id)
@@ -161,6 +175,18 @@ class FakeEngine:
             raise InvalidImage("a still is a JPEG file")
         self.stills.append(jpeg)
         return replace(capture, pages=(*capture.pages, *capture.pages))
+
+    def read_image(self, bgr: ImageU8, filters: EnhanceSettings | None = None) -> Document:
+        self.filters.append(filters)
+        time.sleep(self.read_s)
+        return specimen_document(f"u{len(self.filters)}")
+
+    def look_at_image(self, bgr: ImageU8) -> Look:
+        return Look(bgr.shape[1], bgr.shape[0], None, QUALITY)
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        return {"detector": "fake"}
 
     def card_form(self, name: str | None = None) -> CardForm:
         if name not in (None, "fake", "other"):

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiortc import RTCSessionDescription
 
-from core.http import METRICS, client_address, public
+from core.http import METRICS, SERVER_OPTIONS, client_address, public
 from core.settings import load_settings
 from examples.client import CaptureClient, Refused
 from server import make_app
@@ -77,7 +77,7 @@ async def hotel(tmp_path: Path) -> AsyncIterator[Hotel]:
     for name, documented in zip(NAMES, ("192.0.2.11:8080", "192.0.2.12:8080"), strict=True):
         app = await asyncio.to_thread(build, name)
         _add_long_answer(app, more)
-        runners.append(web.AppRunner(app, access_log=None))
+        runners.append(web.AppRunner(app, access_log=None, **SERVER_OPTIONS))
         await runners[-1].setup()
         await web.TCPSite(runners[-1], "127.0.0.1", 0).start()
         places[documented] = "{}:{}".format(*runners[-1].addresses[0])

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
+from core.errors import CaptureFailed
 from pipeline.geometry import turned
 from pipeline.types import (
     CaptureState,
@@ -14,6 +15,7 @@ from pipeline.types import (
     GuidanceCode,
     ImageU8,
     Observation,
+    Shot,
     Trigger,
 )
 from tests.pipeline.guest import (
@@ -213,6 +215,47 @@ def test_the_shutter_takes_the_whole_frame_when_there_is_no_document() -> None:
     capture = taken.develop()
     assert capture.page.shape == (281, 500, 3)
     assert capture.px_per_mm is None
+
+
+def shots(guest: Guest, count: int) -> list[Shot]:
+    """The guest holds still for so many frames, which are kept."""
+    kept = []
+    for _ in range(count):
+        seen = guest.hold(1)[0]
+        assert seen.quality is not None
+        kept.append(Shot(guest.frames[-1], seen.found, seen.quality))
+    return kept
+
+
+def test_a_picture_is_made_of_frames_seen_before() -> None:
+    guest = Guest()
+    kept = shots(guest, 3)
+    capture = guest.live.take(kept)
+    assert (capture.trigger, len(capture.develop().pages)) == (Trigger.MANUAL, 3)
+    assert guest.live.state.value == "reading"
+    with pytest.raises(CaptureFailed):
+        guest.live.take(kept)
+    assert guest.live.reading_finished(document(capture.id)) is True
+    assert guest.live.state.value == "done"
+
+
+def test_a_burst_under_way_ends_with_what_it_holds() -> None:
+    guest = Guest()
+    kept = shots(guest, 9)
+    assert guest.live.state is CaptureState.CAPTURED
+    capture = guest.live.take(kept[-2:])
+    pages = capture.develop().pages
+    assert (capture.trigger, len(pages)) == (Trigger.AUTO, 2), "no frame counts twice"
+
+
+def test_without_a_frame_no_picture_is_made_and_the_guest_may_go_on() -> None:
+    guest = Guest()
+    guest.away(2)
+    with pytest.raises(CaptureFailed):
+        guest.live.take([])
+    assert guest.live.state is CaptureState.SEARCHING
+    guest.live.reset()
+    guest.hold_until_captured()
 
 
 def test_a_preview_leads_to_holding_and_no_further_until_the_large_picture_comes() -> None:

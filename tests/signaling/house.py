@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from core.http import METRICS
+from core.http import METRICS, SERVER_OPTIONS
 from core.settings import load_settings
 from server import Post, make_app
 from signaling.board import Board
@@ -48,7 +48,7 @@ async def _start(
         app.add_routes(routes)
         return app
 
-    runner = web.AppRunner(await asyncio.to_thread(build), access_log=None)
+    runner = web.AppRunner(await asyncio.to_thread(build), access_log=None, **SERVER_OPTIONS)
     await runner.setup()
     await web.UnixSite(runner, socket_path(folder, number)).start()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
