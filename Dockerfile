@@ -6,6 +6,7 @@ FROM python:3.12-slim-bookworm
 
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tesseract-ocr-eng=1:4.1.0-2 \
+      fonts-noto-core=20201225-1 fonts-noto-cjk=1:20220127+repack1-1 \
  && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
@@ -28,6 +29,7 @@ ENV LOBBYLENS_HOST=0.0.0.0 \
     LOBBYLENS_PORT=8080 \
     LOBBYLENS_MEDIA__UDP_PORTS=50000-50099 \
     LOBBYLENS_LOG_FORMAT=json \
+    ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 EXPOSE 8080/tcp 50000-50099/udp

@@ -8,13 +8,16 @@ LobbyLensError
 │   ├── NotAcceptable         no video, no common codec               406
 │   ├── UnsupportedMediaType  a body of another type                  415
 │   ├── MethodNotAllowed      a method that the address does not take 405
+│   ├── UpgradeRequired       an address that speaks WebSocket only   426
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
+├── Forbidden                 right, but not for who asks             403
+├── MisdirectedRequest        a Host that is none of ours             421
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
-├── RateLimited               a client sends too much                 429
+├── RateLimited               a client asks or sends too much         429
 ├── SettingsError             the operator's configuration            500
 ├── ModelNotFound             a model file is missing or wrong        500
 ├── CaptureFailed             no frame good enough                    422
@@ -90,6 +93,13 @@ class MethodNotAllowed(BadRequest):
         self.allowed = allowed
 
 
+class UpgradeRequired(BadRequest):
+    """RFC 9110, section 15.5.22."""
+
+    code = "UPGRADE_REQUIRED"
+    status = 426
+
+
 class PreconditionFailed(BadRequest):
     """An ``If-Match`` entity tag of another ICE session (RFC 9725, section 4.3)."""
 
@@ -106,6 +116,22 @@ class Unauthorized(LobbyLensError):
     code = "UNAUTHORIZED"
     category = "access"
     status = 401
+
+
+class Forbidden(LobbyLensError):
+    """What was shown is right, but not for this origin, or not for a page of another one."""
+
+    code = "FORBIDDEN"
+    category = "access"
+    status = 403
+
+
+class MisdirectedRequest(LobbyLensError):
+    """The request names a host that this server does not answer for (RFC 9110, 15.5.20)."""
+
+    code = "MISDIRECTED_REQUEST"
+    category = "access"
+    status = 421
 
 
 class NotFound(LobbyLensError):
@@ -133,11 +159,15 @@ class Overloaded(LobbyLensError):
 
 
 class RateLimited(LobbyLensError):
-    """A client sends more than it may; its session ends."""
+    """A client sends more than it may; on a data channel its session ends."""
 
     code = "RATE_LIMITED"
     category = "capacity"
     status = 429
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class SettingsError(LobbyLensError):

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import ipaddress
+import re
 import secrets
-from collections.abc import Awaitable, Callable
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -14,10 +20,14 @@ from core.errors import (
     InvalidMessage,
     LobbyLensError,
     MethodNotAllowed,
+    MisdirectedRequest,
     NotFound,
     Overloaded,
+    RateLimited,
     TooLarge,
     Unauthorized,
+    UnsupportedMediaType,
+    UpgradeRequired,
 )
 from core.log import Log
 from core.metrics import Metrics
@@ -26,16 +36,30 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 METRICS = web.AppKey("metrics", Metrics)
+FRAME_ANCESTORS: web.AppKey[tuple[str, ...]] = web.AppKey("frame_ancestors", tuple)
+"""Origins besides our own that may hold the page in a frame."""
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # The page loads nothing from elsewhere and runs nothing inline; blob: carries the guest's own
 # camera pictures and card, which never leave the page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-src 'self' blob:; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
+EMBED_SCRIPT = "/static/embed.js"
+
+SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False}
+"""For aiohttp's runner: it would unpack bodies on the event loop, as far as they go, before anybody
+could say that they are too long."""
+
+INTERNAL_CLIENT = "X-LobbyLens-Client"
+"""Who asked, on a request that one worker passes on to another."""
 
 _BODY_TIMEOUT_S = 30
+_PACKED = ("gzip", "x-gzip", "deflate")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?")
+_LABEL_KEY = secrets.token_bytes(16)
 
 _log = Log("http")
 
@@ -46,15 +70,98 @@ def public(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def is_internal(request: web.Request) -> bool:
+    """Whether another worker of this server passed the request on, through its own socket."""
+    return isinstance(request.get_extra_info("sockname"), str | bytes)
+
+
+def client_address(request: web.Request) -> str:
+    """Who asked: an address, or "" where there is none.
+
+    Proxies append to ``X-Forwarded-For`` who asked them; all but what a trusted one wrote is
+    hearsay. So it is read from its end, for as long as those who wrote it are trusted.
+    """
+    if is_internal(request):
+        return request.headers.get(INTERNAL_CLIENT, "")
+    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+    address, trusted = request.remote or "", request.app[TRUSTED_PROXIES]
+    while told and _within(address, trusted):
+        before = told.pop().strip()
+        if not _is_address(before):
+            break
+        address = before
+    return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _within(address: str, networks: Sequence[IpNetwork]) -> bool:
+    return _is_address(address) and any(ipaddress.ip_address(address) in net for net in networks)
+
+
+def client_label(request: web.Request) -> str:
+    """Tells one client from another in a log, until the next start, and tells nothing of it."""
+    return hmac.new(_LABEL_KEY, client_address(request).encode(), hashlib.sha256).hexdigest()[:4]
+
+
+class HostRule:
+    """For which names this server answers.
+
+    A page of elsewhere can have its own name point here (DNS rebinding) and is then of our origin
+    in a browser's eyes; its name in the Host header gives it away. An address needs no list, as
+    nobody can make a browser take one for another.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        lowered = [name.lower().rstrip(".") for name in names]
+        self._any = "*" in lowered
+        self._names = {"localhost", *lowered}
+        self._suffixes = (".localhost", *(name[1:] for name in lowered if name.startswith("*.")))
+
+    def allows(self, host: str | None) -> bool:
+        """``host``: the Host header; None where a client of HTTP/1.0 sends none."""
+        if host is None or self._any:
+            return True
+        found = _HOST.fullmatch(host.lower())
+        if found is None:
+            return False
+        name = found[1].rstrip(".")
+        return _is_address(name.strip("[]")) or name in self._names or name.endswith(self._suffixes)
+
+
+HOSTS = web.AppKey("hosts", HostRule)
+TRUSTED_PROXIES: web.AppKey[tuple[IpNetwork, ...]] = web.AppKey("trusted_proxies", tuple)
+
+
+@web.middleware
+async def hosts(request: web.Request, handler: Endpoint) -> web.StreamResponse:
+    """Refuses requests for names that are not ours."""
+    allowed = is_internal(request) or request.app[HOSTS].allows(request.headers.get(hdrs.HOST))
+    if not allowed:
+        raise MisdirectedRequest(
+            "this server does not answer for the host in the address: its operator adds it to "
+            "the setting signaling.allowed-hosts (LOBBYLENS_SIGNALING__ALLOWED_HOSTS)"
+        )
+    return await handler(request)
+
+
 def error_response(error: LobbyLensError, request_id: str) -> web.Response:
     """The JSON error body, with the headers that HTTP asks for (RFC 9110)."""
     headers = {}
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | RateLimited):
         headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         headers[hdrs.ALLOW] = error.allowed
+    if isinstance(error, UpgradeRequired):
+        headers[hdrs.UPGRADE] = "websocket"
     body: dict[str, object] = {
         "success": False,
         "error": error.message,
@@ -90,7 +197,13 @@ async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         return await handler(request)
     except LobbyLensError as error:
         request.app[METRICS].errors.labels(error.code).inc()
-        _log.info("refused", code=error.code, status=error.status, request=request_id)
+        _log.info(
+            "refused",
+            code=error.code,
+            status=error.status,
+            request=request_id,
+            client=client_label(request),
+        )
         return error_response(error, request_id)
     except web.HTTPException as error:
         known = _from_http(error)
@@ -124,7 +237,13 @@ async def access(request: web.Request, handler: Endpoint) -> web.StreamResponse:
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal on_response_prepare: headers that every answer carries."""
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    ancestors = " ".join(["'self'", *request.app[FRAME_ANCESTORS]])
+    headers.setdefault(
+        "Content-Security-Policy", f"{CONTENT_SECURITY_POLICY}; frame-ancestors {ancestors}"
+    )
+    if request.path == EMBED_SCRIPT:
+        # A module script of another origin is fetched with CORS (HTML, 8.1.4.2).
+        headers.setdefault("Access-Control-Allow-Origin", "*")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
@@ -143,7 +262,34 @@ async def read_text(request: web.Request, limit_bytes: int) -> str:
 
 
 async def read_body(request: web.Request, limit_bytes: int) -> bytes:
-    """The body. Raises TooLarge before reading more than ``limit_bytes``, BadRequest."""
+    """The body, unpacked. Raises TooLarge, BadRequest, UnsupportedMediaType.
+
+    No more than ``limit_bytes`` are read, and no more unpacked.
+    """
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if encoding not in ("identity", "", *_PACKED):
+        raise UnsupportedMediaType("send the body as it is, or packed by gzip or deflate")
+    body = await _read_raw(request, limit_bytes)
+    if encoding in _PACKED:
+        return await asyncio.to_thread(_unpacked, body, limit_bytes)
+    return body
+
+
+def _unpacked(body: bytes, limit_bytes: int) -> bytes:
+    """zlib or gzip (RFC 1950, RFC 1952), whichever it is."""
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS + 32)
+    try:
+        unpacked = unpacker.decompress(body, limit_bytes + 1)
+    except zlib.error:
+        raise BadRequest("the request's body cannot be unpacked") from None
+    if len(unpacked) > limit_bytes:
+        raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
+    if not unpacker.eof:
+        raise BadRequest("the request's packed body is cut off")
+    return unpacked
+
+
+async def _read_raw(request: web.Request, limit_bytes: int) -> bytes:
     if (request.content_length or 0) > limit_bytes:
         raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")
     body = bytearray()

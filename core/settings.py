@@ -24,11 +24,14 @@ from pydantic_settings import BaseSettings, CliSettingsSource, NoDecode, Setting
 from pydantic_settings import SettingsError as SourceError
 
 from core.errors import SettingsError
-from core.pipeline_settings import (
+from core.sections import (
     CaptureSettings,
     DetectSettings,
+    DoorSettings,
+    EnhanceSettings,
     GuidanceSettings,
     MrzSettings,
+    PageSettings,
     PipelineSettings,
     QualitySettings,
     QualityWeights,
@@ -37,22 +40,11 @@ from core.pipeline_settings import (
 )
 
 __all__ = [
-    "CaptureSettings",
-    "DetectSettings",
-    "GuidanceSettings",
-    "LoadSettings",
-    "MediaSettings",
-    "MrzSettings",
-    "PipelineSettings",
-    "QualitySettings",
-    "QualityWeights",
-    "Section",
-    "Settings",
-    "SignalingSettings",
-    "StabilitySettings",
-    "is_loopback",
-    "load_settings",
-]
+    "CaptureSettings", "DetectSettings", "DoorSettings", "EnhanceSettings", "GuidanceSettings",
+    "LoadSettings", "MediaSettings", "MrzSettings", "PageSettings", "PipelineSettings",
+    "QualitySettings", "QualityWeights", "Section", "Settings", "SignalingSettings",
+    "StabilitySettings", "is_loopback", "load_settings",
+]  # fmt: skip
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 # aiortc takes no IPv6 address in them; a name with one it does.
@@ -104,6 +96,20 @@ class MediaSettings(Section):
     )
     start_bitrate_kbps: Annotated[int, Field(ge=100, le=20_000)] = Field(
         2000, description="Bitrate at which browsers are asked to start."
+    )
+    profiles: bool = Field(
+        True,
+        description="Ask senders that can for small pictures while no document is held, and for "
+        "all that the camera has while one is.",
+    )
+    tracking_height_px: Annotated[int, Field(ge=180, le=4320)] = Field(
+        360, description="Height of the small pictures."
+    )
+    tracking_fps: Annotated[int, Field(ge=1, le=60)] = Field(
+        12, description="Most small pictures a second."
+    )
+    tracking_kbps: Annotated[int, Field(ge=50, le=20_000)] = Field(
+        500, description="Most bits for them, in kbit/s."
     )
     still_wait_ms: Annotated[int, Field(ge=0, le=5000)] = Field(
         250,
@@ -157,8 +163,9 @@ class LoadSettings(Section):
     )
     hold_s: Annotated[float, Field(gt=0, le=600)] = Field(
         4,
-        description="Overloaded for this long, fewer frames are analysed; for two and three times "
-        "as long, fewer still, and no session is begun beside those that run.",
+        description="Overloaded for this long, fewer frames are analysed; for two, three and four "
+        "times as long, fewer still, fewer are decoded, and no session is begun beside those "
+        "that run.",
     )
 
 
@@ -166,7 +173,27 @@ class SignalingSettings(Section):
     """Doors and who may pass them."""
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] = Field(
-        20, description="Sessions at the same time; more get 503 with Retry-After."
+        20,
+        description="Sessions at the same time, of all workers together; more get 503 with "
+        "Retry-After.",
+    )
+    machine: str = Field(
+        "",
+        description="This machine's name in the addresses of its sessions, where a balancer "
+        "stands before several (docs/deployment.md).",
+        pattern=r"^[a-z0-9-]{0,32}$",
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Names, beside addresses, localhost and this machine's own name, under which "
+        "browsers may reach the server, as hotel.example or *.hotel.example; * for any.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
+    )
+    offers_per_min: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        120, description="Offers that one address may make in a minute; more get 429."
     )
     max_sdp_bytes: Annotated[int, Field(ge=1000)] = Field(
         100_000, description="Longest session description accepted."
@@ -186,6 +213,9 @@ class SignalingSettings(Section):
     turn_ttl_s: Annotated[int, Field(ge=60, le=86_400)] = Field(
         3600, description="How long TURN credentials are valid."
     )
+    resume_token_ttl_s: Annotated[float, Field(gt=0)] = Field(
+        900, description="How long a resume token is valid; each reconnection brings a new one."
+    )
     drain_timeout_s: Annotated[float, Field(ge=0)] = Field(
         5, description="On SIGTERM, how long captures under way may take to finish."
     )
@@ -194,7 +224,7 @@ class SignalingSettings(Section):
     @classmethod
     def _split_urls(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            for key in ("stun_urls", "turn_urls"):
+            for key in ("stun_urls", "turn_urls", "allowed_hosts", "trusted_proxies"):
                 if isinstance(data.get(key), str):
                     parts = [part.strip() for part in data[key].split(",")]
                     data = {**data, key: [part for part in parts if part]}
@@ -208,6 +238,20 @@ class SignalingSettings(Section):
         if not all(re.fullmatch(form, url) for url in urls):
             raise ValueError(f"must look like {kind}:HOST:PORT")
         return urls
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_network(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _is_host(cls, names: list[str]) -> list[str]:
+        if not all(re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9_.-]+", name) for name in names):
+            raise ValueError("must be names without scheme and port, as hotel.example")
+        return names
 
     @model_validator(mode="after")
     def _turn_has_secret(self) -> SignalingSettings:
@@ -235,6 +279,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: Port = Field(8080, description="TCP port to serve on; 0: any free one.")
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        1, description="Processes that share the port and the sessions; 0: one for each processor."
+    )
     api_token: SecretStr | None = Field(
         None,
         description="Bearer token that opening a session asks for. Needed to serve on anything "
@@ -256,6 +303,8 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     load: LoadSettings = LoadSettings()
     signaling: SignalingSettings = SignalingSettings()
+    page: PageSettings = PageSettings()
+    doors: DoorSettings = DoorSettings()
 
     @field_validator("api_token")
     @classmethod

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from core.metrics import Metrics
-from media.messages import GuidanceMessage, Overlay, Pong, ServerMessage, StateMessage
+from media.messages import (
+    GuidanceMessage,
+    Overlay,
+    Pong,
+    ProfileMessage,
+    ServerMessage,
+    StateMessage,
+)
+from media.state import CloseReason
 
 OVERLAY = "overlay"
 EVENTS = "events"
@@ -20,6 +29,7 @@ _OVERLAY_BACKLOG_BYTES = 64 * 1024
 _EVENTS_BACKLOG_BYTES = 1024 * 1024
 _WAITING_EVENTS = 64
 _AT_ANY_RATE = (GuidanceMessage, Pong)
+_TOLD_AGAIN = (StateMessage, GuidanceMessage, ProfileMessage)
 
 
 class DataChannel(Protocol):
@@ -34,6 +44,16 @@ class DataChannel(Protocol):
     def send(self, data: str) -> None: ...
 
 
+class Outlet(Protocol):
+    """Takes a session's messages where there are no channels: a stream."""
+
+    def overlay(self, message: Overlay) -> None: ...
+    def event(self, message: ServerMessage) -> None: ...
+    def cut(self, reason: CloseReason | None) -> None:
+        """The session is over; without a reason, another client has taken this one's place."""
+        ...
+
+
 class Channels:
     """Sends messages, numbers them, and never lets a slow client cost memory."""
 
@@ -44,11 +64,28 @@ class Channels:
         self._waiting: deque[ServerMessage] = deque(maxlen=_WAITING_EVENTS)
         self._settled = False
         self._seq = 0
+        self.overheard: Callable[[ServerMessage], None] = lambda message: None
+        """Called with each event, whether or not a channel is there to take it."""
+        self.outlet: Outlet | None = None
+        """Where messages go instead, while a stream has the session."""
 
-    def clear(self) -> None:
-        """Forget the channels of a peer that is gone; events wait for the next one."""
+    def clear(self, reason: CloseReason | None = None) -> None:
+        """Forget the channels of a peer that is gone; events wait for the next one.
+
+        ``reason``: why the session has ended, if it has.
+        """
         self._open.clear()
         self._settled = False
+        outlet, self.outlet = self.outlet, None
+        if outlet is not None:
+            outlet.cut(reason)
+
+    def divert(self, outlet: Outlet) -> None:
+        """From now on everything goes to ``outlet``, first of all what waited."""
+        self.clear()
+        self.outlet = outlet
+        while self._waiting:
+            outlet.event(self._waiting.popleft())
 
     def add(self, channel: DataChannel) -> None:
         self._open[channel.label] = channel
@@ -68,11 +105,15 @@ class Channels:
     def send_event(self, message: ServerMessage) -> None:
         """Send reliably; before the channel is there the last 64 events wait.
 
-        States and guidance do not: a greeting tells the newest of them anyway.
+        States, guidance and profiles do not: a greeting tells the newest of them anyway.
         """
+        self.overheard(message)
+        if self.outlet is not None:
+            self.outlet.event(message)
+            return
         channel = self._channel(EVENTS) if self._settled else None
         if channel is None:
-            if not isinstance(message, StateMessage | GuidanceMessage):
+            if not isinstance(message, _TOLD_AGAIN):
                 self._waiting.append(message)
             return
         # A client that reads nothing must not fill our memory with what it may have at any rate.
@@ -83,6 +124,9 @@ class Channels:
 
     def send_overlay(self, message: Overlay) -> None:
         """Send if the channel keeps up, else skip and count."""
+        if self.outlet is not None:
+            self.outlet.overlay(message)
+            return
         channel = self._channel(OVERLAY) if self._settled else None
         if channel is None:
             return

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from core.errors import LobbyLensError
+from core.settings import MediaSettings
 from media.messages import (
     CaptureMessage,
     CorrectionReport,
+    ErrorMessage,
     FieldReport,
     FrameStamp,
     GuidanceMessage,
     MrzReport,
     Overlay,
+    ProfileMessage,
     QualityReport,
+    Ready,
     ResultMessage,
 )
+from media.profiles import Limits, Profile
 from pipeline.types import (
-    Capture,
     CaptureState,
     Document,
+    Exposure,
+    Look,
     MrzRead,
     Observation,
     QuadPx,
@@ -81,6 +89,36 @@ def overlay(seen: Observation, latency_ms: float) -> Overlay:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LookReport:
+    """What one still image shows; ``corners`` in pixels, ``corners_ratio`` as ratios."""
+
+    detected: bool
+    corners: list[list[float]] | None
+    corners_ratio: list[tuple[float, float]] | None
+    confidence: float
+    document_kind: str | None
+    quality: QualityReport
+    width: int
+    height: int
+
+
+def look(seen: Look) -> LookReport:
+    found, size = seen.detection, (seen.width_px, seen.height_px)
+    return LookReport(
+        detected=found is not None,
+        corners=[[round(float(x), 1), round(float(y), 1)] for x, y in found.quad_px]
+        if found
+        else None,
+        corners_ratio=_ratios(found.quad_px, *size) if found else None,
+        confidence=round(float(found.confidence), 4) if found else 0.0,
+        document_kind=found.mrtd_format.value if found and found.mrtd_format else None,
+        quality=quality_report(seen.quality),
+        width=size[0],
+        height=size[1],
+    )
+
+
 def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
     code = seen.guidance.code.value
     return GuidanceMessage(
@@ -92,15 +130,52 @@ def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
     )
 
 
-def capture(seen: Observation, taken: Capture) -> CaptureMessage:
+def capture(seen: Observation | None, taken: Exposure) -> CaptureMessage:
+    """``seen``: the frame that completed the burst, unless it was taken of earlier ones."""
     return CaptureMessage(
-        frame=frame_stamp(seen),
+        frame=frame_stamp(seen) if seen else None,
         document_id=taken.id,
         trigger=taken.trigger.value,
-        frames_fused=len(taken.pages),
+        frames_fused=taken.page_count,
         quality=quality_report(taken.quality),
         side=taken.side.value,
         next=taken.next_side.value if taken.next_side else None,
+    )
+
+
+def ready(
+    limits: MediaSettings, stable_required: int, sides_wanted: int, languages: list[str]
+) -> Ready:
+    return Ready(
+        stable_required=stable_required,
+        sides=sides_wanted,
+        languages=languages,
+        limits={
+            "max_message_bytes": limits.max_message_bytes,
+            "messages_per_s": limits.messages_per_s,
+            "max_still_bytes": limits.max_still_bytes,
+            "idle_timeout_s": limits.idle_timeout_s,
+            "total_timeout_s": limits.total_timeout_s,
+        },
+    )
+
+
+def error(told: LobbyLensError) -> ErrorMessage:
+    return ErrorMessage(
+        code=told.code,
+        message=told.message,
+        category=told.category,
+        retryable=told.retryable,
+        field=told.field,
+    )
+
+
+def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
+    return ProfileMessage(
+        name=wanted.value,
+        max_height=limits.max_height,
+        max_fps=limits.max_fps,
+        max_kbps=limits.max_kbps,
     )
 
 

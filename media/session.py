@@ -8,23 +8,19 @@ belongs to the one TaskGroup in it, so nothing can remain.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import (
-    InvalidSession,
-    LobbyLensError,
-    NotFound,
-    Overloaded,
-    RateLimited,
-)
+from core.errors import InvalidSession, LobbyLensError, NotFound, Overloaded, RateLimited
 from core.log import Log, session_label
-from media import messages
-from media.channels import Channels
+from media import messages, reports
+from media.cards import SessionCards
+from media.channels import Channels, Outlet
+from media.desk import Desk
 from media.ingest import drain
+from media.layers import LayerGate
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
 from media.review import Reviews, clean_fields, edited_fields
@@ -41,7 +37,10 @@ _MAX_CONFIRMS = 4
 
 
 class Session:
-    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing."""
+    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing.
+
+    ``connections`` counts the peers that were connected so far.
+    """
 
     def __init__(self, session_id: str, label: str, around: Surroundings, language: str) -> None:
         self.id = session_id
@@ -50,6 +49,7 @@ class Session:
         self._limits = around.settings
         self._reviews = Reviews()
         self._channels = Channels(session_id, around.metrics)
+        self.cards = SessionCards(around, self._channels, self._tell)
         self._door = StateDoor(self._state_moved)
         self._peer: Peer | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -57,7 +57,7 @@ class Session:
         self._ready = asyncio.Event()
         self._ending = asyncio.Event()
         self._reason = CloseReason.CRASH
-        self._frame_numbers = itertools.count()
+        self.connections = 0
         self._channel_count = 0
         self._confirms = 0
         self._uploading = False
@@ -72,6 +72,7 @@ class Session:
             tell=self._tell,
             moved=self._send_state,
         )
+        self.desk = Desk(self._channels, self._viewing, self._reviews)
 
     # Life
 
@@ -106,7 +107,8 @@ class Session:
         peer, self._peer = self._peer, None
         if peer is not None:
             await peer.close()
-        self._channels.clear()
+        self._channels.clear(self._reason)
+        self.desk.close()
 
     def close(self, reason: CloseReason) -> None:
         """Begin to end; the first reason stands."""
@@ -126,6 +128,10 @@ class Session:
     @property
     def closing(self) -> bool:
         return self._ending.is_set()
+
+    @property
+    def viewing(self) -> Viewing:
+        return self._viewing
 
     @property
     def peer(self) -> Peer | None:
@@ -152,7 +158,12 @@ class Session:
         Raises InvalidSdp, NotAcceptable, Overloaded, InvalidSession; the peer before then stays.
         """
         await self._ready.wait()
-        peer = Peer(settings, on_channel=self._channel_opened, on_state=self._peer_moved)
+        peer = Peer(
+            settings,
+            on_channel=self._channel_opened,
+            on_state=self._peer_moved,
+            gate=LayerGate(self._viewing.layers, self._viewing.left_out),
+        )
         try:
             answer = await peer.answer(offer_sdp)
             if self._ending.is_set():
@@ -170,10 +181,29 @@ class Session:
         self._spawn(self._ingest(peer))
         return answer
 
+    def attach(self, outlet: Outlet) -> None:
+        """Let a stream take the place of whoever was there; `viewing` is shown its frames."""
+        before, self._peer = self._peer, None
+        self._channels.divert(outlet)
+        self.touch()
+        self._door.move(SessionState.CONNECTING)
+        self._door.move(SessionState.CONNECTED)
+        if before is not None:
+            self._dismiss(before)
+        self._viewing.repeat()
+
+    def detach(self, outlet: Outlet) -> None:
+        """The stream's connection is lost: the session waits for its client to come back."""
+        if self._channels.outlet is outlet and not self._ending.is_set():
+            self._channels.clear()
+            self._door.move(SessionState.DISCONNECTED)
+
+    def touch(self) -> None:
+        """Note that the client did something that a person asks for."""
+        self._heard_s = self._acted_s = time.monotonic()
+
     async def _ingest(self, peer: Peer) -> None:
-        await drain(
-            peer.track, peer.rtp_timestamp, self._frame_arrived, lambda: next(self._frame_numbers)
-        )
+        await drain(peer.track, peer.rtp_timestamp, self._frame_arrived, self._viewing.next_index)
         self._lose(peer)
 
     def _frame_arrived(self, frame: Frame) -> None:
@@ -183,6 +213,7 @@ class Session:
     def _peer_moved(self, peer: Peer, state: str) -> None:
         if peer is self._peer and state == "connected":
             self._heard_s = self._acted_s = time.monotonic()
+            self.connections += 1
             self._door.move(SessionState.CONNECTED)
         elif state in ("failed", "closed"):
             self._lose(peer)
@@ -219,22 +250,12 @@ class Session:
             self._greet()
 
     def _greet(self) -> None:
-        limits = self._limits
+        languages, view = sorted(self._around.texts), self._viewing
         self._channels.settle(
-            messages.Ready(
-                stable_required=self._viewing.stable_required,
-                sides=self._viewing.sides_wanted,
-                languages=sorted(self._around.texts),
-                limits={
-                    "max_message_bytes": limits.max_message_bytes,
-                    "messages_per_s": limits.messages_per_s,
-                    "max_still_bytes": limits.max_still_bytes,
-                    "idle_timeout_s": limits.idle_timeout_s,
-                    "total_timeout_s": limits.total_timeout_s,
-                },
-            )
+            reports.ready(self._limits, view.stable_required, view.sides_wanted, languages)
         )
         self._send_state()
+        self._spawn(self.cards.announce())
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
@@ -289,17 +310,22 @@ class Session:
             self._tell(error)
 
     def _obey(self, message: messages.AnyClientMessage) -> None:
-        if not isinstance(message, messages.Ping):
+        if not isinstance(message, messages.Ping | messages.FollowProfile):
             self._acted_s = time.monotonic()
         match message:
             case messages.Ping():
                 self._channels.send_event(messages.Pong(id=message.id))
+            case messages.FollowProfile():
+                self._viewing.follows(message)
             case messages.TakePicture():
                 self._viewing.take_picture()
             case messages.Reset():
                 self._viewing.reset()
+                self.desk.reset()
             case messages.Configure():
                 self._viewing.configure(message)
+                if message.card is not None:
+                    self._spawn(self.cards.announce(message.card))
             case messages.Confirm():
                 self._spawn(self._confirm_and_tell(message))
             case messages.Close():
@@ -319,9 +345,7 @@ class Session:
         self._confirms += 1
         try:
             async with self._filling:
-                card = await asyncio.get_running_loop().run_in_executor(
-                    self._around.captures, self._around.engine.fill_card, review.document, fields
-                )
+                card = await self.cards.fill(message, review.document, fields)
         finally:
             self._confirms -= 1
         review.confirmed, review.actor, review.card = fields, message.actor, card
@@ -368,12 +392,4 @@ class Session:
 
     def _tell(self, error: LobbyLensError) -> None:
         self._around.metrics.errors.labels(error.code).inc()
-        self._channels.send_event(
-            messages.ErrorMessage(
-                code=error.code,
-                message=error.message,
-                category=error.category,
-                retryable=error.retryable,
-                field=error.field,
-            )
-        )
+        self._channels.send_event(reports.error(error))

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
 from core.metrics import Metrics
-from core.settings import MediaSettings
+from core.settings import EnhanceSettings, MediaSettings
 from media.load import LoadProbe
-from pipeline.types import Capture, CaptureState, Document, Frame, Observation
+from pipeline.card.order import CardForm, CardOrder
+from pipeline.types import (
+    Capture,
+    CaptureState,
+    Document,
+    Exposure,
+    Frame,
+    ImageU8,
+    Look,
+    Observation,
+    Shot,
+)
 
 
 class Reader(Protocol):
@@ -24,6 +35,7 @@ class Reader(Protocol):
     def sides_wanted(self) -> int: ...
     def see(self, frame: Frame) -> Observation: ...
     def request_capture(self) -> bool: ...
+    def take(self, shots: Sequence[Shot]) -> Exposure: ...
     def reading_finished(self, document: Document) -> Document | None: ...
     def reading_failed(self, capture_id: str) -> None: ...
     def reset(self) -> None: ...
@@ -38,7 +50,14 @@ class Reading(Protocol):
     def live_reader(self) -> Reader: ...
     def read(self, capture: Capture) -> Document: ...
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture: ...
-    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes: ...
+    def read_image(self, bgr: ImageU8, filters: EnhanceSettings | None = None) -> Document: ...
+    def look_at_image(self, bgr: ImageU8) -> Look: ...
+    @property
+    def models(self) -> Mapping[str, str]: ...
+    def card_form(self, name: str | None) -> CardForm: ...
+    def fill_card(
+        self, document: Document, confirmed: Mapping[str, str], order: CardOrder
+    ) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
 
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
 from pipeline.rectify import rectify
-from pipeline.types import Capture, Detection, Frame, Quality, Trigger
+from pipeline.types import Capture, Exposure, Shot, Side, Trigger
 
 PAGES = 3
 """Views of the page that a capture holds: the reader combines them, and more add little."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One frame of a burst and what was found on it."""
-
-    frame: Frame
-    detection: Detection | None
-    quality: Quality
-
-    @property
-    def merit(self) -> tuple[bool, float]:
-        """Orders shots: a document before none, then by quality."""
-        return self.detection is not None, self.quality.score
-
-
 class Burst:
     """Collects shots; holds at most ``burst_frames`` of them. One thread at a time.
 
-    Shots keep the frame as it was decoded; full colour is asked for only of those developed.
+    Shots keep the frame as it was decoded; full colour is asked for only of
+    those developed.
     """
 
     def __init__(self, settings: CaptureSettings) -> None:
@@ -41,6 +30,10 @@ class Burst:
     def __len__(self) -> int:
         return len(self._shots)
 
+    def __contains__(self, shot: Shot) -> bool:
+        """Whether the burst holds this very frame."""
+        return any(kept.frame is shot.frame for kept in self._shots)
+
     def clear(self) -> None:
         self._shots.clear()
 
@@ -50,8 +43,18 @@ class Burst:
         self._shots.sort(key=lambda kept: kept.merit, reverse=True)
         del self._shots[self._settings.burst_frames :]
 
-    def develop(self, capture_id: str, trigger: Trigger) -> Capture:
-        """The best shots as flat pages, best first; the burst is empty afterwards.
+    @property
+    def best(self) -> Shot | None:
+        return self._shots[0] if self._shots else None
+
+    def expose(
+        self,
+        capture_id: str,
+        trigger: Trigger,
+        side: Side = Side.FRONT,
+        next_side: Side | None = None,
+    ) -> Exposure:
+        """The best shots, to be developed later; the burst is empty afterwards.
 
         Shots without a document serve only where none has one. Raises CaptureFailed when no
         shot was kept.
@@ -61,11 +64,33 @@ class Burst:
         best = self._shots[:PAGES]
         self.clear()
         best = [shot for shot in best if (shot.detection is None) is (best[0].detection is None)]
-        pages = [rectify(shot.frame, shot.detection, self._settings.page_width_px) for shot in best]
-        return Capture(
+        develop = functools.partial(
+            _develop, capture_id, trigger, best, self._settings.page_width_px
+        )
+        return Exposure(
             id=capture_id,
-            pages=tuple(page.bgr for page in pages),
             quality=best[0].quality,
             trigger=trigger,
-            px_per_mm=pages[0].px_per_mm,
+            page_count=len(best),
+            develop=lambda: replace(develop(), side=side, next_side=next_side),
+            side=side,
+            next_side=next_side,
         )
+
+    def develop(self, capture_id: str, trigger: Trigger) -> Capture:
+        """The same, developed at once."""
+        return self.expose(capture_id, trigger).develop()
+
+
+def _develop(
+    capture_id: str, trigger: Trigger, shots: Sequence[Shot], page_width_px: int
+) -> Capture:
+    """The shots, best first, as flat pages."""
+    pages = [rectify(shot.frame, shot.detection, page_width_px) for shot in shots]
+    return Capture(
+        id=capture_id,
+        pages=tuple(page.bgr for page in pages),
+        quality=shots[0].quality,
+        trigger=trigger,
+        px_per_mm=pages[0].px_per_mm,
+    )

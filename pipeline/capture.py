@@ -150,6 +150,19 @@ def abandon(step: CaptureStep, now_ms: float, settings: CaptureSettings) -> Capt
     return _retry(step, step.attempts, now_ms, settings)
 
 
+def take(step: CaptureStep, now_ms: float) -> CaptureStep:
+    """The step after a picture made of frames seen before: reading, without waiting for more.
+
+    A burst under way ends; otherwise the shutter opens and closes. Raises CaptureFailed while a
+    picture is being read.
+    """
+    if step.state is READING:
+        raise CaptureFailed("a picture is being read: wait for it")
+    if step.state is not CAPTURED:
+        step = _open_shutter(step, Trigger.MANUAL, now_ms)
+    return _moved(step, READING, now_ms)
+
+
 def _require_reading(step: CaptureStep) -> None:
     if step.state is not READING:
         raise CaptureFailed(f"no capture is being read: the state is {step.state.value}")

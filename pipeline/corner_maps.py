@@ -40,11 +40,15 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The best quad of the maps: ``quad`` 4×2 cells; ``mass`` and ``agreement`` 0 to 1."""
+    """The best quad of the maps: ``quad`` 4×2 cells; ``mass`` and ``agreement`` 0 to 1.
+
+    cells: how many the grid has on a side.
+    """
 
     quad: QuadPx
     mass: float
     agreement: float
+    cells: int
 
 
 def best_outline(heat: Maps, offset: Maps, mask: Maps) -> Outline | None:
@@ -61,7 +65,7 @@ def best_outline(heat: Maps, offset: Maps, mask: Maps) -> Outline | None:
         if not is_convex(quad) or signed_area(quad) <= 1.0:
             continue
         mass = float(np.prod([peak.mass for peak in choice]) ** 0.25)
-        outline = Outline(quad, mass, agreement(quad, inside))
+        outline = Outline(quad, mass, agreement(quad, inside), mask.shape[0])
         if best is None or outline.mass * outline.agreement > best.mass * best.agreement:
             best = outline
     return best

@@ -93,7 +93,7 @@ _SAID_AT_ONCE = frozenset({GuidanceCode.READING, GuidanceCode.DONE, GuidanceCode
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one frame showed; sizes in pixels of that frame.
+    """What one frame showed; sizes in pixels of that frame, ``full_scale`` as Frame has it.
 
     several: more than one document with a zone is in view; side_fault: what is wrong with the
     side shown, found out over several frames.
@@ -104,6 +104,7 @@ class View:
     quality: Quality
     width_px: int
     height_px: int
+    full_scale: float = 1.0
     several: bool = False
     side_fault: GuidanceCode | None = None
 
@@ -161,7 +162,7 @@ def _wrong_way_round(view: View, was: bool, settings: PipelineSettings) -> bool:
         return True
     room = settings.guidance.max_extent * min(view.width_px, view.height_px) / sides.long_side
     ease = 1 + _HYSTERESIS * was
-    largest_glyph_px = view.quality.glyph_height_px * room
+    largest_glyph_px = view.quality.glyph_height_px * view.full_scale * room
     return largest_glyph_px < settings.guidance.min_glyph_px * ease
 
 
@@ -190,7 +191,10 @@ def _glaring(view: View, was: bool, settings: PipelineSettings) -> bool:
 
 
 def _covered(view: View, was: bool, settings: PipelineSettings) -> bool:
-    """A blurred zone has no print to tell from what covers it, and is told for itself."""
+    """A blurred zone has no print to tell from what covers it, and is told for itself; a preview's
+    is too small to tell."""
+    if view.full_scale > 1:
+        return False
     limit = settings.quality.zone_covered * (1 - 2 * _HYSTERESIS * was)
     covered = view.quality.zone_covered or 0.0
     return covered > limit and not _unsharp(view, False, settings)
@@ -204,7 +208,8 @@ def _too_far(view: View, was: bool, settings: PipelineSettings) -> bool:
     ease = 1 + _HYSTERESIS * was
     if view.width_share < settings.capture.min_document_width * ease:
         return True
-    small_print = view.quality.glyph_height_px < settings.guidance.min_glyph_px * ease
+    glyph_px = view.quality.glyph_height_px * view.full_scale
+    small_print = glyph_px < settings.guidance.min_glyph_px * ease
     return small_print and view.width_share < _NEAR_ENOUGH
 
 
@@ -215,10 +220,13 @@ def _tilted(view: View, was: bool, settings: PipelineSettings) -> bool:
 
 def _blurred(view: View, was: bool, settings: PipelineSettings) -> bool:
     poor = view.quality.score < settings.quality.min_score * (1 + _HYSTERESIS * was)
-    return poor or _unsharp(view, was, settings)
+    # A small picture scores as low as this with any document.
+    return (poor and view.full_scale <= 1) or _unsharp(view, was, settings)
 
 
 def _unsharp(view: View, was: bool, settings: PipelineSettings) -> bool:
+    if view.full_scale > 1:
+        return False  # a small picture is as soft as this of any document
     limit = settings.quality.sharpness * _BLURRED_SHARE * (1 + _HYSTERESIS * was)
     return view.quality.sharpness < limit
 

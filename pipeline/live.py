@@ -13,29 +13,31 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from core.errors import InvalidMessage
+from core.errors import CaptureFailed, InvalidMessage
 from core.settings import PipelineSettings
-from pipeline.burst import Burst, Shot
-from pipeline.capture import CaptureStep, Sight, abandon, advance, finish
+from pipeline.burst import Burst
+from pipeline.capture import CaptureStep, Sight, abandon, advance, finish, take
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.others import SecondLook
 from pipeline.quality import measure_quality
+from pipeline.scene import StillScene
 from pipeline.sides import Sides, ZoneWatch, fault_of, has_turned, is_card, judge, side_shown
 from pipeline.stability import StabilityTracker
 from pipeline.tracking import DocumentTrack
 from pipeline.types import (
-    Capture,
     CaptureState,
     Detection,
     Document,
+    Exposure,
     Frame,
     GuidanceCode,
     Observation,
     Quality,
+    Shot,
     Side,
     Stability,
     Trigger,
@@ -44,6 +46,8 @@ from pipeline.types import (
 STABLE_REQUIRED_LIMITS = (3, 60)
 """Fewest and most still frames that a client may ask for."""
 _OTHER = {Side.FRONT: Side.BACK, Side.BACK: Side.FRONT}
+_NOBODY_THERE_MS = 3000.0
+"""With nothing in view for this long, a scene that does not change is not searched each time."""
 
 
 class Detector(Protocol):
@@ -66,10 +70,13 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The capture that is being read: its id, and whether it shows a card of two sides."""
+    """The capture that is being read: its id, whether it shows a card of two sides, which of them
+    it seems to be, and the one that will be asked for."""
 
     id: str
     card: bool
+    side: Side
+    next_side: Side | None
 
 
 def new_document_id() -> str:
@@ -99,6 +106,8 @@ class LiveReader:
         self._burst = Burst(settings.capture)
         self._zone_watch = ZoneWatch()
         self._second_look = SecondLook()
+        self._scene = StillScene()
+        self._empty_since_ms: float | None = None
         self._fault: GuidanceCode | None = None
         self._side_fault_since_ms: float | None = None
         # What other threads touch, under the lock.
@@ -128,13 +137,13 @@ class LiveReader:
         return self._tracker.required
 
     def see(self, frame: Frame) -> Observation:
-        """Look at one frame; aims at 12 ms for 720p, and 50 ms more when it completes a burst.
+        """Look at one frame; aims at 12 ms for 720p.
 
-        ``capture`` is set on the one frame that completed a burst; the caller then owes
-        ``reading_finished`` or ``reading_failed``, until which there is no other capture.
+        ``capture`` is set on the one frame that completed a burst; the caller then develops it,
+        and owes ``reading_finished`` or ``reading_failed``, until which there is no other.
         """
         started = self._clock()
-        shutter = self._begin()
+        shutter = self._begin(frame)
         look = self._look(frame, shutter)
         shown = self._track.update(look.detection, frame.width_px, frame.height_px, frame.pts_ms)
         step, capture = self._advance(look, shutter)
@@ -144,6 +153,7 @@ class LiveReader:
             rtp_timestamp=frame.rtp_timestamp,
             width_px=frame.width_px,
             height_px=frame.height_px,
+            found=look.detection,
             detection=shown,
             stability=look.stability,
             quality=look.quality,
@@ -163,6 +173,25 @@ class LiveReader:
                 return False
             self._shutter = True
             return True
+
+    def take(self, shots: Sequence[Shot]) -> Exposure:
+        """Take the picture now, of frames seen before: for a client that may send no more.
+
+        A burst under way ends with what it holds, and ``shots`` besides; otherwise they are the
+        burst. Belongs to the thread of ``see``, and the caller owes the same. Raises CaptureFailed
+        without any shot, and while a picture is being read.
+        """
+        with self._lock:
+            before = self._step
+            self._step = step = take(before, self._now_ms)
+            self._shutter = False
+            if before.state is not CaptureState.CAPTURED or self._forget:
+                self._burst.clear()
+            for shot in shots:
+                if shot not in self._burst:
+                    self._burst.add(shot)
+            reading = self._begin_reading()
+        return self._expose(reading, step)
 
     def reading_finished(self, document: Document) -> Document | None:
         """Tell what became of a capture that ``see`` handed out.
@@ -227,12 +256,13 @@ class LiveReader:
             )
         self._tracker.required = stable_required
 
-    def _begin(self) -> bool:
-        """Whether the shutter was pressed. Carries out a reset asked for since the last frame:
-        the tools that it empties belong to this thread."""
+    def _begin(self, frame: Frame) -> bool:
+        """Whether the shutter was pressed; it waits for more than a preview. Carries out a reset
+        asked for since the last frame: the tools that it empties belong to this thread."""
         with self._lock:
             forget, self._forget = self._forget, False
-            shutter, self._shutter = self._shutter, False
+            shutter = self._shutter and frame.full_scale <= 1
+            self._shutter = self._shutter and not shutter
         if forget:
             self._tracker.reset()
             self._track.reset()
@@ -240,11 +270,28 @@ class LiveReader:
             self._burst.clear()
             self._zone_watch.reset()
             self._second_look.reset()
+            self._scene.forget()
+            self._empty_since_ms = None
             self._fault = self._side_fault_since_ms = None
         return shutter
 
-    def _look(self, frame: Frame, shutter: bool) -> _Look:
+    def _detect(self, frame: Frame) -> Detection | None:
+        """The document in the frame. Where nobody has been for a while, only changes are searched:
+        most of a lobby's day is an empty desk."""
+        now_ms, since_ms = frame.received_ms, self._empty_since_ms
+        nobody = since_ms is not None and now_ms - since_ms >= _NOBODY_THERE_MS
+        if nobody and self._scene.is_known(frame):
+            return None
         detection = self._detector.detect(frame)
+        if detection is not None:
+            self._empty_since_ms = None
+            self._scene.forget()
+        elif since_ms is None:
+            self._empty_since_ms = now_ms
+        return detection
+
+    def _look(self, frame: Frame, shutter: bool) -> _Look:
+        detection = self._detect(frame)
         stability = self._tracker.update(detection, frame.width_px, frame.height_px, frame.pts_ms)
         limits = self._settings.quality
         before, self._fault = self._fault, None
@@ -265,6 +312,7 @@ class LiveReader:
             quality,
             frame.width_px,
             frame.height_px,
+            frame.full_scale,
             several=self._several(frame, detection),
             side_fault=self._side_fault(card, zone_seen, frame.received_ms),
         )
@@ -272,8 +320,9 @@ class LiveReader:
         return _Look(frame, detection, stability, quality, card, zone_seen)
 
     def _several(self, frame: Frame, detection: Detection) -> bool:
-        """A picture under way is not held up for a second look."""
-        if self.state in (CaptureState.CAPTURED, CaptureState.READING, CaptureState.DONE):
+        """A picture under way is not held up for a second look; a preview is not worth one."""
+        busy = self.state in (CaptureState.CAPTURED, CaptureState.READING, CaptureState.DONE)
+        if busy or frame.full_scale > 1:
             return False
         return self._second_look.update(self._detector, frame, detection)
 
@@ -290,8 +339,8 @@ class LiveReader:
         late = now_ms - self._side_fault_since_ms >= self._settings.sides.turn_ms
         return None if late else fault
 
-    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Capture | None]:
-        """Take the step, keep the frame if it belongs to the burst, develop a finished burst."""
+    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Exposure | None]:
+        """Take the step, keep the frame if it belongs to the burst, expose a finished burst."""
         now_ms = look.frame.received_ms
         with self._lock:
             before = self._step
@@ -302,7 +351,8 @@ class LiveReader:
             sight = Sight(
                 detected=look.detection is not None,
                 ready=ready,
-                still=self._tracker.counted,
+                # A preview is no picture: it neither opens a burst nor counts in one.
+                still=self._tracker.counted and look.frame.full_scale <= 1,
                 stable=look.stability.stable_count >= look.stability.stable_required,
                 shutter=shutter,
                 turned=has_turned(self._sides, look.card, look.zone_seen),
@@ -316,16 +366,30 @@ class LiveReader:
                 self._burst.add(Shot(look.frame, look.detection, look.quality))
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None
-            pending, wanted = self._sides.pending, self._sides.wanted
-            # The other side of a document goes by the same id.
-            capture_id = pending.id if pending else self._new_id()
-            self._reading = _Reading(capture_id, look.card)
+            reading = self._begin_reading()
+        return step, self._expose(reading, step)
+
+    def _begin_reading(self) -> _Reading:
+        """What is read from now on, by the best frame of the burst; under the lock."""
+        best, pending = self._burst.best, self._sides.pending
+        found = best.detection if best else None
+        card = zone_there = False
+        if best is not None and found is not None:
+            card = is_card(found, best.frame.width_px, best.frame.height_px)
+            zone_there = found.mrz_quad_px is not None
+        zone_seen = None if self._forget else self._zone_watch.seen
+        side = side_shown(card, zone_there if zone_seen is None else zone_seen)
+        asks = self._sides.wanted == 2 and card and pending is None
+        # The other side of a document goes by the same id.
+        capture_id = pending.id if pending else self._new_id()
+        self._reading = _Reading(capture_id, card, side, _OTHER[side] if asks else None)
+        return self._reading
+
+    def _expose(self, reading: _Reading, step: CaptureStep) -> Exposure:
+        trigger = step.trigger or Trigger.AUTO
         try:
-            capture = self._burst.develop(capture_id, step.trigger or Trigger.AUTO)
-            side = side_shown(look.card, look.zone_seen)
-            asks = wanted == 2 and look.card and pending is None
-            return step, replace(capture, side=side, next_side=_OTHER[side] if asks else None)
-        except BaseException:
+            return self._burst.expose(reading.id, trigger, reading.side, reading.next_side)
+        except CaptureFailed:
             # Nobody will get this capture, so nobody would end its reading.
-            self.reading_failed(capture_id)
+            self.reading_failed(reading.id)
             raise

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
+import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypedDict
@@ -17,11 +20,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from core.errors import InvalidImage
-from core.settings import PipelineSettings
-from pipeline.burst import PAGES, Burst, Shot
+from core.settings import EnhanceSettings, PipelineSettings
+from pipeline.burst import PAGES, Burst
 from pipeline.document import is_legible, is_sure
 from pipeline.engine import Engine
 from pipeline.live import Detector, new_document_id
+from pipeline.picture import check_header, scaled_source, too_many_pixels
 from pipeline.quality import measure_quality
 from pipeline.types import (
     Capture,
@@ -29,14 +33,16 @@ from pipeline.types import (
     Document,
     Frame,
     ImageU8,
+    Look,
     QuadPx,
+    Shot,
     Trigger,
 )
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused by their header, before a pixel is decoded: a small file can claim,
 and would take, gigabytes."""
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _JPEG = b"\xff\xd8\xff"
 _SAME_SIZE, _SAME_SCORE = 0.95, 3.0
 """Within these a still counts as equal: figures of two pictures of one page differ by as much."""
@@ -67,49 +73,77 @@ def decode_image(data: bytes) -> ImageU8:
 
     Raises InvalidImage for anything else, for damage, and for more than `MAX_PIXELS`.
     """
+    return next(decode_pages(data))
+
+
+def decode_pages(data: bytes) -> Iterator[ImageU8]:
+    """The pages of a JPEG, PNG, WebP, BMP or TIFF file, one by one: only TIFF has more than one.
+
+    Each is decoded when it is asked for: H×W×3 uint8 BGR, upright by its EXIF orientation.
+    Raises InvalidImage for anything else, for damage, and for more than `MAX_PIXELS` on a page.
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise InvalidImage(
-                    f"the image has more than {MAX_PIXELS // 1_000_000} megapixels: send a "
-                    "smaller one"
-                )
-            image.draft("RGB", (_AMPLE_PX, _AMPLE_PX))
-            return _bgr(ImageOps.exif_transpose(image))
+        check_header(data, FORMATS, MAX_PIXELS)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            several = image.format == "TIFF"
+            for page in itertools.count():
+                if page:
+                    image.seek(page)
+                yield _decoded(image)
+                if not several:
+                    return
+    except EOFError:
+        if page == 0:
+            raise _undecodable() from None
     except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
+        *(OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError),
+        *(MemoryError, OverflowError, ZeroDivisionError, struct.error),
+        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
     ):
         # Pillow's own words may quote the file; the cause is left out of the trace as well.
-        raise InvalidImage("the image cannot be decoded: send a JPEG or PNG file") from None
+        raise _undecodable() from None
+
+
+def _undecodable() -> InvalidImage:
+    return InvalidImage("the image cannot be decoded: send a JPEG or PNG file")
+
+
+def _decoded(image: Image.Image) -> ImageU8:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise too_many_pixels(MAX_PIXELS)
+    image.draft("RGB", (_AMPLE_PX, _AMPLE_PX))
+    # The next page of a TIFF file is found from the image as it was opened.
+    return _bgr(ImageOps.exif_transpose(image))
 
 
 def still_frame(bgr: ImageU8) -> Frame:
     """An image as a frame: H×W×3 uint8 BGR, both clocks at zero."""
-
-    def colour(width_px: int | None) -> ImageU8:
-        height, width = bgr.shape[:2]
-        if width_px is None or width_px == width:
-            return bgr
-        size = (width_px, max(1, round(height * width_px / width)))
-        shrinks = width_px < width
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(bgr, size, interpolation=method), np.uint8)
-
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-    return Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=colour)
+    return Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=scaled_source(bgr))
 
 
-def read_still(engine: StillEngine, bgr: ImageU8) -> Document:
+def look_at(engine: StillEngine, bgr: ImageU8) -> Look:
+    """Find the document in an image, H×W×3 uint8 BGR, and measure the picture."""
+    frame = still_frame(bgr)
+    found = engine.detector.detect(frame)
+    limits = engine.settings.quality
+    if found is None:
+        quality = measure_quality(frame, None, limits)
+    else:
+        known = found.mrtd_format
+        quality = measure_quality(frame, found.quad_px, limits, known, found.mrz_quad_px)
+    return Look(frame.width_px, frame.height_px, found, quality)
+
+
+def read_still(
+    engine: StillEngine, bgr: ImageU8, filters: EnhanceSettings | None = None
+) -> Document:
     """Find the document in an image and read it; where that leaves doubt, read the whole image.
 
     The second try serves scans that show nothing but the page, and outlines that cut the zone.
-    ``bgr``: H×W×3 uint8. Status failed where no zone is found.
+    ``bgr``: H×W×3 uint8. ``filters``: in place of the settings' own. Status failed where no zone
+    is found.
     """
     frame = still_frame(bgr)
     document_id = new_document_id()
@@ -121,7 +155,8 @@ def read_still(engine: StillEngine, bgr: ImageU8) -> Document:
         )
         burst = Burst(engine.settings.capture)
         burst.add(Shot(frame, outline, quality))
-        read.append(engine.read(burst.develop(document_id, Trigger.MANUAL)))
+        capture = burst.develop(document_id, Trigger.MANUAL)
+        read.append(engine.read(replace(capture, enhance=filters)))
         if read[-1].mrz is not None and is_legible(read[-1].mrz):
             break
     return max(read, key=_merit)
@@ -153,7 +188,12 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
     burst = Burst(settings.capture)
     burst.add(Shot(frame, detection, quality))
     lead = burst.develop(capture.id, capture.trigger)
-    return replace(lead, pages=(*lead.pages, *capture.pages[: PAGES - 1]))
+    return replace(
+        capture,
+        pages=(*lead.pages, *capture.pages[: PAGES - 1]),
+        quality=lead.quality,
+        px_per_mm=lead.px_per_mm,
+    )
 
 
 def _merit(document: Document) -> tuple[int, bool, float]:

@@ -8,13 +8,15 @@ change its resolution in mid-call. Arrays are treated as read-only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.settings import EnhanceSettings
 
 ImageU8 = NDArray[np.uint8]
 """H×W (luma) or H×W×3 (BGR) uint8."""
@@ -32,7 +34,11 @@ class ColourSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture. ``pts_ms`` is the sender's clock, ``received_ms`` ours (monotonic)."""
+    """One decoded picture. ``pts_ms`` is the sender's clock, ``received_ms`` ours (monotonic).
+
+    ``full_scale``: how many times wider the pictures are that come for a capture. Above 1 this
+    one is a preview: good for finding a document, not for taking or judging its picture.
+    """
 
     index: int
     pts_ms: float
@@ -40,6 +46,7 @@ class Frame:
     luma: ImageU8
     colour: ColourSource
     rtp_timestamp: int | None = None
+    full_scale: float = 1.0
 
     @property
     def width_px(self) -> int:
@@ -116,6 +123,20 @@ class Quality:
     tilt_deg: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame of a burst and what was found on it."""
+
+    frame: Frame
+    detection: Detection | None
+    quality: Quality
+
+    @property
+    def merit(self) -> tuple[bool, float]:
+        """Orders shots: a document before none, then by quality."""
+        return self.detection is not None, self.quality.score
+
+
 class CaptureState(StrEnum):
     SEARCHING = "searching"
     ALIGNING = "aligning"
@@ -185,7 +206,8 @@ class Capture:
     """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR.
 
     ``px_per_mm`` is None while the format, and so the page's true size, is not known. ``side`` is
-    the side that seems to be shown, ``next_side`` the one that will be asked for.
+    the side that seems to be shown, ``next_side`` the one that will be asked for. ``enhance``:
+    filters asked for this capture, in place of those that the settings name.
     """
 
     id: str
@@ -195,6 +217,7 @@ class Capture:
     px_per_mm: float | None = None
     side: Side = Side.FRONT
     next_side: Side | None = None
+    enhance: EnhanceSettings | None = None
 
     @property
     def page(self) -> ImageU8:
@@ -202,20 +225,52 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """A picture that was taken and is not developed yet: so light that watching goes on.
+
+    ``develop`` gives the capture of the same id, with ``page_count`` pages. It takes some 50 ms
+    of a worker thread, and is called once. ``side``, ``next_side``: as the capture has them.
+    """
+
+    id: str
+    quality: Quality
+    trigger: Trigger
+    page_count: int
+    develop: Callable[[], Capture]
+    side: Side = Side.FRONT
+    next_side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """What one frame told us. ``capture`` is set on the frame that completed a burst."""
+    """What one frame told us. ``capture`` is set on the frame that completed a burst.
+
+    ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
+    calmed over several frames.
+    """
 
     frame_index: int
     rtp_timestamp: int | None
     width_px: int
     height_px: int
+    found: Detection | None
     detection: Detection | None
     stability: Stability
     quality: Quality | None
     guidance: Guidance
     state: CaptureState
-    capture: Capture | None
+    capture: Exposure | None
     analysis_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one still image shows; no document: ``detection`` None, quality of the whole image."""
+
+    width_px: int
+    height_px: int
+    detection: Detection | None
+    quality: Quality
 
 
 class CheckResult(StrEnum):

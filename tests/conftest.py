@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from blockbuster import BlockBuster
 
-from core.http import METRICS
+from core.http import METRICS, SERVER_OPTIONS
 from core.metrics import Metrics
 from core.settings import load_settings
 from media.surroundings import Reading
@@ -86,7 +86,7 @@ async def serve() -> AsyncIterator[Serve]:
         async def start(engine: Reading | None = None, *arguments: str) -> RunningServer:
             app = await asyncio.to_thread(_build, engine or FakeEngine(), arguments)
             server = TestServer(app, host="127.0.0.1")
-            await server.start_server()
+            await server.start_server(**SERVER_OPTIONS)
             stack.push_async_callback(server.close)
             return RunningServer(str(server.make_url("")), app[REGISTRY], app[METRICS])
 

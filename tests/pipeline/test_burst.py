@@ -4,8 +4,8 @@ import pytest
 
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
-from pipeline.burst import PAGES, Burst, Shot
-from pipeline.types import Detection, MrtdFormat, Quality, Trigger
+from pipeline.burst import PAGES, Burst
+from pipeline.types import Detection, MrtdFormat, Quality, Shot, Trigger
 from tests.pipeline.posed import CountingColour, as_frame, specimen_page, webcam_view
 
 SETTINGS = CaptureSettings(page_width_px=600)

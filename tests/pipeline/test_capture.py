@@ -22,6 +22,7 @@ from pipeline.capture import (
     abandon,
     advance,
     finish,
+    take,
 )
 from pipeline.types import CaptureState, DocumentStatus, Trigger
 
@@ -262,3 +263,16 @@ def test_whatever_happens_bursts_are_bounded_and_captures_never_overlap(
 def test_every_state_can_be_left() -> None:
     reachable = set(itertools.chain.from_iterable(MOVES.values()))
     assert reachable == set(CaptureState) == set(MOVES)
+
+
+@pytest.mark.parametrize("state", list(CaptureState))
+def test_a_picture_of_earlier_frames_is_read_at_once(state: CaptureState) -> None:
+    before = CaptureStep(state, trigger=Trigger.AUTO if state is CaptureState.CAPTURED else None)
+    if state is CaptureState.READING:
+        with pytest.raises(CaptureFailed):
+            take(before, 5.0)
+        return
+    after = take(before, 5.0)
+    assert (after.state, after.since_ms) == (CaptureState.READING, 5.0)
+    burst = state is CaptureState.CAPTURED
+    assert after.trigger is (Trigger.AUTO if burst else Trigger.MANUAL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -105,6 +107,18 @@ def test_a_plain_frame_holds_nothing(detector: CornerDetector, level: int) -> No
     assert detector.detect(frame_of(np.full((HEIGHT, WIDTH, 3), level, np.uint8))) is None
 
 
+def test_a_small_document_is_placed_better_by_two_looks(detector: CornerDetector) -> None:
+    small = (HELD - np.float32(500)) * np.float32(0.45) + np.float32(500)
+    off = []
+    for scale in (2.0, 1.0):
+        frame = frame_of(picture(td3(np.random.default_rng(6)), small, 6))
+        found = detector.detect(replace(frame, full_scale=scale))
+        assert found is not None
+        off.append(iou(aligned_to(found.quad_px, small), small))
+    assert off[1] > 0.93
+    assert off[1] >= off[0] - 0.01
+
+
 def test_a_portrait_frame(detector: CornerDetector) -> None:
     upright = np.array([[90, 420], [640, 430], [630, 800], [95, 810]], np.float32)
     canvas = np.full((1280, 1280, 3), (90, 120, 140), np.uint8)
@@ -166,11 +180,67 @@ def _detector(answer: DrawnAnswer) -> CornerDetector:
 
 SQUARE = np.array([[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]], np.float32)
 BLACK = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+PREVIEW = replace(frame_of(BLACK), full_scale=2.0)
+"""A frame that is looked at once."""
+
+
+class Looks:
+    """A session that answers every look as told, and counts."""
+
+    def __init__(self, *answers: DrawnAnswer) -> None:
+        self._answers = answers
+        self.count = 0
+
+    def run(
+        self, names: list[str] | None, feed: dict[str, ImageU8]
+    ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+        answer = self._answers[self.count]
+        self.count += 1
+        return answer.run(names, feed)
+
+
+def test_a_second_look_moves_the_corners() -> None:
+    # What fills half of the frame fills two thirds of its own surroundings.
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer((SQUARE - 0.5) * 1.3 + 0.5))
+    twice = CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK))
+    once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
+    assert looks.count == 2
+    assert once is not None
+    assert twice is not None
+    assert 0.75 < iou(once.quad_px, twice.quad_px) < 0.999
+
+
+def test_a_preview_is_looked_at_once() -> None:
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer(SQUARE))
+    assert CornerDetector(DetectSettings(), looks, 256).detect(PREVIEW) is not None
+    assert looks.count == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        DrawnAnswer(SQUARE * 0.2),  # something else altogether
+        DrawnAnswer((SQUARE - 0.5) * 1.3 + 0.5, presence=-0.5),  # the same, with doubts
+    ],
+)
+def test_a_second_look_that_doubts_moves_nothing(second: DrawnAnswer) -> None:
+    looks = Looks(DrawnAnswer(SQUARE), second)
+    twice = CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK))
+    once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
+    assert once is not None
+    assert twice is not None
+    assert np.abs(once.quad_px - twice.quad_px).max() < 0.01
+    assert twice.confidence <= once.confidence
+
+
+def test_nothing_on_the_second_look_is_nothing() -> None:
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer(SQUARE, presence=-9))
+    assert CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK)) is None
 
 
 def test_padding_is_undone() -> None:
     settings = DetectSettings()
-    found = _detector(DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    found = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
     assert found is not None
     share = 0.5 * (1 + 2 * settings.padding)
     assert area(found.quad_px) == pytest.approx(share**2 * WIDTH * HEIGHT, rel=0.02)

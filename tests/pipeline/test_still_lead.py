@@ -13,11 +13,11 @@ from PIL import Image
 
 from core.errors import InvalidImage
 from core.settings import PipelineSettings
-from pipeline.burst import PAGES, Burst, Shot
+from pipeline.burst import PAGES, Burst
 from pipeline.live import Detector
 from pipeline.quality import measure_quality
 from pipeline.still import lead_with_still, still_frame
-from pipeline.types import Capture, Detection, Document, ImageU8, Trigger
+from pipeline.types import Capture, Detection, Document, ImageU8, Shot, Trigger
 from tests.pipeline.posed import ScriptedDetector, specimen_page, webcam_view
 
 SETTINGS = PipelineSettings()

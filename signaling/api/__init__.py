@@ -1,0 +1,1 @@
+"""The doors without WebRTC: streams by WebSocket and HTTP, uploads, documents, their OpenAPI."""

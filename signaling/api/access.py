@@ -1,0 +1,52 @@
+"""Who may use these doors: the server's token, a session's secret, and no page of elsewhere."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from core.errors import Forbidden
+from core.http import AUTHENTICATOR, Endpoint
+
+_OWN = ("same-origin", "none")
+_FETCH_SITE = "Sec-Fetch-Site"
+
+
+def refuse_other_pages(request: web.Request) -> None:
+    """Raises Forbidden when a browser says that a page of another origin asks.
+
+    Such a page may post forms and open WebSockets without asking first (Fetch, section 3.2.2), and
+    could so take a guest's place on a server that asks for no token. Clients that are no browser
+    send neither header. Behind a proxy that changes Host, the newer of the two headers tells.
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None or request.headers.get(_FETCH_SITE) in _OWN:
+        return
+    hosts = {request.headers.get(hdrs.HOST), request.headers.get(hdrs.X_FORWARDED_HOST)}
+    if urlsplit(origin).netloc not in hosts - {None}:
+        raise Forbidden("this address is not for pages of other origins")
+
+
+def same_origin(endpoint: Endpoint) -> Endpoint:
+    """Wraps an endpoint that changes something, or is told guest data."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        refuse_other_pages(request)
+        return await endpoint(request)
+
+    guarded.__doc__ = endpoint.__doc__
+    guarded.public = getattr(endpoint, "public", False)  # type: ignore[attr-defined]
+    return guarded
+
+
+def first_line(endpoint: object) -> str:
+    """What an endpoint says of itself, without its own address."""
+    line = (endpoint.__doc__ or "").strip().split("\n")[0]
+    return re.sub(r"^``[A-Z]+ [^`]*``:?\s*", "", line).replace("``", "")
+
+
+def require_token(request: web.Request) -> None:
+    """For what a public address does without a session's secret. Raises Unauthorized."""
+    request.app[AUTHENTICATOR].principal(request.headers.get(hdrs.AUTHORIZATION))

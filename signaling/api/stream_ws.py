@@ -1,0 +1,288 @@
+"""``/api/stream/ws``: commands as JSON text, frames as binary messages, an answer to each.
+
+One task hears, one looks at the newest frame, one reads a capture. A client that sends faster than
+its frames are looked at is told by ``dropped`` how many were left out; nothing queues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import Annotated, Any, Literal
+
+from aiohttp import WSMsgType, hdrs, web
+from pydantic import Field, TypeAdapter, ValidationError
+
+from core.errors import (
+    CaptureFailed,
+    InvalidMessage,
+    InvalidSession,
+    LobbyLensError,
+    RateLimited,
+    TooLarge,
+    UpgradeRequired,
+)
+from core.http import AUTHENTICATOR, METRICS, public
+from core.log import session_label
+from core.settings import EnhanceSettings
+from media.rate import TokenBucket
+from media.slot import LatestSlot
+from media.state import CloseReason
+from media.stream import Arrived, Stream, arrived, attach
+from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
+from signaling.api.streams import end_session, greeting, open_stream
+from signaling.colleagues import COLLEAGUES
+from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
+from signaling.rates import RATES
+
+_FIRST_WORD_S = 10
+_HEARTBEAT_S = 15
+_CLOSE_S = 2
+_SEND_S = 10
+
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+
+
+class Init(Given):
+    """Begins a session, or goes on with one; ``token``: the server's, where the header cannot
+    carry it."""
+
+    action: Literal["init"]
+    session_id: SessionId | None = None
+    language: Language = "en"
+    stable_required: Annotated[int, Field(ge=3, le=60)] | None = None
+    token: Annotated[str, Field(max_length=500)] | None = None
+
+
+class CaptureCommand(Given):
+    action: Literal["capture"]
+    enhance: EnhanceSettings | None = None
+
+
+class PingCommand(Given):
+    action: Literal["ping"]
+
+
+class ResetCommand(Given):
+    action: Literal["reset"]
+
+
+class CloseCommand(Given):
+    action: Literal["close"]
+
+
+Command = Annotated[
+    Init | CaptureCommand | PingCommand | ResetCommand | CloseCommand,
+    Field(discriminator="action"),
+]
+_command: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+def parse_command(text: str) -> Command:
+    """Raises InvalidMessage that names the field and repeats nothing of what was sent."""
+    try:
+        return _command.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        steps = [str(step) for step in first["loc"][1:]]
+        name = steps[0] if steps else "action"
+        raise InvalidMessage(f"{name}: {first['type'].replace('_', ' ')}", name) from None
+
+
+def error_body(error: LobbyLensError, action: str = "error") -> dict[str, Any]:
+    body = ErrorBody(error=error.message, error_code=error.code, field=error.field)
+    return {"action": action, **body.model_dump(exclude_none=True)}
+
+
+class Conversation:
+    """One WebSocket, from its first word to its last."""
+
+    def __init__(self, request: web.Request, socket: web.WebSocketResponse) -> None:
+        self._request = request
+        self._app = request.app
+        self._socket = socket
+        self._frames: LatestSlot[Arrived] = LatestSlot()
+        self._bucket = TokenBucket(self._app[MEDIA].messages_per_s, time.monotonic())
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._capturing: asyncio.Task[None] | None = None
+        self._said_goodbye = False
+
+    async def run(self) -> None:
+        """Until either side ends it; what it started ends with it."""
+        stream: Stream | None = None
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            try:
+                async with asyncio.timeout(_FIRST_WORD_S):
+                    stream = await self._begin()
+                if stream is not None:
+                    session_label.set(stream.session.label)
+                    await self._converse(stream)
+            except LobbyLensError as error:
+                self._app[METRICS].errors.labels(error.code).inc()
+                await self._tell(error_body(error))
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            # Whoever does not answer a closing handshake is left.
+            async with asyncio.timeout(_CLOSE_S):
+                await self._socket.close()
+
+    async def _begin(self) -> Stream | None:
+        """The stream that an init asks for; None when the client went away before."""
+        while (said := await self._heard()) is not None:
+            command = parse_command(said) if isinstance(said, str) else None
+            if isinstance(command, Init):
+                stream = self._open(command)
+                await self._tell(self._greeting(stream, resumed=self._resumed))
+                return stream
+            if isinstance(command, PingCommand):
+                await self._tell({"action": "pong"})
+                continue
+            raise InvalidSession("there is no session yet: send an init first")
+        return None
+
+    def _open(self, command: Init) -> Stream:
+        """Go on with the session named, or begin one.
+
+        Raises Unauthorized, Overloaded, RateLimited, and InvalidSession for one of another worker:
+        its frames would have to be passed on, each of them.
+        """
+        self._resumed = False
+        limits, around = self._app[DOORS], self._app[SURROUNDINGS]
+        if command.session_id is not None:
+            if self._app[COLLEAGUES].owner(command.session_id) is not None:
+                raise InvalidSession(
+                    "this session is with another worker of the server: connect once more, or "
+                    "begin a new session by an init without session_id"
+                )
+            with contextlib.suppress(InvalidSession):
+                session = self._app[REGISTRY].get(command.session_id)
+                self._resumed = True
+                return attach(session, around, limits)
+        token = f"Bearer {command.token}" if command.token is not None else None
+        told = token or self._request.headers.get(hdrs.AUTHORIZATION)
+        self._app[AUTHENTICATOR].principal(told)
+        self._app[RATES].check(self._request)
+        return open_stream(self._app, command.language, command.stable_required)
+
+    def _greeting(self, stream: Stream, resumed: bool) -> dict[str, Any]:
+        return {"action": "init_ok", "resumed": resumed, **greeting(stream, self._app)}
+
+    async def _converse(self, stream: Stream) -> None:
+        first = [self._hear(stream), self._look(stream), stream.ended.wait()]
+        waited = [asyncio.ensure_future(work) for work in first]
+        self._tasks.update(waited)
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+            taken = stream.ended.is_set()
+            stream.session.detach(stream)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+        if taken and not self._said_goodbye:
+            await self._say_goodbye(stream, stream.reason)
+
+    async def _heard(self) -> str | bytes | None:
+        """The next message; None at the end."""
+        message = await self._socket.receive()
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            data: str | bytes = message.data
+            return data
+        return None
+
+    async def _hear(self, stream: Stream) -> None:
+        while (said := await self._heard()) is not None:
+            if isinstance(said, bytes):
+                self._frames.put(arrived(said))
+                continue
+            if not self._bucket.take(time.monotonic()):
+                raise RateLimited("too many messages: the connection ends")
+            try:
+                if len(said) > self._app[MEDIA].max_message_bytes:
+                    raise TooLarge("the message is too long")
+                if not await self._obey(parse_command(said), stream):
+                    return
+            except LobbyLensError as error:
+                self._app[METRICS].errors.labels(error.code).inc()
+                await self._tell(error_body(error))
+
+    async def _obey(self, command: Command, stream: Stream) -> bool:
+        """False when this was the last word."""
+        match command:
+            case Init():
+                await self._tell(self._greeting(stream, resumed=True))
+            case PingCommand():
+                await self._tell({"action": "pong"})
+            case ResetCommand():
+                stream.reset()
+                await self._tell({"action": "reset_ok", "session_id": stream.session.id})
+            case CaptureCommand():
+                if self._capturing is not None and not self._capturing.done():
+                    raise CaptureFailed("a capture is under way: wait for its result")
+                self._capturing = asyncio.create_task(self._capture(stream, command))
+                self._tasks.add(self._capturing)
+                self._capturing.add_done_callback(self._tasks.discard)
+            case CloseCommand():
+                await end_session(self._app, stream.session)
+                await self._say_goodbye(stream, CloseReason.CLIENT)
+                return False
+        return True
+
+    async def _capture(self, stream: Stream, command: CaptureCommand) -> None:
+        try:
+            read = await stream.capture(command.enhance)
+            told = CaptureResult(session_id=stream.session.id, **dict(read)).model_dump_json()
+        except LobbyLensError as error:
+            self._app[METRICS].errors.labels(error.code).inc()
+            told = json.dumps(error_body(error, "capture_result"))
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await self._send(told)
+
+    async def _look(self, stream: Stream) -> None:
+        while True:
+            frame = await self._frames.get()
+            skipped, self._frames.dropped = self._frames.dropped, 0
+            if skipped:
+                stream.skip(skipped)
+            try:
+                answer = await stream.look(frame)
+            except InvalidSession:
+                return
+            except LobbyLensError as error:
+                self._app[METRICS].errors.labels(error.code).inc()
+                await self._tell({**error_body(error), "frame": stream.next_index - 1})
+                continue
+            await self._send(answer.model_dump_json())
+
+    async def _say_goodbye(self, stream: Stream, reason: CloseReason | None) -> None:
+        self._said_goodbye = True
+        why = reason.value if reason else "replaced"
+        await self._tell({"action": "closed", "session_id": stream.session.id, "reason": why})
+
+    async def _tell(self, body: dict[str, Any]) -> None:
+        await self._send(json.dumps(body))
+
+    async def _send(self, text: str) -> None:
+        """Raises ConnectionError, and TimeoutError for a client that reads nothing."""
+        async with asyncio.timeout(_SEND_S):
+            await self._socket.send_str(text)
+
+
+@public
+async def stream(request: web.Request) -> web.WebSocketResponse:
+    """Frames and commands by WebSocket (RFC 6455); it asks for its token in the init."""
+    socket = web.WebSocketResponse(
+        # Frames are compressed already, and what unpacks could be of any size.
+        compress=False,
+        heartbeat=_HEARTBEAT_S,
+        max_msg_size=request.app[DOORS].max_frame_bytes,
+    )
+    if not socket.can_prepare(request):
+        raise UpgradeRequired("this address speaks WebSocket: connect with an upgrade")
+    await socket.prepare(request)
+    await Conversation(request, socket).run()
+    return socket
