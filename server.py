@@ -119,7 +119,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
 
     alone = post is None
-    post = post or Post(0, Board.create(1), None)
+    post = post or Post(0, Board(-1, 1), None)
     board, shard = post.board, Shard(settings.signaling.machine, post.worker)
     app[SHELF] = Shelf(settings.doors, shard.new_secret)
     app[COLLEAGUES] = Colleagues(shard, board, post.folder, largest_body(settings))
