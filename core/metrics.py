@@ -123,10 +123,11 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
-        self.guidance_seconds = Counter(
+        self.guidance_seconds = Histogram(
             "lobbylens_guidance_seconds",
-            "How long guests were held by each guidance code.",
+            "How long guests were held by each guidance code at a time.",
             ["code"],
+            buckets=(0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0),
             registry=self.registry,
         )
         self.documents = Counter(

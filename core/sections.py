@@ -5,7 +5,9 @@ Read as a part of all settings by ``core/settings.py``.
 
 from __future__ import annotations
 
+import datetime
 import re
+import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,6 +90,13 @@ class QualitySettings(Section):
     glare: Annotated[float, Field(gt=0, le=100)] = Field(
         4, description="Share of burnt-out pixels (percent) from which glare is told."
     )
+    zone_glare: Annotated[float, Field(gt=0, le=100)] = Field(
+        5,
+        description="The same over the machine-readable zone alone.",
+    )
+    zone_covered: Annotated[float, Field(gt=0, le=100)] = Field(
+        3, description="Share of the zone (percent) without print from which it is covered."
+    )
 
 
 class CaptureSettings(Section):
@@ -145,8 +154,26 @@ class GuidanceSettings(Section):
     min_glyph_px: Annotated[float, Field(ge=0, le=100)] = Field(
         8, description="Lowest height of the zone's capitals, in pixels of the camera's picture."
     )
+    max_turn_deg: Annotated[float, Field(gt=0, le=90)] = Field(
+        60,
+        description="A document that leans more than this on its side, and has no room to be "
+        "large enough there, is to be rotated.",
+    )
     moving: Annotated[float, Field(gt=0)] = Field(
         0.15, description="Corner speed (frame diagonals a second) that counts as moving."
+    )
+
+
+class SidesSettings(Section):
+    """Cards with two sides."""
+
+    wanted: Annotated[int, Field(ge=1, le=2)] = Field(
+        1,
+        description="1: the side with the zone is enough; 2: a card is to be turned over for its "
+        "other side.",
+    )
+    turn_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        4000, description="Time to turn a card over before its side is read all the same."
     )
 
 
@@ -220,11 +247,17 @@ class PipelineSettings(Section):
     hotel_address: Annotated[str, Field(max_length=160)] = Field(
         "", description="The hotel's full address, for cards that ask for it."
     )
+    time_zone: str = Field(
+        "",
+        description="IANA name of the property's time zone (Europe/Vienna), whose date says "
+        "whether a document has expired; empty: the machine's own.",
+    )
     detect: DetectSettings = DetectSettings()
     stability: StabilitySettings = StabilitySettings()
     quality: QualitySettings = QualitySettings()
     capture: CaptureSettings = CaptureSettings()
     guidance: GuidanceSettings = GuidanceSettings()
+    sides: SidesSettings = SidesSettings()
     enhance: EnhanceSettings = EnhanceSettings()
     mrz: MrzSettings = MrzSettings()
 
@@ -233,6 +266,18 @@ class PipelineSettings(Section):
     def _split_folders(cls, given: Any) -> Any:
         parts = given.split(",") if isinstance(given, str) else given
         return [part for part in parts if str(part).strip()]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name and name not in zoneinfo.available_timezones():
+            raise ValueError(f"no time zone is called {name!r}: give one like Europe/Vienna")
+        return name
+
+    def today(self) -> datetime.date:
+        """The date at the property now."""
+        zone = zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else None
+        return datetime.datetime.now(zone).date()
 
 
 class PageSettings(Section):

@@ -53,6 +53,9 @@ class QualityReport(BaseModel):
     glare: float
     glyph_height_px: float
     score: float
+    zone_glare: float | None = None
+    zone_covered: float | None = None
+    tilt_deg: float = 0.0
 
 
 class Ready(ServerMessage):
@@ -114,7 +117,7 @@ class CaptureMessage(ServerMessage):
     trigger: Literal["auto", "manual"]
     frames_fused: int
     quality: QualityReport
-    next: Literal["back"] | None = None
+    next: Literal["front", "back"] | None = None
 
 
 class FieldReport(BaseModel):
@@ -156,6 +159,7 @@ class ResultMessage(ServerMessage):
     checks: dict[str, Literal["pass", "fail", "not_done", "not_applicable"]]
     quality: QualityReport | None
     images: dict[str, str]
+    sides: list[Literal["front", "back"]] = Field(default_factory=list)
 
 
 class CardFieldReport(BaseModel):

@@ -58,8 +58,9 @@ def frame_stamp(seen: Observation) -> FrameStamp:
 
 
 def quality_report(quality: Quality) -> QualityReport:
-    names = QualityReport.model_fields
-    return QualityReport(**{name: round(float(getattr(quality, name)), 2) for name in names})
+    measures = {name: getattr(quality, name) for name in QualityReport.model_fields}
+    known = {name: round(float(value), 2) for name, value in measures.items() if value is not None}
+    return QualityReport(**known)
 
 
 def _ratios(quad: QuadPx, width_px: int, height_px: int) -> list[tuple[float, float]]:
@@ -137,13 +138,17 @@ def capture(seen: Observation | None, taken: Exposure) -> CaptureMessage:
         trigger=taken.trigger.value,
         frames_fused=taken.page_count,
         quality=quality_report(taken.quality),
+        side=taken.side.value,
+        next=taken.next_side.value if taken.next_side else None,
     )
 
 
-def ready(limits: MediaSettings, stable_required: int, languages: list[str]) -> Ready:
+def ready(
+    limits: MediaSettings, stable_required: int, sides_wanted: int, languages: list[str]
+) -> Ready:
     return Ready(
         stable_required=stable_required,
-        sides=1,
+        sides=sides_wanted,
         languages=languages,
         limits={
             "max_message_bytes": limits.max_message_bytes,
@@ -204,6 +209,7 @@ def result(document: Document) -> ResultMessage:
         checks={name: check.value for name, check in document.checks.items()},
         quality=quality_report(document.quality) if document.quality else None,
         images={},
+        sides=[side.value for side in document.sides],
     )
 
 

@@ -13,14 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import (
-    InvalidMessage,
-    InvalidSession,
-    LobbyLensError,
-    NotFound,
-    Overloaded,
-    RateLimited,
-)
+from core.errors import InvalidSession, LobbyLensError, NotFound, Overloaded, RateLimited
 from core.log import Log, session_label
 from media import messages, reports
 from media.cards import SessionCards
@@ -257,8 +250,10 @@ class Session:
             self._greet()
 
     def _greet(self) -> None:
-        languages = sorted(self._around.texts)
-        self._channels.settle(reports.ready(self._limits, self._viewing.stable_required, languages))
+        languages, view = sorted(self._around.texts), self._viewing
+        self._channels.settle(
+            reports.ready(self._limits, view.stable_required, view.sides_wanted, languages)
+        )
         self._send_state()
         self._spawn(self.cards.announce())
         self._viewing.repeat()
@@ -328,8 +323,6 @@ class Session:
                 self._viewing.reset()
                 self.desk.reset()
             case messages.Configure():
-                if message.sides == 2:
-                    raise InvalidMessage("one side is read for now: set sides to 1", "sides")
                 self._viewing.configure(message)
                 if message.card is not None:
                     self._spawn(self.cards.announce(message.card))

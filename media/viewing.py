@@ -82,6 +82,10 @@ class Viewing:
         return self._reader.stable_required
 
     @property
+    def sides_wanted(self) -> int:
+        return self._reader.sides_wanted
+
+    @property
     def busy(self) -> bool:
         """Whether a capture is being taken or read."""
         return self.state in (CaptureState.CAPTURED, CaptureState.READING)
@@ -187,7 +191,7 @@ class Viewing:
         if self._guidance is not None:
             now = time.monotonic()
             held_s, self._guidance_since_s = now - self._guidance_since_s, now
-            self._metrics.guidance_seconds.labels(self._guidance.code).inc(held_s)
+            self._metrics.guidance_seconds.labels(self._guidance.code).observe(held_s)
 
     async def read(self) -> None:
         """Read captures until cancelled, one at a time: a guest who resets and takes pictures
@@ -238,10 +242,11 @@ class Viewing:
         self._finish(document)
 
     def _finish(self, document: Document) -> None:
-        if self._reader.reading_finished(document):
-            self._reviews.add(document)
-            self._metrics.documents.labels(document.status.value).inc()
-            self._channels.send_event(reports.result(document))
+        shown = self._reader.reading_finished(document)
+        if shown is not None:
+            self._reviews.add(shown)
+            self._metrics.documents.labels(shown.status.value).inc()
+            self._channels.send_event(reports.result(shown))
         self._move(self._reader.state)
 
     def repeat(self) -> None:
@@ -269,8 +274,7 @@ class Viewing:
 
     def configure(self, message: messages.Configure) -> None:
         """Change what a client may change. Raises InvalidMessage naming the field."""
-        if message.stable_required is not None:
-            self._reader.configure(stable_required=message.stable_required)
+        self._reader.configure(stable_required=message.stable_required, sides=message.sides)
         if message.language is None:
             return
         self._language = message.language

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
 from pipeline.rectify import rectify
-from pipeline.types import Capture, Exposure, Shot, Trigger
+from pipeline.types import Capture, Exposure, Shot, Side, Trigger
 
 PAGES = 3
 """Views of the page that a capture holds: the reader combines them, and more add little."""
@@ -42,7 +43,17 @@ class Burst:
         self._shots.sort(key=lambda kept: kept.merit, reverse=True)
         del self._shots[self._settings.burst_frames :]
 
-    def expose(self, capture_id: str, trigger: Trigger) -> Exposure:
+    @property
+    def best(self) -> Shot | None:
+        return self._shots[0] if self._shots else None
+
+    def expose(
+        self,
+        capture_id: str,
+        trigger: Trigger,
+        side: Side = Side.FRONT,
+        next_side: Side | None = None,
+    ) -> Exposure:
         """The best shots, to be developed later; the burst is empty afterwards.
 
         Shots without a document serve only where none has one. Raises CaptureFailed when no
@@ -53,14 +64,17 @@ class Burst:
         best = self._shots[:PAGES]
         self.clear()
         best = [shot for shot in best if (shot.detection is None) is (best[0].detection is None)]
+        develop = functools.partial(
+            _develop, capture_id, trigger, best, self._settings.page_width_px
+        )
         return Exposure(
             id=capture_id,
             quality=best[0].quality,
             trigger=trigger,
             page_count=len(best),
-            develop=functools.partial(
-                _develop, capture_id, trigger, best, self._settings.page_width_px
-            ),
+            develop=lambda: replace(develop(), side=side, next_side=next_side),
+            side=side,
+            next_side=next_side,
         )
 
     def develop(self, capture_id: str, trigger: Trigger) -> Capture:

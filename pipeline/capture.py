@@ -13,7 +13,7 @@
     captured   reading    the burst is complete: all its frames, or out of time, or moved away
     reading    done       read, or not and there is no use in trying again
     reading    searching  no zone found and tries left, or reading broke
-    done       searching  the document was taken away (this re-arms for the next side)
+    done       searching  the document was taken away, or its other side is in view
     done       captured   shutter
 
 Nothing else moves, and a shutter pressed in captured or reading is not heard, so that two
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
-from pipeline.types import CaptureState, DocumentStatus, Trigger
+from pipeline.types import CaptureState, DocumentStatus, GuidanceCode, Trigger
 
 SEARCHING = CaptureState.SEARCHING
 ALIGNING = CaptureState.ALIGNING
@@ -54,7 +54,8 @@ class Sight:
 
     detected: a document is in view; ready: nothing about the view stands against a picture;
     still: this frame counts into the present run of still ones; stable: that run is long enough
-    (a doubtful frame neither counts nor ends it); shutter: someone asked for a picture now.
+    (a doubtful frame neither counts nor ends it); shutter: someone asked for a picture now;
+    turned: the side that is awaited is in view.
     """
 
     detected: bool = False
@@ -62,6 +63,7 @@ class Sight:
     still: bool = False
     stable: bool = False
     shutter: bool = False
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class CaptureStep:
     since_ms: when the state was entered. seen_ms: when a document was last in view.
     in_view_since_ms: since when it has been, without being lost. trigger, burst_count: of the
     picture being taken or read. attempts: automatic captures in a row that showed no zone.
-    outcome: of the last reading, in done. not_before_ms: no automatic capture before.
+    outcome: of the last reading, in done. not_before_ms: no automatic capture before. advice: what
+    the last reading asks the guest for, in done and until not_before_ms.
     """
 
     state: CaptureState = SEARCHING
@@ -83,6 +86,7 @@ class CaptureStep:
     attempts: int = 0
     outcome: DocumentStatus | None = None
     not_before_ms: float = NEVER_MS
+    advice: GuidanceCode | None = None
 
     @property
     def busy(self) -> bool:
@@ -108,26 +112,36 @@ def advance(
             return _lined_up(step, sight, now_ms, settings)
         case CaptureState.CAPTURED:
             return _burst(step, sight, now_ms, settings)
-        case CaptureState.DONE if _missing_ms(step, now_ms) >= settings.removed_ms:
+        case CaptureState.DONE if sight.turned or _missing_ms(step, now_ms) >= settings.removed_ms:
             return replace(_moved(step, SEARCHING, now_ms), attempts=0)
     return step
 
 
 def finish(
-    step: CaptureStep, status: DocumentStatus, now_ms: float, settings: CaptureSettings
+    step: CaptureStep,
+    status: DocumentStatus,
+    now_ms: float,
+    settings: CaptureSettings,
+    *,
+    advice: GuidanceCode | None = None,
+    ends: bool | None = None,
 ) -> CaptureStep:
     """The step after a reading. ``done``, or ``searching`` when another try is worth it.
 
     Only a zone not found at all by an automatic capture is tried again: what was read, even
-    with faults, is for the guest to see. Raises CaptureFailed when nothing is being read.
+    with faults, is for the guest to see. ``ends`` says otherwise: a side without a zone may be
+    all that was wanted. ``advice`` is told instead of the usual. Raises CaptureFailed when
+    nothing is being read.
     """
     _require_reading(step)
-    if status is not DocumentStatus.FAILED:
-        return replace(_moved(step, DONE, now_ms), outcome=status, attempts=0)
+    if ends is None:
+        ends = status is not DocumentStatus.FAILED
     attempts = step.attempts + 1
-    if step.trigger is Trigger.AUTO and attempts < settings.mrz_attempts:
-        return _retry(step, attempts, now_ms, settings)
-    return replace(_moved(step, DONE, now_ms), outcome=status, attempts=0)
+    if not ends and step.trigger is Trigger.AUTO and attempts < settings.mrz_attempts:
+        return replace(_retry(step, attempts, now_ms, settings), advice=advice)
+    # A failure that is given up is a matter for staff, whatever was asked for before.
+    told = advice if ends else None
+    return replace(_moved(step, DONE, now_ms), outcome=status, attempts=0, advice=told)
 
 
 def abandon(step: CaptureStep, now_ms: float, settings: CaptureSettings) -> CaptureStep:
@@ -158,14 +172,21 @@ def _retry(
     step: CaptureStep, attempts: int, now_ms: float, settings: CaptureSettings
 ) -> CaptureStep:
     later = now_ms + settings.retry_pause_ms
-    return replace(_moved(step, SEARCHING, now_ms), attempts=attempts, not_before_ms=later)
+    return replace(
+        _moved(step, SEARCHING, now_ms), attempts=attempts, not_before_ms=later, advice=None
+    )
 
 
 def _moved(step: CaptureStep, state: CaptureState, now_ms: float) -> CaptureStep:
     """The one door. Raises CaptureFailed for a move that is not in the table."""
     if state not in MOVES[step.state]:
         raise CaptureFailed(f"a capture cannot go from {step.state.value} to {state.value}")
-    return replace(step, state=state, since_ms=now_ms, outcome=None)
+    return replace(step, state=state, since_ms=now_ms, outcome=None, advice=_kept(step, now_ms))
+
+
+def _kept(step: CaptureStep, now_ms: float) -> GuidanceCode | None:
+    """Advice outlives a move only within its pause."""
+    return step.advice if now_ms < step.not_before_ms else None
 
 
 def _missing_ms(step: CaptureStep, now_ms: float) -> float:

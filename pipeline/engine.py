@@ -85,17 +85,18 @@ class Engine:
         settings: PipelineSettings,
         parts: Parts | None = None,
         *,
-        today: Callable[[], datetime.date] = datetime.date.today,
+        today: Callable[[], datetime.date] | None = None,
     ) -> None:
         """Load the shipped parts, unless others are given.
 
-        ``today`` settles centuries and expiry. Raises ModelNotFound when a model is missing or
+        ``today`` settles centuries and expiry; by default the date in the setting's time zone.
+        Raises ModelNotFound when a model is missing or
         wrong, SettingsError when the card's template is.
         """
         # Sessions are what runs in parallel; OpenCV's own threads would only take turns with them.
         cv2.setNumThreads(1)
         self._settings = settings
-        self._today = today
+        self._today = today or settings.today
         self._parts: Parts | None = parts or load_parts(settings)
 
     @property

@@ -105,6 +105,12 @@ def turned(quad: QuadPx, quarter_turns: int) -> QuadPx:
     return np.roll(quad, -quarter_turns, axis=0)
 
 
+def landscape(quad_px: QuadPx) -> QuadPx:
+    """The quad with a long side on top."""
+    sides = span(quad_px)
+    return turned(quad_px, 1 if sides.height > sides.width else 0)
+
+
 def aligned_to(quad: QuadPx, reference: QuadPx) -> QuadPx:
     """``quad`` with its first corner chosen so that the corners lie nearest ``reference``'s.
 
@@ -203,3 +209,18 @@ def aspect_ratio(quad_px: QuadPx, width_px: float, height_px: float) -> float:
     centred = (quad_px - np.array([width_px / 2, height_px / 2], np.float32)) / np.float32(focal)
     plane = homography(rectangle(0, 0, 1, 1), centred.astype(np.float32))
     return float(np.linalg.norm(plane[:, 0]) / np.linalg.norm(plane[:, 1]))
+
+
+def tilt_deg(quad_px: QuadPx, width_px: float, height_px: float) -> float:
+    """Angle in degrees, 0 to 90, between the page's plane and the picture's.
+
+    For a camera as in `aspect_ratio`, whose columns span the page's plane. 0 for a quad without
+    extent.
+    """
+    if area(quad_px) < 1 or not is_convex(quad_px):
+        return 0.0
+    focal = _FOCAL_SHARE * max(width_px, height_px)
+    centred = (quad_px - np.array([width_px / 2, height_px / 2], np.float32)) / np.float32(focal)
+    plane = unit_to(centred.astype(np.float32))
+    normal = np.cross(plane[:, 0], plane[:, 1])
+    return math.degrees(math.acos(min(1.0, abs(float(normal[2] / np.linalg.norm(normal))))))

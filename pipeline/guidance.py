@@ -12,8 +12,11 @@ Three steps, each pure and given its clock:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from core.settings import PipelineSettings
 from pipeline.capture import CaptureStep
@@ -41,6 +44,13 @@ _DONE_MS = 2500.0
 """How long the good news stands before the document is asked to be taken away."""
 _SETTLE_MS = 150.0
 """A code that is true for less than this is a flicker."""
+_PASSING_MS = 400.0
+"""The same for faults of place: every document that comes in is cut, small and off centre on its
+way, and words about that would still stand when it has long been held well."""
+_RESTLESS_MS = 800.0
+"""What has not been true for this long is replaced, though nothing else has lasted."""
+_LONG_SIDE = 1.15
+"""A document longer than wide by less than this lies neither upright nor on its side."""
 
 _SEVERITY: dict[GuidanceCode, Severity] = {
     GuidanceCode.NO_DOCUMENT: Severity.INFO,
@@ -52,23 +62,42 @@ _SEVERITY: dict[GuidanceCode, Severity] = {
     GuidanceCode.MRZ_NOT_VISIBLE: Severity.WARNING,
     GuidanceCode.MRZ_COVERED: Severity.WARNING,
     GuidanceCode.WRONG_SIDE: Severity.WARNING,
+    GuidanceCode.SAME_SIDE_AGAIN: Severity.WARNING,
     GuidanceCode.ASK_STAFF: Severity.WARNING,
 }
 """What is not listed is a hint: something about the view that the guest can better."""
+
+_IN_PASSING = frozenset(
+    {
+        GuidanceCode.MOVE_CLOSER,
+        GuidanceCode.MOVE_BACK,
+        GuidanceCode.CENTER_DOCUMENT,
+        GuidanceCode.PARTLY_OUT_OF_VIEW,
+        GuidanceCode.TILTED,
+        GuidanceCode.ROTATE,
+    }
+)
+"""Faults of place: true of every document on its way in, and soon mended."""
 
 _HOLD_SHARE: dict[GuidanceCode, float] = {
     GuidanceCode.NO_DOCUMENT: 0.4,
     GuidanceCode.HOLD_STILL: 0.3,
     GuidanceCode.READING: 0.3,
+    **dict.fromkeys(_IN_PASSING, 0.6),
 }
-"""Share of the setting for which short-lived codes stay: a capture must not outrun its words."""
+"""Share of the setting for which short-lived codes stay: a capture must not outrun its words, and
+a hint that was heeded must not stand."""
 
 _SAID_AT_ONCE = frozenset({GuidanceCode.READING, GuidanceCode.DONE, GuidanceCode.ASK_STAFF})
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one frame showed; sizes in pixels of that frame, ``full_scale`` as Frame has it."""
+    """What one frame showed; sizes in pixels of that frame, ``full_scale`` as Frame has it.
+
+    several: more than one document with a zone is in view; side_fault: what is wrong with the
+    side shown, found out over several frames.
+    """
 
     detection: Detection
     stability: Stability
@@ -76,6 +105,17 @@ class View:
     width_px: int
     height_px: int
     full_scale: float = 1.0
+    several: bool = False
+    side_fault: GuidanceCode | None = None
+
+    @property
+    def on_its_side_deg(self) -> float:
+        """How far the document's long sides lean from the frame's long side, 0 to 90."""
+        top, right = np.diff(self.detection.quad_px[:3], axis=0)
+        if span(self.detection.quad_px).width < span(self.detection.quad_px).height:
+            top = right
+        lean = math.degrees(math.atan2(abs(float(top[1])), abs(float(top[0]))))
+        return lean if self.width_px >= self.height_px else 90 - lean
 
     @property
     def width_share(self) -> float:
@@ -110,6 +150,22 @@ def _too_near(view: View, was: bool, settings: PipelineSettings) -> bool:
     return _crowded(view, was, settings) and view.extent > limit
 
 
+def _wrong_way_round(view: View, was: bool, settings: PipelineSettings) -> bool:
+    """On its side the document cannot be shown large enough, or has no room; any other turn can be
+    read as it is, and nobody is asked to mind it."""
+    sides = span(view.detection.quad_px)
+    shorter = min(sides.width, sides.height)
+    limit = settings.guidance.max_turn_deg * (1 - _HYSTERESIS * was)
+    if sides.long_side < _LONG_SIDE * shorter or view.on_its_side_deg < limit:
+        return False
+    if _too_near(view, was, settings):
+        return True
+    room = settings.guidance.max_extent * min(view.width_px, view.height_px) / sides.long_side
+    ease = 1 + _HYSTERESIS * was
+    largest_glyph_px = view.quality.glyph_height_px * view.full_scale * room
+    return largest_glyph_px < settings.guidance.min_glyph_px * ease
+
+
 def _partly_out(view: View, was: bool, _: PipelineSettings) -> bool:
     return view.detection.cut or (was and view.margin_ratio < _HYSTERESIS_MARGIN_RATIO)
 
@@ -128,7 +184,24 @@ def _too_bright(view: View, was: bool, settings: PipelineSettings) -> bool:
 
 
 def _glaring(view: View, was: bool, settings: PipelineSettings) -> bool:
-    return view.quality.glare > settings.quality.glare * (1 - 2 * _HYSTERESIS * was)
+    """A lamp anywhere on the page, or over the zone, where a small one does harm."""
+    ease = 1 - 2 * _HYSTERESIS * was
+    over_zone = (view.quality.zone_glare or 0.0) > settings.quality.zone_glare * ease
+    return over_zone or view.quality.glare > settings.quality.glare * ease
+
+
+def _covered(view: View, was: bool, settings: PipelineSettings) -> bool:
+    """A blurred zone has no print to tell from what covers it, and is told for itself; a preview's
+    is too small to tell."""
+    if view.full_scale > 1:
+        return False
+    limit = settings.quality.zone_covered * (1 - 2 * _HYSTERESIS * was)
+    covered = view.quality.zone_covered or 0.0
+    return covered > limit and not _unsharp(view, False, settings)
+
+
+def _several(view: View, _was: bool, _: PipelineSettings) -> bool:
+    return view.several
 
 
 def _too_far(view: View, was: bool, settings: PipelineSettings) -> bool:
@@ -146,12 +219,16 @@ def _tilted(view: View, was: bool, settings: PipelineSettings) -> bool:
 
 
 def _blurred(view: View, was: bool, settings: PipelineSettings) -> bool:
+    poor = view.quality.score < settings.quality.min_score * (1 + _HYSTERESIS * was)
+    # A small picture scores as low as this with any document.
+    return (poor and view.full_scale <= 1) or _unsharp(view, was, settings)
+
+
+def _unsharp(view: View, was: bool, settings: PipelineSettings) -> bool:
     if view.full_scale > 1:
         return False  # a small picture is as soft as this of any document
-    ease = 1 + _HYSTERESIS * was
-    limits = settings.quality
-    unsharp = view.quality.sharpness < limits.sharpness * _BLURRED_SHARE * ease
-    return unsharp or view.quality.score < limits.min_score * ease
+    limit = settings.quality.sharpness * _BLURRED_SHARE * (1 + _HYSTERESIS * was)
+    return view.quality.sharpness < limit
 
 
 def _moving_blur(view: View, was: bool, settings: PipelineSettings) -> bool:
@@ -160,12 +237,21 @@ def _moving_blur(view: View, was: bool, settings: PipelineSettings) -> bool:
     return view.stability.corner_motion_ratio > limit and _blurred(view, was, settings)
 
 
+def _shows(side_fault: GuidanceCode) -> _Test:
+    return lambda view, _was, _settings: view.side_fault is side_fault
+
+
 _FAULTS: tuple[tuple[GuidanceCode, _Test], ...] = (
+    (GuidanceCode.SEVERAL_DOCUMENTS, _several),
+    (GuidanceCode.WRONG_SIDE, _shows(GuidanceCode.WRONG_SIDE)),
+    (GuidanceCode.SAME_SIDE_AGAIN, _shows(GuidanceCode.SAME_SIDE_AGAIN)),
+    (GuidanceCode.ROTATE, _wrong_way_round),
     (GuidanceCode.MOVE_BACK, _too_near),
     (GuidanceCode.PARTLY_OUT_OF_VIEW, _partly_out),
     (GuidanceCode.TOO_DARK, _too_dark),
     (GuidanceCode.TOO_BRIGHT, _too_bright),
     (GuidanceCode.GLARE, _glaring),
+    (GuidanceCode.MRZ_COVERED, _covered),
     (GuidanceCode.MOVE_CLOSER, _too_far),
     (GuidanceCode.CENTER_DOCUMENT, _crowded),
     (GuidanceCode.TILTED, _tilted),
@@ -173,6 +259,11 @@ _FAULTS: tuple[tuple[GuidanceCode, _Test], ...] = (
     (GuidanceCode.BLURRED, _blurred),
 )
 """Most pressing first."""
+
+
+_TO_BE_MENDED = frozenset(
+    {GuidanceCode.MOVE_CLOSER, GuidanceCode.WRONG_SIDE, GuidanceCode.SAME_SIDE_AGAIN}
+)
 
 
 def find_fault(
@@ -195,11 +286,12 @@ def is_ready(
 
     A dim lobby or a fixed-focus camera cannot be mended by the guest: after ``patience_ms`` the
     reading is tried all the same, and its check digits judge it. A document that is ``cut`` or
-    too small is not tried: its zone would be missing, or no more than a smear.
+    too small is not tried: its zone would be missing, or no more than a smear. Nor is a side
+    that is not wanted, as long as that is told.
     """
     if fault is None:
         return True
-    must_be_mended = cut or fault is GuidanceCode.MOVE_CLOSER
+    must_be_mended = cut or fault in _TO_BE_MENDED
     return not must_be_mended and in_view_ms >= settings.capture.patience_ms
 
 
@@ -214,13 +306,15 @@ def choose(
     if step.state is CaptureState.CAPTURED:
         return GuidanceCode.HOLD_STILL
     if now_ms < step.not_before_ms:
-        return GuidanceCode.MRZ_NOT_VISIBLE
+        return step.advice or GuidanceCode.MRZ_NOT_VISIBLE
     if not detected:
         return GuidanceCode.NO_DOCUMENT
     return fault or GuidanceCode.HOLD_STILL
 
 
 def _after_reading(step: CaptureStep, now_ms: float) -> GuidanceCode:
+    if step.advice is not None:
+        return step.advice
     if step.outcome is DocumentStatus.FAILED:
         return GuidanceCode.ASK_STAFF
     # Without a document in view the state would have moved on by then.
@@ -241,20 +335,30 @@ class GuidanceVoice:
         self._said: Guidance | None = None
         self._said_ms = 0.0
         self._true_ms = 0.0
+        self._asked: GuidanceCode | None = None
+        self._asked_ms = 0.0
 
     def say(self, code: GuidanceCode, now_ms: float) -> Guidance:
         """The guidance in force after a frame that asks for ``code``; ``now_ms`` never falls."""
         said = self._said
+        if code is not self._asked:
+            self._asked, self._asked_ms = code, now_ms
         if said is None:
             return self._speak(code, now_ms)
         if code is said.code:
             self._true_ms = now_ms
             return said
-        settle_ms = 0.0 if code in _SAID_AT_ONCE else _SETTLE_MS
-        heard = now_ms - self._said_ms >= said.min_ms
-        if heard and now_ms - self._true_ms >= settle_ms:
+        if now_ms - self._said_ms >= said.min_ms and self._has_settled(code, now_ms):
             return self._speak(code, now_ms)
         return said
+
+    def _has_settled(self, code: GuidanceCode, now_ms: float) -> bool:
+        if code in _SAID_AT_ONCE:
+            return True
+        untrue_ms = now_ms - self._true_ms
+        lasts_ms = _PASSING_MS if code in _IN_PASSING else 0.0
+        lasted = now_ms - self._asked_ms >= lasts_ms or untrue_ms >= _RESTLESS_MS
+        return untrue_ms >= _SETTLE_MS and lasted
 
     def _speak(self, code: GuidanceCode, now_ms: float) -> Guidance:
         min_ms = round(self._min_ms * _HOLD_SHARE.get(code, 1.0))

@@ -22,8 +22,10 @@ from core.settings import PipelineSettings
 from pipeline.burst import Burst
 from pipeline.capture import CaptureStep, Sight, abandon, advance, finish, take
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
+from pipeline.others import SecondLook
 from pipeline.quality import measure_quality
 from pipeline.scene import StillScene
+from pipeline.sides import Sides, ZoneWatch, fault_of, has_turned, is_card, judge, side_shown
 from pipeline.stability import StabilityTracker
 from pipeline.tracking import DocumentTrack
 from pipeline.types import (
@@ -36,12 +38,14 @@ from pipeline.types import (
     Observation,
     Quality,
     Shot,
+    Side,
     Stability,
     Trigger,
 )
 
 STABLE_REQUIRED_LIMITS = (3, 60)
 """Fewest and most still frames that a client may ask for."""
+_OTHER = {Side.FRONT: Side.BACK, Side.BACK: Side.FRONT}
 _NOBODY_THERE_MS = 3000.0
 """With nothing in view for this long, a scene that does not change is not searched each time."""
 
@@ -60,6 +64,19 @@ class _Look:
     detection: Detection | None
     stability: Stability
     quality: Quality | None
+    card: bool = False
+    zone_seen: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The capture that is being read: its id, whether it shows a card of two sides, which of them
+    it seems to be, and the one that will be asked for."""
+
+    id: str
+    card: bool
+    side: Side
+    next_side: Side | None
 
 
 def new_document_id() -> str:
@@ -87,16 +104,26 @@ class LiveReader:
         self._track = DocumentTrack()
         self._voice = GuidanceVoice(settings.capture.guidance_min_ms)
         self._burst = Burst(settings.capture)
+        self._zone_watch = ZoneWatch()
+        self._second_look = SecondLook()
         self._scene = StillScene()
         self._empty_since_ms: float | None = None
         self._fault: GuidanceCode | None = None
+        self._side_fault_since_ms: float | None = None
         # What other threads touch, under the lock.
         self._lock = threading.Lock()
         self._step = CaptureStep()
         self._now_ms = 0.0
         self._shutter = False
         self._forget = False
-        self._reading_id: str | None = None
+        self._reading: _Reading | None = None
+        self._sides = Sides(settings.sides.wanted)
+
+    @property
+    def sides_wanted(self) -> int:
+        """1: the side with the zone; 2: of a card the other one as well."""
+        with self._lock:
+            return self._sides.wanted
 
     @property
     def state(self) -> CaptureState:
@@ -158,27 +185,36 @@ class LiveReader:
             before = self._step
             self._step = step = take(before, self._now_ms)
             self._shutter = False
-            capture_id = self._reading_id = self._new_id()
-        if before.state is not CaptureState.CAPTURED or self._forget:
-            self._burst.clear()
-        for shot in shots:
-            if shot not in self._burst:
-                self._burst.add(shot)
-        return self._expose(capture_id, step)
+            if before.state is not CaptureState.CAPTURED or self._forget:
+                self._burst.clear()
+            for shot in shots:
+                if shot not in self._burst:
+                    self._burst.add(shot)
+            reading = self._begin_reading()
+        return self._expose(reading, step)
 
-    def reading_finished(self, document: Document) -> bool:
+    def reading_finished(self, document: Document) -> Document | None:
         """Tell what became of a capture that ``see`` handed out.
 
-        True: the document is the result, show it (state: done). False: show nothing; the zone
-        was not found by a picture taken by itself and another one will be, or the capture was
-        disowned by a reset.
+        Returns the document to be shown, joined with its other side where that was read before,
+        or None: the zone was not found by a picture taken by itself and another one will be, the
+        side taken says nothing by itself, or the capture was disowned by a reset.
         """
         with self._lock:
-            if document.id != self._reading_id:
-                return False
-            self._reading_id = None
-            self._step = finish(self._step, document.status, self._now_ms, self._settings.capture)
-            return self._step.state is CaptureState.DONE
+            if self._reading is None or document.id != self._reading.id:
+                return None
+            card, self._reading = self._reading.card, None
+            verdict = judge(self._sides, document, card, self._new_id)
+            self._sides = verdict.sides
+            self._step = finish(
+                self._step,
+                (verdict.show or document).status,
+                self._now_ms,
+                self._settings.capture,
+                advice=verdict.advice,
+                ends=verdict.ends,
+            )
+            return verdict.show if self._step.state is CaptureState.DONE else None
 
     def reading_failed(self, capture_id: str) -> None:
         """Reading broke (an error, not an unreadable page): searching again after a pause.
@@ -186,8 +222,8 @@ class LiveReader:
         Nothing happens for a capture that a reset has disowned.
         """
         with self._lock:
-            if self._reading_id == capture_id:
-                self._reading_id = None
+            if self._reading is not None and self._reading.id == capture_id:
+                self._reading = None
                 self._step = abandon(self._step, self._now_ms, self._settings.capture)
 
     def reset(self) -> None:
@@ -196,13 +232,21 @@ class LiveReader:
             self._step = CaptureStep(since_ms=self._now_ms)
             self._shutter = False
             self._forget = True
-            self._reading_id = None
+            self._reading = None
+            self._sides = Sides(self._sides.wanted)
 
-    def configure(self, *, stable_required: int | None = None) -> None:
+    def configure(self, *, stable_required: int | None = None, sides: int | None = None) -> None:
         """Change what a client may change; None leaves a value as it is.
+
+        ``sides`` wanted of a card, 1 or 2; a side that was awaited is not any more.
 
         Raises InvalidMessage naming the field when a value is outside its limits.
         """
+        if sides is not None:
+            if sides not in (1, 2):
+                raise InvalidMessage("sides is 1 or 2", field="sides")
+            with self._lock:
+                self._sides = Sides(sides)
         if stable_required is None:
             return
         low, high = STABLE_REQUIRED_LIMITS
@@ -224,9 +268,11 @@ class LiveReader:
             self._track.reset()
             self._voice.reset()
             self._burst.clear()
+            self._zone_watch.reset()
+            self._second_look.reset()
             self._scene.forget()
             self._empty_since_ms = None
-            self._fault = None
+            self._fault = self._side_fault_since_ms = None
         return shutter
 
     def _detect(self, frame: Frame) -> Detection | None:
@@ -249,16 +295,49 @@ class LiveReader:
         stability = self._tracker.update(detection, frame.width_px, frame.height_px, frame.pts_ms)
         limits = self._settings.quality
         before, self._fault = self._fault, None
+        zone_seen = self._zone_watch.update(detection)
         if detection is None:
+            self._second_look.reset()
+            self._side_fault_since_ms = None
             # A picture of the whole frame is taken on demand only.
             wanted = shutter or self.state is CaptureState.CAPTURED
             quality = measure_quality(frame, None, limits) if wanted else None
             return _Look(frame, None, stability, quality)
-        quality = measure_quality(frame, detection.quad_px, limits, detection.mrtd_format)
-        size = frame.width_px, frame.height_px
-        view = View(detection, stability, quality, *size, frame.full_scale)
+        known = detection.mrtd_format
+        quality = measure_quality(frame, detection.quad_px, limits, known, detection.mrz_quad_px)
+        card = is_card(detection, frame.width_px, frame.height_px)
+        view = View(
+            detection,
+            stability,
+            quality,
+            frame.width_px,
+            frame.height_px,
+            frame.full_scale,
+            several=self._several(frame, detection),
+            side_fault=self._side_fault(card, zone_seen, frame.received_ms),
+        )
         self._fault = find_fault(view, before, self._settings)
-        return _Look(frame, detection, stability, quality)
+        return _Look(frame, detection, stability, quality, card, zone_seen)
+
+    def _several(self, frame: Frame, detection: Detection) -> bool:
+        """A picture under way is not held up for a second look; a preview is not worth one."""
+        busy = self.state in (CaptureState.CAPTURED, CaptureState.READING, CaptureState.DONE)
+        if busy or frame.full_scale > 1:
+            return False
+        return self._second_look.update(self._detector, frame, detection)
+
+    def _side_fault(self, card: bool, zone_seen: bool | None, now_ms: float) -> GuidanceCode | None:
+        """What is wrong with the side shown; no longer told when the guest has had time to turn
+        it: then the reading judges, since the network may err."""
+        with self._lock:
+            fault = fault_of(self._sides, card, zone_seen)
+        if fault is None:
+            self._side_fault_since_ms = None
+            return None
+        if self._side_fault_since_ms is None:
+            self._side_fault_since_ms = now_ms
+        late = now_ms - self._side_fault_since_ms >= self._settings.sides.turn_ms
+        return None if late else fault
 
     def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Exposure | None]:
         """Take the step, keep the frame if it belongs to the burst, expose a finished burst."""
@@ -276,6 +355,7 @@ class LiveReader:
                 still=self._tracker.counted and look.frame.full_scale <= 1,
                 stable=look.stability.stable_count >= look.stability.stable_required,
                 shutter=shutter,
+                turned=has_turned(self._sides, look.card, look.zone_seen),
             )
             step = advance(before, sight, now_ms, self._settings.capture)
             self._step, self._now_ms = step, now_ms
@@ -286,13 +366,30 @@ class LiveReader:
                 self._burst.add(Shot(look.frame, look.detection, look.quality))
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None
-            capture_id = self._reading_id = self._new_id()
-        return step, self._expose(capture_id, step)
+            reading = self._begin_reading()
+        return step, self._expose(reading, step)
 
-    def _expose(self, capture_id: str, step: CaptureStep) -> Exposure:
+    def _begin_reading(self) -> _Reading:
+        """What is read from now on, by the best frame of the burst; under the lock."""
+        best, pending = self._burst.best, self._sides.pending
+        found = best.detection if best else None
+        card = zone_there = False
+        if best is not None and found is not None:
+            card = is_card(found, best.frame.width_px, best.frame.height_px)
+            zone_there = found.mrz_quad_px is not None
+        zone_seen = None if self._forget else self._zone_watch.seen
+        side = side_shown(card, zone_there if zone_seen is None else zone_seen)
+        asks = self._sides.wanted == 2 and card and pending is None
+        # The other side of a document goes by the same id.
+        capture_id = pending.id if pending else self._new_id()
+        self._reading = _Reading(capture_id, card, side, _OTHER[side] if asks else None)
+        return self._reading
+
+    def _expose(self, reading: _Reading, step: CaptureStep) -> Exposure:
+        trigger = step.trigger or Trigger.AUTO
         try:
-            return self._burst.expose(capture_id, step.trigger or Trigger.AUTO)
+            return self._burst.expose(reading.id, trigger, reading.side, reading.next_side)
         except CaptureFailed:
             # Nobody will get this capture, so nobody would end its reading.
-            self.reading_failed(capture_id)
+            self.reading_failed(reading.id)
             raise

@@ -7,14 +7,15 @@ earns a mark from 0 to 1 against its threshold, and the score is the weighted su
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from core.settings import QualitySettings
-from pipeline.geometry import SIZE_MM, homography, rectangle, side_lengths, span
+from pipeline.geometry import SIZE_MM, homography, rectangle, side_lengths, span, tilt_deg
 from pipeline.types import Frame, ImageU8, MrtdFormat, QuadPx, Quality
+from pipeline.zone import look_at_zone
 
 REGION_LONG_SIDE_PX = 512
 """The fixed scale: 4 pixels per millimetre of a TD3 page, where a stroke of the MRZ is just over
@@ -61,14 +62,22 @@ def measure_quality(
     quad_px: QuadPx | None,
     settings: QualitySettings,
     mrtd_format: MrtdFormat | None = None,
+    zone_px: QuadPx | None = None,
 ) -> Quality:
     """Quality of the document outlined by ``quad_px``, or of the whole frame for None.
 
-    About 1 ms at 720p. A format that is not known is taken for TD3, the passport.
+    About 1 ms at 720p. A format that is not known is taken for TD3, the passport. Where the place
+    of the machine-readable zone is known (``zone_px``), sharpness is that of its lines.
     """
+    tilt = 0.0 if quad_px is None else tilt_deg(quad_px, frame.width_px, frame.height_px)
     if quad_px is None:
         quad_px = rectangle(0, 0, frame.width_px, frame.height_px)
-    measures = _measure(_region(frame.luma, quad_px))
+    region = _region(frame.luma, quad_px)
+    zone = look_at_zone(region, _INSET, quad_px, zone_px, mrtd_format)
+    measures = _measure(region)
+    if zone is not None:
+        smooth = np.asarray(cv2.GaussianBlur(zone.band, (3, 3), 0), np.uint8)
+        measures = replace(measures, sharpness=_sharpness(smooth, measures.noise))
     return Quality(
         sharpness=measures.sharpness,
         contrast=measures.contrast,
@@ -78,6 +87,9 @@ def measure_quality(
         glare=measures.glare,
         glyph_height_px=glyph_height_px(quad_px, mrtd_format),
         score=_score(measures, settings),
+        zone_glare=zone.glare if zone else None,
+        zone_covered=zone.covered if zone else None,
+        tilt_deg=tilt,
     )
 
 

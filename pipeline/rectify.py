@@ -17,9 +17,9 @@ from pipeline.geometry import (
     aspect_ratio,
     homography,
     is_convex,
+    landscape,
     rectangle,
     span,
-    turned,
 )
 from pipeline.types import Detection, Frame, ImageU8, MrtdFormat, QuadPx
 
@@ -51,7 +51,7 @@ def rectify(frame: Frame, detection: Detection | None, page_width_px: int) -> Pa
     bgr = frame.bgr()
     if detection is None or not _usable(detection.quad_px):
         return Page(_scaled(bgr, page_width_px), None)
-    quad_px, known = _landscape(detection.quad_px), detection.mrtd_format
+    quad_px, known = landscape(detection.quad_px), detection.mrtd_format
     aspect = page_aspect(quad_px, frame.width_px, frame.height_px, known)
     margin_px = _MARGIN * page_width_px
     width_px = page_width_px - 2 * margin_px
@@ -82,12 +82,6 @@ def page_aspect(
 
 def _usable(quad_px: QuadPx) -> bool:
     return bool(np.isfinite(quad_px).all()) and is_convex(quad_px) and area(quad_px) >= 1
-
-
-def _landscape(quad_px: QuadPx) -> QuadPx:
-    """The quad with a long side on top."""
-    sides = span(quad_px)
-    return turned(quad_px, 1 if sides.height > sides.width else 0)
 
 
 def _scaled(bgr: ImageU8, width_px: int) -> ImageU8:

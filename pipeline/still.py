@@ -127,8 +127,12 @@ def look_at(engine: StillEngine, bgr: ImageU8) -> Look:
     """Find the document in an image, H×W×3 uint8 BGR, and measure the picture."""
     frame = still_frame(bgr)
     found = engine.detector.detect(frame)
-    quad_px, kind = (found.quad_px, found.mrtd_format) if found else (None, None)
-    quality = measure_quality(frame, quad_px, engine.settings.quality, kind)
+    limits = engine.settings.quality
+    if found is None:
+        quality = measure_quality(frame, None, limits)
+    else:
+        known = found.mrtd_format
+        quality = measure_quality(frame, found.quad_px, limits, known, found.mrz_quad_px)
     return Look(frame.width_px, frame.height_px, found, quality)
 
 
@@ -171,14 +175,25 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
     if detection is None or detection.cut:
         return capture
     settings, best = engine.settings, capture.quality
-    quality = measure_quality(frame, detection.quad_px, settings.quality, detection.mrtd_format)
+    quality = measure_quality(
+        frame,
+        detection.quad_px,
+        settings.quality,
+        detection.mrtd_format,
+        detection.mrz_quad_px,
+    )
     large_enough = quality.glyph_height_px >= _SAME_SIZE * best.glyph_height_px
     if not large_enough or quality.score < best.score - _SAME_SCORE:
         return capture
     burst = Burst(settings.capture)
     burst.add(Shot(frame, detection, quality))
     lead = burst.develop(capture.id, capture.trigger)
-    return replace(lead, pages=(*lead.pages, *capture.pages[: PAGES - 1]))
+    return replace(
+        capture,
+        pages=(*lead.pages, *capture.pages[: PAGES - 1]),
+        quality=lead.quality,
+        px_per_mm=lead.px_per_mm,
+    )
 
 
 def _merit(document: Document) -> tuple[int, bool, float]:

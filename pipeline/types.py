@@ -101,10 +101,13 @@ class Stability:
 class Quality:
     """Measures of the document's region; ``score`` 0 to 100 is their weighted sum.
 
-    sharpness: Laplacian variance at a fixed scale; contrast: standard deviation of luma;
+    sharpness: Laplacian variance at a fixed scale, of the machine-readable zone where its place
+    is known, else of the document; contrast: standard deviation of luma;
     brightness: mean luma in percent; edge_density: share of strong edges in percent;
     noise: robust sigma of the high frequencies, in luma steps; glare: share of burnt-out
-    pixels in percent; glyph_height_px: expected height of an MRZ capital in source pixels.
+    pixels in percent; glyph_height_px: expected height of an MRZ capital in source pixels;
+    zone_glare, zone_covered: burnt-out and hidden shares of the zone in percent, None where its
+    place is not known; tilt_deg: angle of the document's plane to the picture's.
     """
 
     sharpness: float
@@ -115,6 +118,9 @@ class Quality:
     glare: float
     glyph_height_px: float
     score: float
+    zone_glare: float | None = None
+    zone_covered: float | None = None
+    tilt_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +194,20 @@ class Trigger(StrEnum):
     MANUAL = "manual"
 
 
+class Side(StrEnum):
+    """A document's sides; the zone of a TD1 card is on the back (Doc 9303 Part 5)."""
+
+    FRONT = "front"
+    BACK = "back"
+
+
 @dataclass(frozen=True, slots=True)
 class Capture:
     """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR.
 
-    ``px_per_mm`` is None while the format, and so the page's true size, is not known.
-    ``enhance``: filters asked for this capture, in place of those that the settings name.
+    ``px_per_mm`` is None while the format, and so the page's true size, is not known. ``side`` is
+    the side that seems to be shown, ``next_side`` the one that will be asked for. ``enhance``:
+    filters asked for this capture, in place of those that the settings name.
     """
 
     id: str
@@ -201,6 +215,8 @@ class Capture:
     quality: Quality
     trigger: Trigger
     px_per_mm: float | None = None
+    side: Side = Side.FRONT
+    next_side: Side | None = None
     enhance: EnhanceSettings | None = None
 
     @property
@@ -213,7 +229,7 @@ class Exposure:
     """A picture that was taken and is not developed yet: so light that watching goes on.
 
     ``develop`` gives the capture of the same id, with ``page_count`` pages. It takes some 50 ms
-    of a worker thread, and is called once.
+    of a worker thread, and is called once. ``side``, ``next_side``: as the capture has them.
     """
 
     id: str
@@ -221,6 +237,8 @@ class Exposure:
     trigger: Trigger
     page_count: int
     develop: Callable[[], Capture]
+    side: Side = Side.FRONT
+    next_side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +336,10 @@ class DocumentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as read. ``fields`` is keyed by ICAO names, see docs/protocol.md."""
+    """A document as read. ``fields`` is keyed by ICAO names, see docs/protocol.md.
+
+    sides: those taken.
+    """
 
     id: str
     status: DocumentStatus
@@ -326,3 +347,4 @@ class Document:
     fields: Mapping[str, Field] = field(default_factory=dict)
     checks: Mapping[str, CheckResult] = field(default_factory=dict)
     quality: Quality | None = None
+    sides: tuple[Side, ...] = ()

@@ -6,7 +6,7 @@ export interface CaptureMessage {
   document_id: string;
   frame: FrameStamp | null;
   frames_fused: number;
-  next: "back" | null;
+  next: "front" | "back" | null;
   quality: QualityReport;
   seq: number;
   session_id: string;
@@ -235,6 +235,9 @@ export interface QualityReport {
   noise: number;
   score: number;
   sharpness: number;
+  tilt_deg: number;
+  zone_covered: number | null;
+  zone_glare: number | null;
 }
 
 /** The first message on the events channel: what is in force. */
@@ -266,6 +269,7 @@ export interface ResultMessage {
   quality: QualityReport | null;
   seq: number;
   session_id: string;
+  sides: ("front" | "back")[];
   status: "complete" | "needs_review" | "failed";
   ts_ms: number;
   type: "result";

@@ -71,6 +71,7 @@ class FakeReader:
         self._count = 0
         self.state = CaptureState.SEARCHING
         self.stable_required = 8
+        self.sides_wanted = 1
 
     def see(self, frame: Frame) -> Observation:
         if self._engine.on_see is not None:
@@ -117,9 +118,9 @@ class FakeReader:
         made = Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
         return Exposure(made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made))
 
-    def reading_finished(self, document: Document) -> bool:
+    def reading_finished(self, document: Document) -> Document | None:
         self.state = CaptureState.DONE
-        return True
+        return document
 
     def reading_failed(self, capture_id: str) -> None:
         self.state = CaptureState.SEARCHING
@@ -127,7 +128,9 @@ class FakeReader:
     def reset(self) -> None:
         self.state, self._count = CaptureState.SEARCHING, 0
 
-    def configure(self, *, stable_required: int | None = None) -> None:
+    def configure(self, *, stable_required: int | None = None, sides: int | None = None) -> None:
+        if sides is not None:
+            self.sides_wanted = sides
         if stable_required is not None:
             self.stable_required = stable_required
 

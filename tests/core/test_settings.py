@@ -144,3 +144,10 @@ def test_tls_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("no PEM")
     with pytest.raises(SettingsError, match="PEM"):
         tls.from_files(tmp_path / "cert.pem", tmp_path / "cert.pem")
+
+
+def test_two_sides_of_cards_and_the_time_zone_are_settings() -> None:
+    read = load_settings(["--pipeline.sides.wanted", "2", "--pipeline.time-zone", "Asia/Tokyo"])
+    assert (read.pipeline.sides.wanted, read.pipeline.time_zone) == (2, "Asia/Tokyo")
+    with pytest.raises(SettingsError, match=r"sides\.wanted"):
+        load_settings(["--pipeline.sides.wanted", "3"])

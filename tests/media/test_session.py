@@ -131,7 +131,7 @@ async def test_a_glyph_that_is_missing_is_an_error_and_the_session_lives(
         ('{"id": 1}', "INVALID_MESSAGE", "type"),
         ('{"type": "configure", "language": 7}', "INVALID_MESSAGE", "language"),
         ('{"type": "configure", "stable_required": "8"}', "INVALID_MESSAGE", "stable_required"),
-        ('{"type": "configure", "sides": 2}', "INVALID_MESSAGE", "sides"),
+        ('{"type": "configure", "sides": 3}', "INVALID_MESSAGE", "sides"),
         ('{"type": "confirm", "fields": {"a": 1}}', "INVALID_MESSAGE", "fields"),
         ('{"type": "confirm", "fields": {"A b": "x"}}', "INVALID_MESSAGE", "fields"),
         ('{"type": "confirm", "document_id": "d9", "fields": {}}', "NOT_FOUND", None),

@@ -44,7 +44,7 @@ def test_an_unreadable_zone_is_tried_again_and_then_given_up() -> None:
     for _ in range(SETTINGS.capture.mrz_attempts):
         capture = guest.hold_until_captured()
         shown = guest.live.reading_finished(document(capture.id, DocumentStatus.FAILED))
-        outcomes.append((shown, guest.live.state.value))
+        outcomes.append((shown is not None, guest.live.state.value))
         guest.hold(14)
     assert outcomes == [(False, "searching"), (False, "searching"), (True, "done")]
     codes = [code.value for code, _ in itertools.groupby(o.guidance.code for o in guest.seen)]
@@ -56,14 +56,16 @@ def test_an_unreadable_picture_of_the_shutter_is_a_result() -> None:
     guest = Guest()
     guest.live.request_capture()
     capture = guest.hold_until_captured()
-    assert guest.live.reading_finished(document(capture.id, DocumentStatus.FAILED)) is True
+    assert guest.live.reading_finished(document(capture.id, DocumentStatus.FAILED)) is not None
     assert guest.live.state is CaptureState.DONE
 
 
 def test_a_document_with_faults_is_a_result() -> None:
     guest = Guest()
     capture = guest.hold_until_captured()
-    assert guest.live.reading_finished(document(capture.id, DocumentStatus.NEEDS_REVIEW)) is True
+    assert (
+        guest.live.reading_finished(document(capture.id, DocumentStatus.NEEDS_REVIEW)) is not None
+    )
 
 
 def test_a_broken_reading_searches_again() -> None:
@@ -79,13 +81,13 @@ def test_a_broken_reading_searches_again() -> None:
 
 def test_results_nobody_waits_for_change_nothing() -> None:
     guest = Guest()
-    assert guest.live.reading_finished(document("d9")) is False
+    assert guest.live.reading_finished(document("d9")) is None
     guest.live.reading_failed("d9")
     capture = guest.hold_until_captured()
-    assert guest.live.reading_finished(document("d9")) is False
+    assert guest.live.reading_finished(document("d9")) is None
     assert guest.hold(1)[0].state is CaptureState.READING
-    assert guest.live.reading_finished(document(capture.id)) is True
-    assert guest.live.reading_finished(document(capture.id)) is False
+    assert guest.live.reading_finished(document(capture.id)) is not None
+    assert guest.live.reading_finished(document(capture.id)) is None
     assert guest.live.state is CaptureState.DONE
 
 
@@ -94,7 +96,7 @@ def test_reset_forgets_and_disowns() -> None:
     capture = guest.hold_until_captured()
     guest.live.reset()
     assert guest.live.state is CaptureState.SEARCHING
-    assert guest.live.reading_finished(document(capture.id)) is False
+    assert guest.live.reading_finished(document(capture.id)) is None
     seen = guest.hold(1)[0]
     assert (seen.state, seen.stability.stable_count) == (CaptureState.ALIGNING, 1)
     assert seen.guidance.code is GuidanceCode.HOLD_STILL

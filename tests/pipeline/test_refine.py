@@ -79,3 +79,14 @@ def test_a_cut_document_keeps_corners_outside_the_frame() -> None:
     refined = refine(sheet(moved), moved + np.float32(4))
     assert refined[0, 0] < 0
     assert float(np.linalg.norm(refined - moved, axis=1).max()) < 8
+
+
+def test_a_side_beyond_the_picture_is_not_drawn_in_to_the_print() -> None:
+    cut = TRUE - np.float32([230, 0])
+    printed = sheet(cut)
+    cv2.line(printed, (6, 120), (6, 640), 60, 3)
+    rough = cut.copy()
+    rough[[0, 3], 0] = (-18, -14)
+    refined = refine(printed, rough)
+    assert refined[[0, 3], 0] == pytest.approx(rough[[0, 3], 0], abs=2)
+    assert np.abs(refined[1:3] - cut[1:3]).max() < 0.6
