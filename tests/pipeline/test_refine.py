@@ -82,7 +82,7 @@ def test_a_cut_document_keeps_corners_outside_the_frame() -> None:
 
 
 def test_a_side_beyond_the_picture_is_not_drawn_in_to_the_print() -> None:
-    cut = TRUE - np.float32([230, 0])
+    cut = TRUE - np.array([230, 0], np.float32)
     printed = sheet(cut)
     cv2.line(printed, (6, 120), (6, 640), 60, 3)
     rough = cut.copy()
