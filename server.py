@@ -20,9 +20,8 @@ from typing import Any
 
 from aiohttp import web
 
-from core.auth import Authenticator
 from core.errors import LobbyLensError
-from core.http import AUTHENTICATOR, METRICS, SERVER_OPTIONS, access, add_security_headers, errors
+from core.http import METRICS, SERVER_OPTIONS, add_security_headers, errors
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
@@ -31,8 +30,11 @@ from media.session import Session
 from media.surroundings import Reading, Surroundings
 from media.uploads import Uploads
 from pipeline.engine import Engine
-from signaling import pages, tls
+from signaling import commands, pages, tls
+from signaling.access.door import door
+from signaling.access.origins import preflights
 from signaling.api.shelf import SHELF, Shelf
+from signaling.guarding import LISTENERS, guard
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.routes import add_routes, card_link
 from signaling.sessions import SessionRegistry
@@ -53,11 +55,10 @@ def load_texts() -> dict[str, dict[str, str]]:
 def make_app(settings: Settings, engine: Reading) -> web.Application:
     """The application around an engine; its clean-up ends every session and thread."""
     app = web.Application(
-        middlewares=[errors, access], client_max_size=settings.signaling.max_body_bytes
+        middlewares=[errors, preflights, door], client_max_size=settings.signaling.max_body_bytes
     )
     metrics = Metrics()
     app[METRICS] = metrics
-    app[AUTHENTICATOR] = Authenticator(settings.api_token)
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
     app[DOORS] = settings.doors
@@ -86,6 +87,7 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
                 load=load,
                 texts=texts,
                 card_link=card_link,
+                listeners=app[LISTENERS],
             )
             app[SURROUNDINGS] = around
             app[UPLOADS] = Uploads(around, settings.doors)
@@ -107,10 +109,11 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
         await app[REGISTRY].drain()
 
     app.on_shutdown.append(end_streams)
+    app.on_response_prepare.append(add_security_headers)
+    guard(app, settings)
     app.cleanup_ctx.append(watch_load)
     app.cleanup_ctx.append(sessions)
     app.on_startup.append(pages.remember_start)
-    app.on_response_prepare.append(add_security_headers)
     add_routes(app)
     return app
 
@@ -184,6 +187,9 @@ def main(arguments: list[str]) -> int:
     # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
     try:
+        if arguments[:1] and arguments[0] in commands.COMMANDS:
+            print(commands.run(arguments))
+            return 0
         settings = load_settings(arguments)
         if settings.health:
             return health(settings.host, settings.port)

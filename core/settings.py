@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, CliSettingsSource, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from core.auth import AccessSettings, KeepingSettings, WebhookSettings
 from core.errors import SettingsError
 from core.pipeline_settings import (
     CaptureSettings,
@@ -38,11 +39,13 @@ from core.pipeline_settings import (
 )
 
 __all__ = [
+    "AccessSettings",
     "CaptureSettings",
     "DetectSettings",
     "DoorSettings",
     "EnhanceSettings",
     "GuidanceSettings",
+    "KeepingSettings",
     "LoadSettings",
     "MediaSettings",
     "MrzSettings",
@@ -53,6 +56,7 @@ __all__ = [
     "Settings",
     "SignalingSettings",
     "StabilitySettings",
+    "WebhookSettings",
     "is_loopback",
     "load_settings",
 ]
@@ -303,6 +307,9 @@ class Settings(BaseSettings):
     load: LoadSettings = LoadSettings()
     signaling: SignalingSettings = SignalingSettings()
     doors: DoorSettings = DoorSettings()
+    access: AccessSettings = AccessSettings()
+    keeping: KeepingSettings = KeepingSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @field_validator("api_token")
     @classmethod
@@ -312,7 +319,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _safe_to_serve(self) -> Settings:
-        if not is_loopback(self.host) and self.api_token is None:
+        named = self.api_token is not None or self.access.names_credentials
+        if not is_loopback(self.host) and not named:
             raise ValueError(
                 f"refusing to serve on {self.host} without authentication: set "
                 "LOBBYLENS_API_TOKEN to a long random string, or serve on 127.0.0.1"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import InvalidMessage, NotFound
+from media.events import Confirmed
 from pipeline.types import Document, DocumentStatus
 
 MAX_DOCUMENTS = 20
+
+
+def new_record() -> str:
+    return secrets.token_hex(16)
 
 
 @dataclass(slots=True)
@@ -20,6 +26,21 @@ class Review:
     edited: list[str] = field(default_factory=list)
     actor: str | None = None
     card: bytes | None = None
+    record: str = field(default_factory=new_record)
+    """Names it beyond the session, see `media.events`."""
+
+    def as_confirmed(self, session: str) -> Confirmed:
+        """What listeners are told; ``session`` is the label."""
+        assert self.card is not None
+        return Confirmed(
+            record=self.record,
+            session=session,
+            document=self.document,
+            fields=self.confirmed,
+            edited=tuple(self.edited),
+            actor=self.actor,
+            card=self.card,
+        )
 
 
 class Reviews:

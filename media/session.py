@@ -342,6 +342,7 @@ class Session:
         review.confirmed, review.actor, review.card = fields, message.actor, card
         review.edited = edited_fields(review.document, fields)
         self._around.metrics.cards.inc()
+        self._around.tell(review.as_confirmed(self.label))
         return messages.ConfirmedMessage(
             document_id=review.document.id,
             card=self._around.card_link(self.id, review.document.id),

@@ -10,9 +10,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from core.errors import InvalidImage, LobbyLensError
+from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
+from media.events import Captured
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
@@ -192,13 +194,14 @@ class Viewing:
             self._reader.reading_failed(capture.id)
             self._tell(error)
             return
-        self._finish(document)
+        self._finish(document, capture)
 
-    def _finish(self, document: Document) -> None:
+    def _finish(self, document: Document, capture: Capture) -> None:
         if self._reader.reading_finished(document):
-            self._reviews.add(document)
+            review = self._reviews.add(document)
             self._metrics.documents.labels(document.status.value).inc()
             self._channels.send_event(reports.result(document))
+            self._around.tell(Captured(review.record, session_label.get(), document, capture.page))
         self._move(self._reader.state)
 
     def repeat(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from signaling import documents, offer, pages, whip
+from signaling.access import session_tokens
 from signaling.api.openapi import add_api_routes
+from signaling.keeping.doors import add_stored_routes
 
 
 def card_link(session_id: str, document_id: str) -> str:
@@ -30,4 +32,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_route("OPTIONS", "/whip", whip.options)
     app.router.add_patch("/whip/{session_id}", whip.trickle)
     app.router.add_delete("/whip/{session_id}", whip.end)
+    app.router.add_post("/api/session-tokens", session_tokens.issue)
+    add_stored_routes(app)
     app.router.add_static("/static", pages.STATIC)

@@ -60,7 +60,7 @@ async def update(request: web.Request) -> web.Response:
     shelf = request.app[SHELF]
     try:
         if wanted.session_id is None:
-            require_token(request)
+            await require_token(request)
             told = await _by_hand(request, None, fields)
         elif shelf.was_closed(wanted.session_id):
             told = await _by_hand(request, wanted.session_id, fields)
@@ -106,10 +106,12 @@ async def _by_hand(
 ) -> UpdateAnswer:
     """A card without a session, or for one that its client has closed: from these data alone."""
     around, shelf = request.app[SURROUNDINGS], request.app[SHELF]
-    nothing_read = Reviews().get(None).document
+    review = Reviews().get(None)
     pdf = await asyncio.get_running_loop().run_in_executor(
-        around.captures, around.engine.fill_card, nothing_read, fields
+        around.captures, around.engine.fill_card, review.document, fields
     )
+    review.confirmed, review.card = fields, pdf
+    around.tell(review.as_confirmed(""))
     request.app[METRICS].cards.inc()
     data, card_id = _flat(fields), shelf.put(pdf)
     as_read = session_id is not None and shelf.is_as_read(session_id, data)
@@ -146,7 +148,7 @@ async def preview(request: web.Request) -> web.Response:
     original: dict[str, str] | None = None
     if wanted.session_id is None or request.app[SHELF].was_closed(wanted.session_id):
         if wanted.session_id is None:
-            require_token(request)
+            await require_token(request)
     else:
         session = request.app[REGISTRY].get(wanted.session_id)
         original = original_of(session, wanted.document_id)

@@ -12,9 +12,10 @@ import json
 import time
 from typing import Annotated, Any, Literal
 
-from aiohttp import WSMsgType, hdrs, web
+from aiohttp import WSMsgType, web
 from pydantic import Field, TypeAdapter, ValidationError
 
+from core.auth import Scope, SessionUse
 from core.errors import (
     CaptureFailed,
     InvalidMessage,
@@ -24,13 +25,14 @@ from core.errors import (
     TooLarge,
     UpgradeRequired,
 )
-from core.http import AUTHENTICATOR, METRICS, public
+from core.http import METRICS, public
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media.rate import TokenBucket
 from media.slot import LatestSlot
 from media.state import CloseReason
 from media.stream import Arrived, Stream, arrived, attach
+from signaling.access.door import AUTHENTICATOR, admit
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
 from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
@@ -130,7 +132,7 @@ class Conversation:
         while (said := await self._heard()) is not None:
             command = parse_command(said) if isinstance(said, str) else None
             if isinstance(command, Init):
-                stream = self._open(command)
+                stream = await self._open(command)
                 await self._tell(self._greeting(stream, resumed=self._resumed))
                 return stream
             if isinstance(command, PingCommand):
@@ -139,7 +141,7 @@ class Conversation:
             raise InvalidSession("there is no session yet: send an init first")
         return None
 
-    def _open(self, command: Init) -> Stream:
+    async def _open(self, command: Init) -> Stream:
         """Go on with the session named, or begin one. Raises Unauthorized, Overloaded."""
         self._resumed = False
         limits, around = self._app[DOORS], self._app[SURROUNDINGS]
@@ -149,9 +151,12 @@ class Conversation:
                 self._resumed = True
                 return attach(session, around, limits)
         token = f"Bearer {command.token}" if command.token is not None else None
-        told = token or self._request.headers.get(hdrs.AUTHORIZATION)
-        self._app[AUTHENTICATOR].principal(told)
-        return open_stream(self._app, command.language, command.stable_required)
+        guest = await admit(self._request, Scope.KIOSK, use=SessionUse.SPEND, authorization=token)
+        try:
+            return open_stream(self._app, command.language, command.stable_required)
+        except LobbyLensError:
+            self._app[AUTHENTICATOR].give_back(guest)
+            raise
 
     def _greeting(self, stream: Stream, resumed: bool) -> dict[str, Any]:
         return {"action": "init_ok", "resumed": resumed, **greeting(stream, self._app)}
