@@ -18,6 +18,7 @@ LobbyLensError
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
 ├── RateLimited               a client asks or sends too much         429
+├── StoredFileError           a stored file that is none, or changed   500
 ├── SettingsError             the operator's configuration            500
 ├── ModelNotFound             a model file is missing or wrong        500
 ├── CaptureFailed             no frame good enough                    422
@@ -174,6 +175,13 @@ class RateLimited(LobbyLensError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class StoredFileError(LobbyLensError):
+    """A stored file that is none, was changed, or whose key is not there."""
+
+    code = "STORED_FILE"
+    category = "keeping"
 
 
 class SettingsError(LobbyLensError):

@@ -153,10 +153,13 @@ class Conversation:
         token = f"Bearer {command.token}" if command.token is not None else None
         guest = await admit(self._request, Scope.KIOSK, use=SessionUse.SPEND, authorization=token)
         try:
-            return open_stream(self._app, command.language, command.stable_required)
+            stream = open_stream(self._app, command.language, command.stable_required)
         except LobbyLensError:
             self._app[AUTHENTICATOR].give_back(guest)
             raise
+        # However the connection ends: its session was begun.
+        self._app[AUTHENTICATOR].settle(guest)
+        return stream
 
     def _greeting(self, stream: Stream, resumed: bool) -> dict[str, Any]:
         return {"action": "init_ok", "resumed": resumed, **greeting(stream, self._app)}

@@ -18,19 +18,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import LobbyLensError
+from core.errors import StoredFileError
 
 MAGIC = b"LLK1"
 LONGEST_HEAD = 1024
 """Bytes that surely hold magic, length and header."""
 _NONCE_BYTES = 12
-
-
-class StoredFileError(LobbyLensError):
-    """A stored file that is none, was changed, or whose key is not there."""
-
-    code = "STORED_FILE"
-    category = "keeping"
 
 
 class Header(BaseModel):

@@ -14,11 +14,12 @@ from aiohttp import web
 from PIL import Image
 
 from core.auth import KeepingSettings
+from core.errors import StoredFileError
 from core.log import Log
 from media import reports
 from media.events import Captured, Event, Picture
 from signaling.access.audit import Audit
-from signaling.keeping.envelope import KeyRing, StoredFileError
+from signaling.keeping.envelope import KeyRing
 from signaling.keeping.store import Store, Swept
 
 T = TypeVar("T")

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import NotFound
+from core.errors import NotFound, StoredFileError
 from signaling.keeping.envelope import (
     LONGEST_HEAD,
     Header,
     KeyRing,
-    StoredFileError,
     read_header,
     seal,
     unseal,

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import NotFound, SettingsError
+from core.errors import NotFound, SettingsError, StoredFileError
 from core.settings import load_settings
 from pipeline.types import Document, ImageU8
 from signaling import commands
 from signaling.keeping import store as store_module
-from signaling.keeping.envelope import KeyRing, StoredFileError, read_header, seal, unseal
+from signaling.keeping.envelope import KeyRing, read_header, seal, unseal
 from signaling.keeping.store import KINDS, Store
 from tests.conftest import Serve
 from tests.fakes import FakeEngine, specimen_document
