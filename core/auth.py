@@ -102,10 +102,11 @@ def is_web_origin(text: str) -> bool:
     """Whether ``text`` is an origin (RFC 6454) by https, or by http on this machine."""
     try:
         url = urlsplit(text)
-        plain = f"{url.scheme}://{url.netloc}" == text and url.port is not False
+        port = url.port
     except ValueError:
         return False
-    return plain and "@" not in text and "*" not in text and secure(text)
+    plain = f"{url.scheme}://{url.netloc}" == text and port != 0
+    return plain and not set("@*;, '") & set(text) and secure(text)
 
 
 def secure(url: str) -> bool:
