@@ -66,8 +66,7 @@ class Store:
         expires_s = now_s + self._hours[kind] * 3600
         sealed = seal(self._ring, record, kind, (now_s, expires_s), data)
         earlier = self._find(record, kind)
-        day = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d")
-        target = self._folder / day / f"{record}.{kind}"
+        target = self._folder / self._day(now_s) / f"{record}.{kind}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         _write(target, sealed)
@@ -117,21 +116,25 @@ class Store:
         """Delete what is over, and prove it by looking again."""
         done = Swept()
         over: list[tuple[Path, str]] = []
+        unreadable: list[Path] = []
         for path in self._unfinished():
-            if self._clock() - path.stat().st_mtime > _UNFINISHED_S:
-                _remove(path)
-                done.unfinished += 1
+            # Several workers may sweep one folder: what another took is gone.
+            with contextlib.suppress(FileNotFoundError):
+                if self._clock() - path.stat().st_mtime > _UNFINISHED_S:
+                    _remove(path)
+                    done.unfinished += 1
         for path in list(self._files()):
             done.looked += 1
             header = _header(path)
             if header is None:
-                done.failed += 1
+                unreadable.append(path)
             elif self._over(header):
                 # Whether it is gone is told by looking, not by the call.
                 with contextlib.suppress(OSError):
                     _remove(path)
                 over.append((path, header.kind))
         there = set(self._files())
+        done.failed = sum(path in there for path in unreadable)
         for path, kind in over:
             if path in there:
                 done.failed += 1
@@ -187,9 +190,16 @@ class Store:
         return [path for day in self._days() for path in day.glob(f"*{_UNFINISHED}")]
 
     def _remove_empty_days(self) -> None:
+        today = self._day(self._clock())
         for day in self._days():
-            if not any(day.iterdir()):
-                day.rmdir()
+            # Today's may be about to be written into.
+            if day.name != today and not any(day.iterdir()):
+                with contextlib.suppress(OSError):
+                    day.rmdir()
+
+    @staticmethod
+    def _day(now_s: float) -> str:
+        return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d")
 
 
 def _header(path: Path) -> Header | None:

@@ -133,7 +133,9 @@ def test_each_kind_has_its_time_and_the_sweep_proves_what_is_gone(kept: Kept) ->
         assert done.deleted == {each: int(each == kind) for each in KINDS}
         assert (done.looked, done.left, done.failed) == (4 - count, 3 - count, 0)
         assert not [path for path in kept.files() if path.suffix == f".{kind}"]
-    # The days' folders go too.
+    # The days' folders go too, but today's.
+    kept.clock.now_s += 86_400
+    store.sweep()
     assert not list(kept.folder.iterdir())
 
 
