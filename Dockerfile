@@ -6,6 +6,7 @@ FROM python:3.12-slim-bookworm
 
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tesseract-ocr-eng=1:4.1.0-2 \
+      fonts-noto-core=20201225-1 fonts-noto-cjk=1:20220127+repack1-1 \
  && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app

@@ -9,10 +9,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
-RUN_PACKAGES := python3-venv tesseract-ocr-eng
-TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core poppler-utils coturn libatomic1
+RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
+TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1
 
-.PHONY: help setup setup-test run demo test lint format types bench schema lock clean train-corners train-mrz train-smoke evaluate
+.PHONY: help setup setup-test run demo test lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -27,19 +27,22 @@ $(VENV)/.run: requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/.test: requirements-dev.txt $(VENV)/.run
+$(VENV)/.test: requirements-dev.txt examples/package-lock.json $(VENV)/.run
 	@sh .ci/packages $(TEST_PACKAGES)
+	@command -v npm >/dev/null || sh .ci/packages nodejs npm # not beside a Node from elsewhere
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@npm ci --prefix examples --ignore-scripts --silent
 	@touch $@
 
 run: setup ## serve http://127.0.0.1:8080/ (HOST=, PORT=)
-	@$(PY) server.py --host $(HOST) --port $(PORT)
+	@$(PY) server.py --host $(HOST) --port $(PORT) --page.specimen
 
 demo: setup ## a peer without a screen: prints the messages, leaves the card in out/
 	@$(PY) -m examples.demo
 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/core tests/pipeline tests/training
+	@$(PY) -m pytest -q --ignore tests/core --ignore tests/pipeline --ignore tests/training
 
 lint: setup-test ## ruff, on code and its form
 	@$(VENV)/bin/ruff check .
@@ -55,8 +58,12 @@ types: setup-test ## mypy --strict
 bench: setup-test ## latency of overlays and results in a real browser
 	@$(PY) -m benchmarks.latency
 
-schema: setup-test ## write docs/protocol.schema.json from the messages
+schema: setup-test ## write docs/protocol.schema.json and static/embed.d.ts from the messages
 	@$(PY) -m media.messages docs/protocol.schema.json
+	@$(PY) -m media.typescript static/embed.d.ts
+
+screens: setup-test ## pictures of every screen in three sizes, in docs/screens/
+	@$(PY) -m tests.browser.screens docs/screens
 
 train-corners: $(VENV_TRAIN)/.done ## compose scenes, train the corner detector, export it (hours)
 	$(TRAIN) -m models.training.fetch_assets
@@ -69,6 +76,11 @@ train-mrz: $(VENV_TRAIN)/.done ## compose lines, train the reader of the zone, e
 	$(TRAIN) -m models.training.line_scenes --folder .cache/train/mrz-validation --first 100000 --shards 1 --lines 800
 	$(TRAIN) -m models.training.train_mrz
 	$(TRAIN) -m models.training.export_mrz
+
+train-tessdata: setup-test ## train Tesseract on composed lines, export it if better than eng (hours)
+	@sh .ci/packages tesseract-ocr
+	@$(PY) -m models.training.train_tessdata
+	@$(PY) -m models.training.export_tessdata
 
 train-smoke: $(VENV_TRAIN)/.done ## every step of the training on a few pictures (minutes)
 	$(TRAIN) -m models.training.smoke

@@ -1,6 +1,8 @@
 """Builds the house and locks up: settings, logging, engine, application.
 
 ``python server.py --host 127.0.0.1 --port 8080``; ``--help`` explains every setting.
+``python server.py template check FILE`` looks at a card's form instead, ``access …`` makes
+credentials and ``store …`` looks after stored files.
 """
 
 from __future__ import annotations
@@ -8,40 +10,81 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import ipaddress
 import json
 import os
 import signal
+import socket
 import ssl
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from core.errors import LobbyLensError
-from core.http import METRICS, SERVER_OPTIONS, add_security_headers, errors
+from core.http import (
+    FRAME_ANCESTORS,
+    HOSTS,
+    METRICS,
+    SERVER_OPTIONS,
+    TRUSTED_PROXIES,
+    HostRule,
+    add_security_headers,
+    errors,
+    hosts,
+)
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
+from media.lanes import captures_lane, frames_lane, take_short_turns
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
 from media.uploads import Uploads
+from pipeline.card.check import main as template_check
 from pipeline.engine import Engine
 from signaling import commands, pages, tls
 from signaling.access.door import door
 from signaling.access.origins import preflights
 from signaling.api.shelf import SHELF, Shelf
+from signaling.assignment import Assignment, receive
+from signaling.board import Board
+from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
 from signaling.guarding import LISTENERS, guard
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
-from signaling.routes import add_routes, card_link
+from signaling.misspelt import warn_of_misspelt
+from signaling.property import PROPERTY, load_property
+from signaling.rates import RATES, OfferRates
+from signaling.routes import add_routes, card_link, largest_body
 from signaling.sessions import SessionRegistry
+from signaling.shards import Shard
+from signaling.supervisor import announce, worker_count
 
 _log = Log("server")
-_READING_THREADS = 2
 _REQUESTS_END_S = 3
+_BEAT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A worker's place: its number, everybody's board, the folder of their sockets."""
+
+    worker: int
+    board: Board
+    folder: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where a worker is reached: sockets that listen already, and the pipe that ends it."""
+
+    listening: tuple[socket.socket, ...]
+    colleagues: Path
+    lifeline: int
 
 
 def load_texts() -> dict[str, dict[str, str]]:
@@ -52,31 +95,58 @@ def load_texts() -> dict[str, dict[str, str]]:
     return texts
 
 
-def make_app(settings: Settings, engine: Reading) -> web.Application:
-    """The application around an engine; its clean-up ends every session and thread."""
+def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> web.Application:
+    """The application around an engine; its clean-up ends every session and thread.
+
+    ``post``: its place among several workers, None for a server of one process.
+    """
     app = web.Application(
-        middlewares=[errors, preflights, door], client_max_size=settings.signaling.max_body_bytes
+        middlewares=[errors, hosts, preflights, door, to_owner],
+        client_max_size=settings.signaling.max_body_bytes,
     )
     metrics = Metrics()
     app[METRICS] = metrics
+    app[HOSTS] = HostRule(own_names(settings))
+    app[TRUSTED_PROXIES] = tuple(
+        ipaddress.ip_network(each) for each in settings.signaling.trusted_proxies
+    )
+    app[RATES] = OfferRates(settings.signaling.offers_per_min)
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
     app[DOORS] = settings.doors
-    app[SHELF] = Shelf(settings.doors)
     texts = load_texts()
+    app[PROPERTY] = load_property(settings.page, sorted(texts))
+    app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
 
-    load = LoadProbe(settings.load, metrics)
+    alone = post is None
+    post = post or Post(0, Board.create(1), None)
+    board, shard = post.board, Shard(settings.signaling.machine, post.worker)
+    app[SHELF] = Shelf(settings.doors, shard.new_secret)
+    app[COLLEAGUES] = Colleagues(shard, board, post.folder, largest_body(settings))
+    load = LoadProbe(settings.load, metrics, lambda: board.cores_beside(post.worker))
+
+    async def share_board(app: web.Application) -> AsyncIterator[None]:
+        yield
+        if alone:
+            board.close()
 
     async def watch_load(app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(load.run())
+        tasks = [asyncio.create_task(load.run()), asyncio.create_task(tell_colleagues())]
         yield
-        task.cancel()
-        await asyncio.wait([task])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def tell_colleagues() -> None:
+        while True:
+            accepting = app[REGISTRY].accepting
+            board.beat(post.worker, accepting=accepting, level=load.level, cores=load.cores)
+            await asyncio.sleep(_BEAT_S)
 
     async def sessions(app: web.Application) -> AsyncIterator[None]:
         with (
-            ThreadPoolExecutor(settings.media.analysis_threads, "frames") as frames,
-            ThreadPoolExecutor(_READING_THREADS, "captures") as captures,
+            frames_lane(settings.media.analysis_threads) as frames,
+            captures_lane() as captures,
         ):
             around = Surroundings(
                 settings=settings.media,
@@ -96,6 +166,8 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
                 metrics,
                 load,
                 lambda session_id, label, language: Session(session_id, label, around, language),
+                board,
+                shard,
             )
             yield
             await app[REGISTRY].drain()
@@ -110,12 +182,31 @@ def make_app(settings: Settings, engine: Reading) -> web.Application:
 
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(add_security_headers)
+    app.cleanup_ctx.append(share_board)
+    app.cleanup_ctx.append(app[COLLEAGUES].running)
     guard(app, settings)
-    app.cleanup_ctx.append(watch_load)
     app.cleanup_ctx.append(sessions)
+    app.cleanup_ctx.append(watch_load)
     app.on_startup.append(pages.remember_start)
     add_routes(app)
     return app
+
+
+def own_names(settings: Settings) -> list[str]:
+    """The names to answer for: this machine's, also as multicast DNS (RFC 6762) tells it, those
+    in the certificate, and what the operator adds."""
+    name = socket.gethostname()
+    short = name.split(".")[0]
+    certified = (
+        tls.certificate_names(settings.tls_cert)
+        if settings.tls == "files" and settings.tls_cert
+        else []
+    )
+    return [
+        *(settings.host, name, short, f"{short}.local"),
+        *certified,
+        *settings.signaling.allowed_hosts,
+    ]
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -135,29 +226,50 @@ def log_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
         _log.warning("x stray error", told=str(context.get("message")).split(":")[0])
 
 
-async def serve(settings: Settings, app: web.Application, context: ssl.SSLContext | None) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and close."""
+async def serve(
+    settings: Settings, app: web.Application, context: ssl.SSLContext | None, doors: Doors | None
+) -> None:
+    """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain and close."""
     # Requests under way get a moment to end, and one that never ends holds nothing up.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
-    asyncio.get_running_loop().set_exception_handler(log_stray_error)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_stray_error)
     await runner.setup()
+    told, orphaned = asyncio.Event(), asyncio.Event()
+
+    def supervisor_gone() -> None:
+        orphaned.set()
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
     try:
-        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
-        await site.start()
-        told = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
-        host, port = runner.addresses[0][:2]
-        scheme = "https" if context else "http"
-        for name in await asyncio.to_thread(tls.reachable_hosts, host):
-            named = f"[{name}]" if ":" in name else name
-            print(f"LobbyLens serves {scheme}://{named}:{port}/", flush=True)
+        if doors is None:
+            await web.TCPSite(runner, settings.host, settings.port, ssl_context=context).start()
+            host, port = runner.addresses[0][:2]
+            await asyncio.to_thread(announce, "https" if context else "http", host, port)
+        else:
+            await web.UnixSite(runner, doors.colleagues).start()
+            for listening in doors.listening:
+                await web.SockSite(runner, listening, ssl_context=context, backlog=1024).start()
+            loop.add_reader(doors.lifeline, supervisor_gone)
         await told.wait()
+        if doors is not None:
+            loop.remove_reader(doors.lifeline)
         _log.info("shutting down")
-        await site.stop()
+        # Until all is drained whoever comes is told to try again, rather than that nobody is here.
+        await app[REGISTRY].drain()
     finally:
         await runner.cleanup()
+        if doors is not None and orphaned.is_set():
+            await asyncio.to_thread(leave_no_folder, doors.colleagues)
+
+
+def leave_no_folder(own: Path) -> None:
+    """Remove a worker's socket, and the folder with the last one: the supervisor cannot."""
+    own.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        own.parent.rmdir()
 
 
 def health(host: str, port: int) -> int:
@@ -182,24 +294,28 @@ def health(host: str, port: int) -> int:
     return 1
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: 0, or 2 when the configuration or the installation is wrong."""
-    # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
-    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+def run(settings: Settings, assignment: Assignment | None) -> int:
+    """Serve, alone or as the worker that ``assignment`` describes; the exit status."""
+    context, post, doors = None, None, None
     try:
-        if arguments[:1] and arguments[0] in commands.COMMANDS:
-            print(commands.run(arguments))
-            return 0
-        settings = load_settings(arguments)
-        if settings.health:
-            return health(settings.host, settings.port)
-        setup_logging(settings.log_level, settings.log_format)
+        if assignment is not None:
+            board = Board(assignment.board, assignment.workers)
+            post = Post(assignment.worker, board, assignment.folder)
+            doors = Doors(
+                tuple(socket.socket(fileno=each) for each in assignment.listening),
+                socket_path(assignment.folder, assignment.worker),
+                assignment.lifeline,
+            )
+        if assignment is not None and assignment.certificate is not None:
+            context = tls.from_pem(assignment.certificate)
+        else:
+            context = tls_context(settings)
         engine = Engine(settings.pipeline)
     except LobbyLensError as error:
         print(f"lobbylens: {error.message}", file=sys.stderr)
         return 2
     try:
-        asyncio.run(serve(settings, make_app(settings, engine), tls_context(settings)))
+        asyncio.run(serve(settings, make_app(settings, engine, post), context, doors))
     except (LobbyLensError, OSError) as error:
         reason = error.message if isinstance(error, LobbyLensError) else error.strerror
         print(f"lobbylens: cannot serve: {reason}", file=sys.stderr)
@@ -207,6 +323,41 @@ def main(arguments: list[str]) -> int:
     finally:
         engine.close()
     return 0
+
+
+def supervise(arguments: list[str]) -> None:
+    """Become the supervisor, a program that holds nothing of what the workers need."""
+    place = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent)}
+    program = [sys.executable, "-P", "-m", "signaling.supervisor", *arguments]
+    os.execve(sys.executable, program, place)
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0, or 2 when the configuration or the installation is wrong."""
+    # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    take_short_turns()
+    if arguments[:2] == ["template", "check"]:
+        return template_check(arguments[2:])
+    if arguments[:1] and arguments[0] in commands.COMMANDS:
+        return commands.main(arguments)
+    if arguments[:1] == ["worker"]:
+        assignment = receive(int(arguments[1]))
+        settings = assignment.settings
+        setup_logging(settings.log_level, settings.log_format, str(assignment.worker))
+        return run(settings, assignment)
+    try:
+        settings = load_settings(arguments)
+    except LobbyLensError as error:
+        print(f"lobbylens: {error.message}", file=sys.stderr)
+        return 2
+    if settings.health:
+        return health(settings.host, settings.port)
+    if worker_count(settings) > 1:
+        supervise(arguments)
+    setup_logging(settings.log_level, settings.log_format)
+    warn_of_misspelt()
+    return run(settings, None)
 
 
 if __name__ == "__main__":

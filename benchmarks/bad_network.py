@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import os
 import platform
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -29,6 +30,7 @@ from aiortc.codecs import vpx
 
 import media.peer
 from benchmarks.impairment import Impairment, Swallower, Watch
+from core.http import SERVER_OPTIONS
 from core.settings import load_settings
 from examples.client import CaptureClient
 from media.surroundings import Reading
@@ -113,12 +115,27 @@ def count_repetitions(sender: RTCRtpSender) -> Counted:
     return counted
 
 
-async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: float) -> str:
-    """One call; the columns of its line."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one call was like for the guest; ``repeated``: packets sent again."""
+
+    longest_s: float
+    freezes: int
+    overlays_per_s: float
+    repeated: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.longest_s:9.2f} {self.freezes:8d} {self.overlays_per_s:9.1f} {self.repeated:9d}"
+        )
+
+
+async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: float) -> Call:
+    """One call."""
     vpx.DEFAULT_BITRATE = case.start_kbps * 1000
     app = await asyncio.to_thread(make_app, load_settings(["--port", "0"]), engine)
     server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
+    await server.start_server(**SERVER_OPTIONS)
     client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec="VP8")
     await client.open()
     for _ in range(_WARM_UP):
@@ -135,8 +152,18 @@ async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: fl
     await server.close()
     gaps = [b - a for a, b in itertools.pairwise([*watch.times_s, watch.ended_s])] or [seconds]
     freezes = int(np.sum(np.array(gaps) > _FREEZE_S))
-    rate = len(watch.times_s) / seconds
-    return f"{max(gaps):9.2f} {freezes:8d} {rate:9.1f} {repeated.count:9d}"
+    return Call(max(gaps), freezes, len(watch.times_s) / seconds, repeated.count)
+
+
+@contextlib.contextmanager
+def stock_reception() -> Iterator[None]:
+    """Meanwhile peers receive as aiortc does by itself."""
+    ours = getattr(media.peer, "adapt_reception")  # noqa: B009
+    setattr(media.peer, "adapt_reception", lambda *_: True)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(media.peer, "adapt_reception", ours)  # noqa: B010
 
 
 async def main(seconds: float) -> None:
@@ -144,13 +171,11 @@ async def main(seconds: float) -> None:
     print(f"{'':38} {'longest s':>9} {'> 0.3 s':>8} {'overlays':>9} {'repeated':>9}")
     engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
     pictures = await asyncio.to_thread(held_pictures)
-    ours = getattr(media.peer, "adapt_reception")  # noqa: B009
     try:
         for case in CASES:
             print(f"{case.name:38} {await play(engine, pictures, case, seconds)}", flush=True)
-            setattr(media.peer, "adapt_reception", lambda *_: True)  # noqa: B010
-            print(f"{'  stock':38} {await play(engine, pictures, case, seconds)}", flush=True)
-            setattr(media.peer, "adapt_reception", ours)  # noqa: B010
+            with stock_reception():
+                print(f"{'  stock':38} {await play(engine, pictures, case, seconds)}", flush=True)
     finally:
         engine.close()
 

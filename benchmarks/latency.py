@@ -97,6 +97,10 @@ class Run:
     status: str
     width_px: int
     stages_ms: dict[str, float]
+    first_overlay_ms: float | None = None
+    """From the camera's permission to the first overlay."""
+    full_size_ms: float | None = None
+    """The same to the first overlay of a frame as large as the camera's."""
 
 
 class NumberedScene(SpecimenScene):
@@ -183,9 +187,13 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
     await page.click("[data-action=begin]")
     await asyncio.sleep(seconds)
     probe = await page.evaluate("window.latencyProbe")
+    marks = await page.evaluate("window.lobbylens.stats.marks")
     await context.close()
-    overlays = probe["overlays"]
+    overlays, granted_ms = probe["overlays"], marks["cameraGranted"]
+    large = [at for _, at, width in overlays if width >= SIZE[0]]
     return Run(
+        first_overlay_ms=marks["firstOverlay"] - granted_ms if "firstOverlay" in marks else None,
+        full_size_ms=large[0] - granted_ms if large else None,
         overlays_ms=latencies(probe),
         result_ms=wait_for_result(probe, scene.first_whole()),
         status=str(probe["results"][0][1]) if probe["results"] else "none",
@@ -207,6 +215,8 @@ def report(runs: list[Run]) -> dict[str, object]:
         "load_before": round(os.getloadavg()[0], 2),
         "runs": len(runs),
         "frame_width_px": [run.width_px for run in runs],
+        "first_overlay_ms": [round(run.first_overlay_ms or 0) for run in runs],
+        "full_size_ms": [round(run.full_size_ms or 0) for run in runs],
         "runs_with_a_clear_clock": sum(bool(run.overlays_ms) for run in runs),
         "overlays": len(overlays),
         "overlay_p50_ms": round(percentile(overlays, 50), 1),
@@ -219,23 +229,28 @@ def report(runs: list[Run]) -> dict[str, object]:
     }
 
 
+async def visits(url: str, phases: Phases, count: int, seconds: float) -> list[Run]:
+    """That many guests one after the other, each with a browser that begins the film anew."""
+    scene = NumberedScene(SIZE, FPS, phases=phases)
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "scene.y4m"
+        await asyncio.to_thread(write_y4m, film, scene, phases.total)
+        runs = []
+        async with async_playwright() as playwright:
+            for _ in range(count):
+                # A fake camera goes on from where it was: a new browser starts the film anew.
+                browser = await playwright.chromium.launch(
+                    executable_path="/usr/bin/chromium", args=chromium_arguments(film)
+                )
+                runs.append(await visit(browser, url, scene, seconds))
+                await browser.close()
+    return runs
+
+
 async def measure(count: int, seconds: float) -> dict[str, object]:
-    scene = NumberedScene(SIZE, FPS, phases=PHASES)
     process, url = await start_server()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            film = Path(folder) / "scene.y4m"
-            await asyncio.to_thread(write_y4m, film, scene, PHASES.total)
-            runs = []
-            async with async_playwright() as playwright:
-                for _ in range(count):
-                    # A fake camera goes on from where it was: a new browser starts the film anew.
-                    browser = await playwright.chromium.launch(
-                        executable_path="/usr/bin/chromium", args=chromium_arguments(film)
-                    )
-                    runs.append(await visit(browser, url, scene, seconds))
-                    await browser.close()
-            return report(runs)
+        return report(await visits(url, PHASES, count, seconds))
     finally:
         process.terminate()
         await process.wait()

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from core.pipeline_settings import Section
+from core.sections import Section
 
 _KEY_ID = r"[A-Za-z0-9_-]{1,32}"
 _MIN_HS256_BYTES = 32
@@ -155,10 +155,6 @@ class AccessSettings(Section):
         default_factory=list,
         description="Origins whose pages may use the API (CORS), comma-separated.",
     )
-    frame_ancestors: Annotated[list[str], NoDecode] = Field(
-        default_factory=list,
-        description="Origins whose pages may show this server's pages in a frame.",
-    )
     openings_per_min: Annotated[int, Field(ge=1)] = Field(
         600, description="Sessions begun and files read, for each principal and address."
     )
@@ -179,9 +175,7 @@ class AccessSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, data: Any) -> Any:
-        return _split_lists(
-            data, "jwt_eddsa_keys", "api_keys", "basic_users", "allowed_origins", "frame_ancestors"
-        )
+        return _split_lists(data, "jwt_eddsa_keys", "api_keys", "basic_users", "allowed_origins")
 
     @field_validator("api_keys", "basic_users")
     @classmethod
@@ -191,7 +185,7 @@ class AccessSettings(Section):
             raise ValueError("each name once")
         return items
 
-    @field_validator("allowed_origins", "frame_ancestors")
+    @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, origins: list[str]) -> list[str]:
         if not all(is_web_origin(origin) for origin in origins):

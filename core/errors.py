@@ -12,8 +12,9 @@ LobbyLensError
 │   ├── PreconditionFailed    an entity tag that is not current       412
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
-├── Forbidden                 asked by a page of another origin       403
+├── Forbidden                 right, but not for who asks             403
 │   └── InsufficientScope     a known principal without the scope     403
+├── MisdirectedRequest        a Host that is none of ours             421
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
@@ -126,6 +127,8 @@ class Unauthorized(LobbyLensError):
 
 
 class Forbidden(LobbyLensError):
+    """What was shown is right, but not for this origin, or not for a page of another one."""
+
     code = "FORBIDDEN"
     category = "access"
     status = 403
@@ -139,6 +142,14 @@ class InsufficientScope(Forbidden):
     def __init__(self, message: str, scope: str) -> None:
         super().__init__(message)
         self.challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+
+
+class MisdirectedRequest(LobbyLensError):
+    """The request names a host that this server does not answer for (RFC 9110, 15.5.20)."""
+
+    code = "MISDIRECTED_REQUEST"
+    category = "access"
+    status = 421
 
 
 class NotFound(LobbyLensError):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import ipaddress
+import re
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -16,6 +20,7 @@ from core.errors import (
     InvalidMessage,
     LobbyLensError,
     MethodNotAllowed,
+    MisdirectedRequest,
     NotFound,
     Overloaded,
     RateLimited,
@@ -30,20 +35,30 @@ from core.metrics import Metrics
 Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 METRICS = web.AppKey("metrics", Metrics)
+FRAME_ANCESTORS: web.AppKey[tuple[str, ...]] = web.AppKey("frame_ancestors", tuple)
+"""Origins besides our own that may hold the page in a frame."""
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # The page loads nothing from elsewhere and runs nothing inline; blob: carries the guest's own
 # camera pictures and card, which never leave the page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-src 'self' blob:; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
+EMBED_SCRIPT = "/static/embed.js"
 
 SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False}
 """For aiohttp's runner: it would unpack bodies on the event loop, as far as they go, before anybody
 could say that they are too long."""
+
+INTERNAL_CLIENT = "X-LobbyLens-Client"
+"""Who asked, on a request that one worker passes on to another."""
+
 _BODY_TIMEOUT_S = 30
 _PACKED = ("gzip", "x-gzip", "deflate")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?")
+_LABEL_KEY = secrets.token_bytes(16)
 
 _log = Log("http")
 
@@ -52,6 +67,87 @@ def public(endpoint: Endpoint) -> Endpoint:
     """Marks an endpoint that asks for no token: it is open, or its URL holds a secret."""
     endpoint.public = True  # type: ignore[attr-defined]
     return endpoint
+
+
+def is_internal(request: web.Request) -> bool:
+    """Whether another worker of this server passed the request on, through its own socket."""
+    return isinstance(request.get_extra_info("sockname"), str | bytes)
+
+
+def client_address(request: web.Request) -> str:
+    """Who asked: an address, or "" where there is none.
+
+    Proxies append to ``X-Forwarded-For`` who asked them; all but what a trusted one wrote is
+    hearsay. So it is read from its end, for as long as those who wrote it are trusted.
+    """
+    if is_internal(request):
+        return request.headers.get(INTERNAL_CLIENT, "")
+    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+    address, trusted = request.remote or "", request.app[TRUSTED_PROXIES]
+    while told and _within(address, trusted):
+        before = told.pop().strip()
+        if not _is_address(before):
+            break
+        address = before
+    return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _within(address: str, networks: Sequence[IpNetwork]) -> bool:
+    return _is_address(address) and any(ipaddress.ip_address(address) in net for net in networks)
+
+
+def client_label(request: web.Request) -> str:
+    """Tells one client from another in a log, until the next start, and tells nothing of it."""
+    return hmac.new(_LABEL_KEY, client_address(request).encode(), hashlib.sha256).hexdigest()[:4]
+
+
+class HostRule:
+    """For which names this server answers.
+
+    A page of elsewhere can have its own name point here (DNS rebinding) and is then of our origin
+    in a browser's eyes; its name in the Host header gives it away. An address needs no list, as
+    nobody can make a browser take one for another.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        lowered = [name.lower().rstrip(".") for name in names]
+        self._any = "*" in lowered
+        self._names = {"localhost", *lowered}
+        self._suffixes = (".localhost", *(name[1:] for name in lowered if name.startswith("*.")))
+
+    def allows(self, host: str | None) -> bool:
+        """``host``: the Host header; None where a client of HTTP/1.0 sends none."""
+        if host is None or self._any:
+            return True
+        found = _HOST.fullmatch(host.lower())
+        if found is None:
+            return False
+        name = found[1].rstrip(".")
+        return _is_address(name.strip("[]")) or name in self._names or name.endswith(self._suffixes)
+
+
+HOSTS = web.AppKey("hosts", HostRule)
+TRUSTED_PROXIES: web.AppKey[tuple[IpNetwork, ...]] = web.AppKey("trusted_proxies", tuple)
+
+
+@web.middleware
+async def hosts(request: web.Request, handler: Endpoint) -> web.StreamResponse:
+    """Refuses requests for names that are not ours."""
+    allowed = is_internal(request) or request.app[HOSTS].allows(request.headers.get(hdrs.HOST))
+    if not allowed:
+        raise MisdirectedRequest(
+            "this server does not answer for the host in the address: its operator adds it to "
+            "the setting signaling.allowed-hosts (LOBBYLENS_SIGNALING__ALLOWED_HOSTS)"
+        )
+    return await handler(request)
 
 
 def error_response(error: LobbyLensError, request_id: str) -> web.Response:
@@ -100,7 +196,13 @@ async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         return await handler(request)
     except LobbyLensError as error:
         request.app[METRICS].errors.labels(error.code).inc()
-        _log.info("refused", code=error.code, status=error.status, request=request_id)
+        _log.info(
+            "refused",
+            code=error.code,
+            status=error.status,
+            request=request_id,
+            client=client_label(request),
+        )
         return error_response(error, request_id)
     except web.HTTPException as error:
         known = _from_http(error)
@@ -118,7 +220,13 @@ async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal on_response_prepare: headers that every answer carries."""
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    ancestors = " ".join(["'self'", *request.app[FRAME_ANCESTORS]])
+    headers.setdefault(
+        "Content-Security-Policy", f"{CONTENT_SECURITY_POLICY}; frame-ancestors {ancestors}"
+    )
+    if request.path == EMBED_SCRIPT:
+        # A module script of another origin is fetched with CORS (HTML, 8.1.4.2).
+        headers.setdefault("Access-Control-Allow-Origin", "*")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")

@@ -57,19 +57,29 @@ def _values(record: logging.LogRecord) -> dict[str, object]:
 
 
 class TextFormatter(logging.Formatter):
-    """``12:00:01.250 info session=ab12 offer answered codec=VP8``"""
+    """``12:00:01.250 info session=ab12 offer answered codec=VP8``, and ``worker=1`` before the
+    session where there are several."""
+
+    def __init__(self, worker: str = "") -> None:
+        super().__init__()
+        self._worker = f"worker={worker} " if worker else ""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         pairs = "".join(f" {key}={value}" for key, value in _values(record).items())
         return (
-            f"{clock}.{int(record.msecs):03d} {record.levelname.lower()} "
+            f"{clock}.{int(record.msecs):03d} {record.levelname.lower()} {self._worker}"
             f"session={session_label.get()} {record.getMessage()}{pairs}"
         )
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, keys ts, level, logger, session, event and the event's values."""
+    """One JSON object a line, keys ts, level, logger, session, event and the event's values, and
+    worker where there are several."""
+
+    def __init__(self, worker: str = "") -> None:
+        super().__init__()
+        self._worker = {"worker": worker} if worker else {}
 
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(
@@ -77,6 +87,7 @@ class JsonFormatter(logging.Formatter):
                 "ts": round(record.created, 3),
                 "level": record.levelname.lower(),
                 "logger": record.name,
+                **self._worker,
                 "session": session_label.get(),
                 "event": record.getMessage(),
                 **_values(record),
@@ -85,10 +96,10 @@ class JsonFormatter(logging.Formatter):
         )
 
 
-def setup_logging(level: str, style: str) -> None:
-    """Send everything to standard error, as ``text`` or ``json`` lines."""
+def setup_logging(level: str, style: str, worker: str = "") -> None:
+    """Send everything to standard error, as ``text`` or ``json`` lines that name ``worker``."""
     lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    lines.setFormatter(JsonFormatter(worker) if style == "json" else TextFormatter(worker))
     root = logging.getLogger()
     root.handlers[:] = [lines]
     root.setLevel(level.upper())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -40,6 +44,11 @@ class Metrics:
             "Frames left out of analysis because the server was overloaded.",
             registry=self.registry,
         )
+        self.frames_thinned = Counter(
+            "lobbylens_frames_thinned",
+            "Frames of upper temporal layers left out before decoding, for the same reason.",
+            registry=self.registry,
+        )
         self.loop_lag = Gauge(
             "lobbylens_loop_lag_seconds",
             "95th percentile of the event loop's lag over the last 5 s.",
@@ -50,9 +59,11 @@ class Metrics:
             "Share of all processors that the server took over the last 5 s.",
             registry=self.registry,
         )
+        self.tasks = Gauge("lobbylens_tasks", "Tasks on the event loop.", registry=self.registry)
         self.load_level = Gauge(
             "lobbylens_load_level",
-            "0: every frame is analysed, 1: every second, 2: every third, 3: and none may join.",
+            "0: every frame is analysed, 1: every second, 2: every third, 3: and the uppermost "
+            "temporal layer is not decoded, 4: and none may join.",
             registry=self.registry,
         )
         self.load_decisions = Counter(
@@ -65,6 +76,22 @@ class Metrics:
             "lobbylens_sessions_refused",
             "Sessions refused, by reason: full, load, shutdown.",
             ["reason"],
+            registry=self.registry,
+        )
+        self.passed_on = Counter(
+            "lobbylens_requests_passed_on",
+            "Requests that this worker passed on to the one they belong to.",
+            registry=self.registry,
+        )
+        self.restarts = Gauge(
+            "lobbylens_worker_restarts",
+            "How often this worker was replaced after it had ended by itself.",
+            registry=self.registry,
+        )
+        self.profiles = Counter(
+            "lobbylens_profiles",
+            "Profiles chosen for sessions.",
+            ["profile"],
             registry=self.registry,
         )
         self.analysis_seconds = Histogram(
@@ -127,3 +154,33 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition in Prometheus text format 0.0.4."""
         return generate_latest(self.registry)
+
+
+class _Gathered:
+    """A collector of what others have collected."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def merge(texts: Mapping[str, bytes]) -> bytes:
+    """One exposition of several workers': each sample gets the label ``worker``.
+
+    They are not added up: a counter that falls because its worker was replaced would look to
+    Prometheus like all of them counting anew. ``sum without (worker) (rate(...))`` is right.
+    """
+    families: dict[str, Metric] = {}
+    for worker, text in texts.items():
+        for family in text_string_to_metric_families(text.decode()):
+            known = families.setdefault(
+                family.name, Metric(family.name, family.documentation, family.type)
+            )
+            for sample in family.samples:
+                labels = {**sample.labels, "worker": worker}
+                known.add_sample(sample.name, labels, sample.value)
+    registry = CollectorRegistry()
+    registry.register(_Gathered(families.values()))
+    return generate_latest(registry)

@@ -25,12 +25,14 @@ from pydantic_settings import SettingsError as SourceError
 
 from core.auth import AccessSettings, KeepingSettings, WebhookSettings
 from core.errors import SettingsError
-from core.pipeline_settings import (
+from core.sections import (
     CaptureSettings,
     DetectSettings,
+    DoorSettings,
     EnhanceSettings,
     GuidanceSettings,
     MrzSettings,
+    PageSettings,
     PipelineSettings,
     QualitySettings,
     QualityWeights,
@@ -39,27 +41,11 @@ from core.pipeline_settings import (
 )
 
 __all__ = [
-    "AccessSettings",
-    "CaptureSettings",
-    "DetectSettings",
-    "DoorSettings",
-    "EnhanceSettings",
-    "GuidanceSettings",
-    "KeepingSettings",
-    "LoadSettings",
-    "MediaSettings",
-    "MrzSettings",
-    "PipelineSettings",
-    "QualitySettings",
-    "QualityWeights",
-    "Section",
-    "Settings",
-    "SignalingSettings",
-    "StabilitySettings",
-    "WebhookSettings",
-    "is_loopback",
-    "load_settings",
-]
+    "AccessSettings", "CaptureSettings", "DetectSettings", "DoorSettings", "EnhanceSettings",
+    "GuidanceSettings", "KeepingSettings", "LoadSettings", "MediaSettings", "MrzSettings",
+    "PageSettings", "PipelineSettings", "QualitySettings", "QualityWeights", "Section", "Settings",
+    "SignalingSettings", "StabilitySettings", "WebhookSettings", "is_loopback", "load_settings",
+]  # fmt: skip
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 # aiortc takes no IPv6 address in them; a name with one it does.
@@ -111,6 +97,20 @@ class MediaSettings(Section):
     )
     start_bitrate_kbps: Annotated[int, Field(ge=100, le=20_000)] = Field(
         2000, description="Bitrate at which browsers are asked to start."
+    )
+    profiles: bool = Field(
+        True,
+        description="Ask senders that can for small pictures while no document is held, and for "
+        "all that the camera has while one is.",
+    )
+    tracking_height_px: Annotated[int, Field(ge=180, le=4320)] = Field(
+        360, description="Height of the small pictures."
+    )
+    tracking_fps: Annotated[int, Field(ge=1, le=60)] = Field(
+        12, description="Most small pictures a second."
+    )
+    tracking_kbps: Annotated[int, Field(ge=50, le=20_000)] = Field(
+        500, description="Most bits for them, in kbit/s."
     )
     still_wait_ms: Annotated[int, Field(ge=0, le=5000)] = Field(
         250,
@@ -164,8 +164,9 @@ class LoadSettings(Section):
     )
     hold_s: Annotated[float, Field(gt=0, le=600)] = Field(
         4,
-        description="Overloaded for this long, fewer frames are analysed; for two and three times "
-        "as long, fewer still, and no session is begun beside those that run.",
+        description="Overloaded for this long, fewer frames are analysed; for two, three and four "
+        "times as long, fewer still, fewer are decoded, and no session is begun beside those "
+        "that run.",
     )
 
 
@@ -173,7 +174,27 @@ class SignalingSettings(Section):
     """Doors and who may pass them."""
 
     max_sessions: Annotated[int, Field(ge=1, le=1000)] = Field(
-        20, description="Sessions at the same time; more get 503 with Retry-After."
+        20,
+        description="Sessions at the same time, of all workers together; more get 503 with "
+        "Retry-After.",
+    )
+    machine: str = Field(
+        "",
+        description="This machine's name in the addresses of its sessions, where a balancer "
+        "stands before several (docs/deployment.md).",
+        pattern=r"^[a-z0-9-]{0,32}$",
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Names, beside addresses, localhost and this machine's own name, under which "
+        "browsers may reach the server, as hotel.example or *.hotel.example; * for any.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
+    )
+    offers_per_min: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        120, description="Offers that one address may make in a minute; more get 429."
     )
     max_sdp_bytes: Annotated[int, Field(ge=1000)] = Field(
         100_000, description="Longest session description accepted."
@@ -193,6 +214,9 @@ class SignalingSettings(Section):
     turn_ttl_s: Annotated[int, Field(ge=60, le=86_400)] = Field(
         3600, description="How long TURN credentials are valid."
     )
+    resume_token_ttl_s: Annotated[float, Field(gt=0)] = Field(
+        900, description="How long a resume token is valid; each reconnection brings a new one."
+    )
     drain_timeout_s: Annotated[float, Field(ge=0)] = Field(
         5, description="On SIGTERM, how long captures under way may take to finish."
     )
@@ -201,7 +225,7 @@ class SignalingSettings(Section):
     @classmethod
     def _split_urls(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            for key in ("stun_urls", "turn_urls"):
+            for key in ("stun_urls", "turn_urls", "allowed_hosts", "trusted_proxies"):
                 if isinstance(data.get(key), str):
                     parts = [part.strip() for part in data[key].split(",")]
                     data = {**data, key: [part for part in parts if part]}
@@ -216,55 +240,26 @@ class SignalingSettings(Section):
             raise ValueError(f"must look like {kind}:HOST:PORT")
         return urls
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_network(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _is_host(cls, names: list[str]) -> list[str]:
+        if not all(re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9_.-]+", name) for name in names):
+            raise ValueError("must be names without scheme and port, as hotel.example")
+        return names
+
     @model_validator(mode="after")
     def _turn_has_secret(self) -> SignalingSettings:
         # Browsers refuse a TURN server without credentials, and the guest sees nothing at all.
         if self.turn_urls and self.turn_secret is None:
             raise ValueError("turn_urls needs turn_secret, shared with the TURN server")
         return self
-
-
-class DoorSettings(Section):
-    """Streams without WebRTC, uploads and documents: how much each may bring."""
-
-    max_frame_bytes: Annotated[int, Field(ge=10_000)] = Field(
-        2_000_000, description="Largest frame of a stream, as a JPEG, WebP or PNG file."
-    )
-    max_frame_pixels: Annotated[int, Field(ge=76_800, le=50_000_000)] = Field(
-        3840 * 2160, description="Most pixels of a stream's frame."
-    )
-    max_batch_frames: Annotated[int, Field(ge=1, le=500)] = Field(
-        60, description="Most frames in one batch, and most analysed of one video chunk."
-    )
-    max_batch_bytes: Annotated[int, Field(ge=100_000)] = Field(
-        20_000_000, description="Largest body of a batch of frames, or video chunk."
-    )
-    max_batch_s: Annotated[float, Field(gt=0, le=300)] = Field(
-        20, description="Longest time spent on one batch or video chunk."
-    )
-    max_upload_bytes: Annotated[int, Field(ge=100_000)] = Field(
-        20_000_000, description="Largest uploaded file."
-    )
-    max_upload_pages: Annotated[int, Field(ge=1, le=100)] = Field(
-        10, description="Most pages of an uploaded TIFF or PDF file that are read."
-    )
-    max_upload_s: Annotated[float, Field(gt=0, le=300)] = Field(
-        30, description="Longest time spent on one upload; pages left over are told."
-    )
-    waiting_uploads: Annotated[int, Field(ge=0, le=1000)] = Field(
-        8, description="Uploads that may wait for the one being read; more get 503."
-    )
-    capture_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
-        30, description="Longest wait for the reading of a stream's capture."
-    )
-    card_ttl_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        300,
-        description="How long a card made by the API can be fetched, and a session that its "
-        "client has closed can still be given a card, in seconds.",
-    )
-    max_cards: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        100, description="Most such cards and sessions remembered; the oldest falls."
-    )
 
 
 class Settings(BaseSettings):
@@ -285,6 +280,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: Port = Field(8080, description="TCP port to serve on; 0: any free one.")
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        1, description="Processes that share the port and the sessions; 0: one for each processor."
+    )
     api_token: SecretStr | None = Field(
         None,
         description="Bearer token that opening a session asks for. Needed to serve on anything "
@@ -306,6 +304,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     load: LoadSettings = LoadSettings()
     signaling: SignalingSettings = SignalingSettings()
+    page: PageSettings = PageSettings()
     doors: DoorSettings = DoorSettings()
     access: AccessSettings = AccessSettings()
     keeping: KeepingSettings = KeepingSettings()

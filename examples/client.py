@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import aiohttp
 from aiortc import (
@@ -37,6 +37,15 @@ class Refused(Exception):
         self.body = body
 
 
+@runtime_checkable
+class Adjustable(Protocol):
+    """A track that can send the pictures that a profile asks for, see docs/protocol.md."""
+
+    def follow(self, profile: Message) -> int:
+        """Obey a ``profile`` message; the width of the pictures under *capture*, in pixels."""
+        ...
+
+
 async def fetch_ice_servers(base_url: str, token: str | None = None) -> list[RTCIceServer]:
     """The server's own STUN and TURN servers, with fresh credentials. Raises Refused."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -52,6 +61,8 @@ async def fetch_ice_servers(base_url: str, token: str | None = None) -> list[RTC
 
 class CaptureClient:
     """One peer. ``channels`` are the labels opened; ``codec`` VP8 or H264, None for both.
+
+    A track with a method ``follow`` is told which pictures the server wants (profiles).
 
     ``relay_only``: everything goes through the TURN server among ``ice_servers``, as where a
     firewall lets nothing else pass (RFC 9429, section 3.5.3). ``insecure``: any certificate will
@@ -73,6 +84,7 @@ class CaptureClient:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._received: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._track = track
         self._relay_only = relay_only
         self._verified = not insecure
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
@@ -99,8 +111,14 @@ class CaptureClient:
         channel = self.pc.createDataChannel(
             label, ordered=not overlay, maxRetransmits=0 if overlay else None
         )
-        channel.on("message", lambda text: self._received.put_nowait(json.loads(text)))
+        channel.on("message", lambda text: self._take(json.loads(text)))
         self.channels[label] = channel
+
+    def _take(self, message: Message) -> None:
+        if message["type"] == "profile" and isinstance(self._track, Adjustable):
+            width = self._track.follow(message)
+            self.send({"type": "profile", "name": message["name"], "full_width": width})
+        self._received.put_nowait(message)
 
     def _state_changed(self) -> None:
         if self.pc.connectionState in ("failed", "closed"):
@@ -121,14 +139,15 @@ class CaptureClient:
             raise ConnectionError("the TURN server gives no relay: check its address and secret")
         return self.pc.localDescription.sdp
 
-    async def open(self, **session: object) -> None:
-        """Connect. Raises Refused, ConnectionError."""
+    async def open(self, *, resumed: str | None = None, **session: object) -> None:
+        """Connect; ``resumed`` names the session that ``resume_token`` is of. Raises Refused,
+        ConnectionError."""
         body = {"sdp": await self.offer(), "type": "offer", "session": session}
+        # A session's own address finds its machine where several stand behind one balancer.
+        path = f"sessions/{resumed}/offer" if resumed else "webrtc/offer"
         async with (
             aiohttp.ClientSession(headers=self._headers) as http,
-            http.post(
-                f"{self._base_url}/api/webrtc/offer", json=body, ssl=self._verified
-            ) as response,
+            http.post(f"{self._base_url}/api/{path}", json=body, ssl=self._verified) as response,
         ):
             answer = await response.json()
             if response.status != 200:

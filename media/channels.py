@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from core.metrics import Metrics
-from media.messages import GuidanceMessage, Overlay, Pong, ServerMessage, StateMessage
+from media.messages import (
+    GuidanceMessage,
+    Overlay,
+    Pong,
+    ProfileMessage,
+    ServerMessage,
+    StateMessage,
+)
 from media.state import CloseReason
 
 OVERLAY = "overlay"
@@ -21,6 +29,7 @@ _OVERLAY_BACKLOG_BYTES = 64 * 1024
 _EVENTS_BACKLOG_BYTES = 1024 * 1024
 _WAITING_EVENTS = 64
 _AT_ANY_RATE = (GuidanceMessage, Pong)
+_TOLD_AGAIN = (StateMessage, GuidanceMessage, ProfileMessage)
 
 
 class DataChannel(Protocol):
@@ -55,6 +64,8 @@ class Channels:
         self._waiting: deque[ServerMessage] = deque(maxlen=_WAITING_EVENTS)
         self._settled = False
         self._seq = 0
+        self.overheard: Callable[[ServerMessage], None] = lambda message: None
+        """Called with each event, whether or not a channel is there to take it."""
         self.outlet: Outlet | None = None
         """Where messages go instead, while a stream has the session."""
 
@@ -94,14 +105,15 @@ class Channels:
     def send_event(self, message: ServerMessage) -> None:
         """Send reliably; before the channel is there the last 64 events wait.
 
-        States and guidance do not: a greeting tells the newest of them anyway.
+        States, guidance and profiles do not: a greeting tells the newest of them anyway.
         """
+        self.overheard(message)
         if self.outlet is not None:
             self.outlet.event(message)
             return
         channel = self._channel(EVENTS) if self._settled else None
         if channel is None:
-            if not isinstance(message, StateMessage | GuidanceMessage):
+            if not isinstance(message, _TOLD_AGAIN):
                 self._waiting.append(message)
             return
         # A client that reads nothing must not fill our memory with what it may have at any rate.

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from aiortc.rate import BandwidthUsage
 from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.rtp import RtpPacket
 
@@ -24,6 +25,10 @@ LONGEST_ROUND_TRIP_S = 1.0
 _REMEMBERED = 128
 """Lost packets that are kept in mind; senders keep hardly more for repetition."""
 REMB_EVERY_S = 0.2
+UNPROVEN_S = 10.0
+"""For this long after an overuse the estimate is believed, however small; twice as long after
+each overuse that followed from not believing it."""
+_LONGEST_UNPROVEN_S = 160.0
 
 
 class Assembler(Protocol):
@@ -91,16 +96,26 @@ class RepeatedNack(NackGenerator):
 
 
 class CalmEstimator:
-    """Passes on REMB at most every REMB_EVERY_S, unless it says to slow down clearly.
+    """Passes on REMB in measure, and no estimate that only says how little was sent.
 
-    While overused aiortc sends one with nearly every packet, so that overload feeds itself.
+    At most every REMB_EVERY_S, unless it says to slow down clearly: while overused aiortc sends
+    one with nearly every packet, so that overload feeds itself. And at least ``floor_bps`` while
+    nothing was overused: the estimate never exceeds 1.5 times what arrives
+    (draft-ietf-rmcat-gcc-02, section 5.5), so that a sender which was asked for small pictures
+    would have no bits for a large one.
     """
 
-    def __init__(self, estimator: Any, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, estimator: Any, clock: Clock = time.monotonic, *, floor_bps: int = 0
+    ) -> None:
         self._estimator = estimator
+        self._floor_bps = floor_bps
         self._clock = clock
         self._said_s = float("-inf")
         self._said_bps = 0
+        self._raised = False
+        self._doubt_s = UNPROVEN_S
+        self._believe_until_s = float("-inf")
 
     def add(
         self, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
@@ -115,7 +130,23 @@ class CalmEstimator:
         if remb is None:
             return None
         now_s = self._clock()
-        if now_s - self._said_s < REMB_EVERY_S and remb[0] > 0.9 * self._said_bps:
+        bps = self._believed(remb[0], now_s)
+        if now_s - self._said_s < REMB_EVERY_S and bps > 0.9 * self._said_bps:
             return None
-        self._said_s, self._said_bps = now_s, remb[0]
-        return remb
+        self._said_s, self._said_bps = now_s, bps
+        return bps, remb[1]
+
+    def _believed(self, bps: int, now_s: float) -> int:
+        if self._overused():
+            if self._raised:
+                self._doubt_s = min(2 * self._doubt_s, _LONGEST_UNPROVEN_S)
+            self._raised = False
+            self._believe_until_s = now_s + self._doubt_s
+        if now_s < self._believe_until_s or bps >= self._floor_bps:
+            return bps
+        self._raised = True
+        return self._floor_bps
+
+    def _overused(self) -> bool:
+        detector: Any = getattr(self._estimator, "detector", None)
+        return detector is not None and detector.state() is BandwidthUsage.OVERUSING

@@ -1,4 +1,4 @@
-"""How busy the server is, and what it does about it: fewer frames first, then no new guests.
+"""How busy the server is, and what it does about it: first fewer frames, last no new guests.
 
 The event loop's lag is what every guest feels; the processor's share tells what comes next. Lag
 counts only while this process itself works: what other programs cause is not mended by doing less.
@@ -9,6 +9,7 @@ counts only while this process itself works: what other programs cause is not me
     normal     -                            every frame is looked at
     half       for ``hold_s``               every second frame
     third      for another ``hold_s``       every third frame
+    thinned    for another ``hold_s``       and the uppermost temporal layer is not decoded
     refusing   for another ``hold_s``       and new sessions get 503
 
 It steps down again, one level at a time, when calm for twice ``hold_s``.
@@ -20,18 +21,21 @@ import asyncio
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
 from core.log import Log
 from core.metrics import Metrics
 from core.settings import LoadSettings
+from media.layers import ALL_LAYERS
 
 _log = Log("load")
 _TICK_S = 0.1
 _WINDOW = 50
 _CALM = 0.7
 """Below this share of both limits the server is calm; between the two nothing changes."""
+_THINNED_LAYERS = 2
 _OWN_CORES = 0.5
 """With less than this many processors in use, lag is not of our making."""
 
@@ -40,13 +44,14 @@ class LoadLevel(IntEnum):
     NORMAL = 0
     HALF = 1
     THIRD = 2
-    REFUSING = 3
+    THINNED = 3
+    REFUSING = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: ours, of the whole machine;
-    ``cores``: the same as a number of processors."""
+    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: the server's, of the whole
+    machine; ``cores``: the processors that this process itself uses."""
 
     lag_s: float
     cpu_share: float
@@ -88,9 +93,18 @@ def percentile_95(samples: deque[float]) -> float:
 class LoadProbe:
     """Measures the loop it runs on and this process, and keeps the ladder."""
 
-    def __init__(self, settings: LoadSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: LoadSettings,
+        metrics: Metrics,
+        cores_beside: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """``cores_beside``: processors in use by other processes of this server."""
+        self._cores_beside = cores_beside
+        self.cores = 0.0
         self._metrics = metrics
         self._ladder = LoadLadder(settings)
+        self._ticks = 0
         self._lags: deque[float] = deque(maxlen=_WINDOW)
         self._cpu: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
 
@@ -104,6 +118,11 @@ class LoadProbe:
         return min(self._ladder.level, LoadLevel.THIRD) + 1
 
     @property
+    def layers(self) -> int:
+        """How many temporal layers of a stream are decoded: of L1T3 all, or every other frame."""
+        return _THINNED_LAYERS if self._ladder.level >= LoadLevel.THINNED else ALL_LAYERS
+
+    @property
     def refusing(self) -> bool:
         """Whether new sessions are refused, as others would suffer from them."""
         return self._ladder.level is LoadLevel.REFUSING
@@ -115,6 +134,9 @@ class LoadProbe:
             await asyncio.sleep(_TICK_S)
             now_s = time.monotonic()
             self.note(max(0.0, now_s - began_s - _TICK_S), now_s, time.process_time())
+            self._ticks += 1
+            if self._ticks % _WINDOW == 1:
+                self._metrics.tasks.set(len(asyncio.all_tasks()))
 
     def note(self, lag_s: float, now_s: float, cpu_s: float) -> None:
         """Take in a tick's lag, the clock, and the processor time used so far."""
@@ -122,7 +144,9 @@ class LoadProbe:
         self._cpu.append((now_s, cpu_s))
         then_s, used_s = self._cpu[0]
         cores = (cpu_s - used_s) / (now_s - then_s) if now_s > then_s else 0.0
-        load = Load(percentile_95(self._lags), cores / (os.cpu_count() or 1), cores)
+        self.cores = cores
+        share = (cores + self._cores_beside()) / (os.cpu_count() or 1)
+        load = Load(percentile_95(self._lags), share, cores)
         before, level = self._ladder.level, self._ladder.update(load, now_s)
         self._metrics.loop_lag.set(load.lag_s)
         self._metrics.cpu_share.set(load.cpu_share)

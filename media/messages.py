@@ -158,6 +158,30 @@ class ResultMessage(ServerMessage):
     images: dict[str, str]
 
 
+class CardFieldReport(BaseModel):
+    """A value that the card has a place for; ``labels`` by language, ``options`` as printed."""
+
+    name: str
+    format: Literal["text", "date", "time", "number", "choice"]
+    asked_of: Literal["document", "guest", "hotel"]
+    required: bool
+    max_length: int
+    labels: dict[str, str]
+    options: dict[str, str]
+
+
+class CardFormMessage(ServerMessage):
+    """What the session's card asks for; ``forbidden`` names what a ``confirm`` must not hold."""
+
+    type: Literal["card_form"] = "card_form"
+    card: str
+    title: str
+    law: str
+    counsel: str
+    fields: list[CardFieldReport]
+    forbidden: list[str]
+
+
 class ConfirmedMessage(ServerMessage):
     """The reviewed document was accepted; its card can be fetched from ``card``."""
 
@@ -165,6 +189,21 @@ class ConfirmedMessage(ServerMessage):
     document_id: str
     card: str
     edited: list[str]
+
+
+class HintMessage(ServerMessage):
+    """The front desk helps: a guidance code, which the page words, or a text of the clerk's."""
+
+    type: Literal["hint"] = "hint"
+    code: str | None
+    text: str
+
+
+class FormMessage(ServerMessage):
+    """Who fills in the form from now on; a clerk who takes it over sees what was read."""
+
+    type: Literal["form"] = "form"
+    holder: Literal["guest", "clerk"]
 
 
 class ErrorMessage(ServerMessage):
@@ -183,8 +222,34 @@ class Pong(ServerMessage):
     id: str | int | None
 
 
+class ProfileMessage(ServerMessage):
+    """The pictures wanted from now on; null in a limit: whatever the sender has."""
+
+    type: Literal["profile"] = "profile"
+    name: Literal["tracking", "capture"]
+    max_height: int | None
+    max_fps: int | None
+    max_kbps: int | None
+
+
 class ClientMessage(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
+
+
+CardName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+
+
+Stroke = Annotated[
+    list[Annotated[list[Ratio], Field(min_length=2, max_length=2)]], Field(max_length=2000)
+]
+
+
+class DrawnSignature(ClientMessage):
+    """A PNG file in base64, or strokes: points as ratios of a pad of ``aspect`` (width/height)."""
+
+    png: Annotated[str, Field(max_length=400_000)] | None = None
+    strokes: Annotated[list[Stroke], Field(max_length=200)] | None = None
+    aspect: Annotated[float, Field(ge=0.1, le=20)] = 3.0
 
 
 class Configure(ClientMessage):
@@ -192,6 +257,7 @@ class Configure(ClientMessage):
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
     sides: Literal[1, 2] | None = None
     stable_required: Annotated[int, Field(ge=3, le=60)] | None = None
+    card: CardName | None = None
 
 
 class TakePicture(ClientMessage):
@@ -209,6 +275,10 @@ class Confirm(ClientMessage):
     document_id: Short | None = None
     fields: Annotated[dict[Short, Annotated[str, Field(max_length=500)]], Field(max_length=60)]
     actor: Literal["guest", "clerk"] = "guest"
+    card: CardName | None = None
+    variant: Literal["flat", "print", "editable"] = "flat"
+    archival: bool = False
+    signature: DrawnSignature | None = None
 
 
 class Ping(ClientMessage):
@@ -220,8 +290,17 @@ class Close(ClientMessage):
     type: Literal["close"]
 
 
+class FollowProfile(ClientMessage):
+    """The sender follows profiles; ``full_width``: its pictures' under *capture*, in pixels."""
+
+    type: Literal["profile"]
+    name: Literal["tracking", "capture"]
+    full_width: Annotated[int, Field(ge=16, le=16_384)]
+
+
 AnyClientMessage = Annotated[
-    Configure | TakePicture | Reset | Confirm | Ping | Close, Field(discriminator="type")
+    Configure | TakePicture | Reset | Confirm | Ping | Close | FollowProfile,
+    Field(discriminator="type"),
 ]
 AnyServerMessage = Annotated[
     Ready
@@ -230,9 +309,13 @@ AnyServerMessage = Annotated[
     | StateMessage
     | CaptureMessage
     | ResultMessage
+    | CardFormMessage
     | ConfirmedMessage
+    | HintMessage
+    | FormMessage
     | ErrorMessage
-    | Pong,
+    | Pong
+    | ProfileMessage,
     Field(discriminator="type"),
 ]
 

@@ -32,7 +32,9 @@ from media.adaptations import (
     usable_candidates,
     with_start_bitrate,
 )
+from media.layers import LayerGate
 from media.reception import adapt_reception
+from media.sctp_limits import adapt_sctp
 
 _log = Log("peer")
 
@@ -64,8 +66,10 @@ class Peer:
         *,
         on_channel: Callable[[Peer, RTCDataChannel], None],
         on_state: Callable[[Peer, str], None],
+        gate: LayerGate | None = None,
     ) -> None:
         self._settings = settings
+        self._gate = gate
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(settings.ice_servers)))
         self._pc.on("datachannel", lambda channel: on_channel(self, channel))
         self._pc.on("connectionstatechange", lambda: on_state(self, self._pc.connectionState))
@@ -99,6 +103,7 @@ class Peer:
         for connection in ice_connections(self._pc):
             adapt_gathering(connection, self._settings.ice)
             adapt_consent(connection)
+        adapt_sctp(self._pc)
         try:
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         except LobbyLensError:
@@ -131,7 +136,12 @@ class Peer:
             if wanted:
                 self._receiver = transceiver.receiver
                 self._decoder_stop = DecoderStop(self._receiver)
-                adapt_reception(self._receiver, self._settings.loss_wait_ms / 1000)
+                adapt_reception(
+                    self._receiver,
+                    self._settings.loss_wait_ms / 1000,
+                    self._settings.start_bitrate_kbps * 1000,
+                    self._gate,
+                )
         if self._receiver is None:
             raise NotAcceptable("the offer sends no video")
 

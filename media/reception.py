@@ -20,6 +20,7 @@ from aiortc.rtp import RtpPacket
 
 from core.log import Log
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
+from media.layers import LayerGate
 
 _log = Log("rtc")
 
@@ -30,6 +31,8 @@ MAX_PACKETS = 2048
 MAX_BACKLOG = 24
 """Frames that wait for the decoder: a second of video, more than comes at once after a loss."""
 _FAR = 3000
+_START_CODE = b"\x00\x00\x00\x01"
+"""What aiortc puts before each H264 unit; no VP8 frame can begin so."""
 
 
 class FrameRun(JitterFrame):
@@ -49,8 +52,15 @@ class FrameAssembler:
     as at the beginning, only a key frame helps. Pure, given its clock.
     """
 
-    def __init__(self, wait_s: float, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        wait_s: float,
+        clock: Clock = time.monotonic,
+        gate: LayerGate | None = None,
+    ) -> None:
+        """``gate``: which VP8 frames to leave out; None for none."""
         self._wait_s = wait_s
+        self._gate = gate
         self._clock = clock
         self._packets: dict[int, RtpPacket] = {}
         self._next: int | None = None
@@ -109,9 +119,14 @@ class FrameAssembler:
             self._next = end
             data = b"".join(_data(packet) for packet in packets)
             # Padding has a timestamp but nothing to decode.
-            if data:
+            if data and self._is_wanted(packets[0], data):
                 frames.append(JitterFrame(data, packets[0].timestamp))
         return frames
+
+    def _is_wanted(self, first: RtpPacket, data: bytes) -> bool:
+        if self._gate is None or data.startswith(_START_CODE):
+            return True
+        return self._gate.passes(first.payload, is_key_frame(data))
 
     def _end_of(self, start: int) -> int | None:
         """One past the last packet of the frame that begins at ``start``; None if not whole."""
@@ -179,9 +194,9 @@ def _data(packet: RtpPacket) -> bytes:
 
 def is_key_frame(data: bytes) -> bool:
     """VP8 (RFC 6386, 9.1) by its first bit; H264 (RFC 6184, 1.3) by an IDR slice or SPS."""
-    if not data.startswith(b"\x00\x00\x00\x01"):
+    if not data.startswith(_START_CODE):
         return not data[0] & 1
-    kinds = {part[0] & 0x1F for part in data.split(b"\x00\x00\x00\x01") if part}
+    kinds = {part[0] & 0x1F for part in data.split(_START_CODE) if part}
     return bool(kinds & {5, 7})
 
 
@@ -215,8 +230,16 @@ class DecoderQueue(queue.Queue[Any]):
 _PARTS = ("jitter_buffer", "nack_generator", "remote_bitrate_estimator", "decoder_queue")
 
 
-def adapt_reception(receiver: RTCRtpReceiver, wait_s: float) -> bool:
+def adapt_reception(
+    receiver: RTCRtpReceiver,
+    wait_s: float,
+    floor_bps: int = 0,
+    gate: LayerGate | None = None,
+) -> bool:
     """Put the parts above into a video receiver that has not started.
+
+    ``floor_bps``: what a sender is told that it may send, until something was overused.
+    ``gate``: which VP8 frames are left out before they are decoded.
 
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
@@ -224,10 +247,12 @@ def adapt_reception(receiver: RTCRtpReceiver, wait_s: float) -> bool:
     if not all(hasattr(receiver, name) for name in names.values()):
         _log.warning("x aiortc has changed: frames come later than they could")
         return False
-    assembler = FrameAssembler(wait_s)
+    assembler = FrameAssembler(wait_s, gate=gate)
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = getattr(receiver, names["remote_bitrate_estimator"])
-    setattr(receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator))
+    setattr(
+        receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
+    )
     setattr(receiver, names["decoder_queue"], DecoderQueue(assembler))
     return True

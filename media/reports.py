@@ -16,14 +16,16 @@ from media.messages import (
     GuidanceMessage,
     MrzReport,
     Overlay,
+    ProfileMessage,
     QualityReport,
     Ready,
     ResultMessage,
 )
+from media.profiles import Limits, Profile
 from pipeline.types import (
-    Capture,
     CaptureState,
     Document,
+    Exposure,
     Look,
     MrzRead,
     Observation,
@@ -127,13 +129,13 @@ def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
     )
 
 
-def capture(seen: Observation | None, taken: Capture) -> CaptureMessage:
+def capture(seen: Observation | None, taken: Exposure) -> CaptureMessage:
     """``seen``: the frame that completed the burst, unless it was taken of earlier ones."""
     return CaptureMessage(
         frame=frame_stamp(seen) if seen else None,
         document_id=taken.id,
         trigger=taken.trigger.value,
-        frames_fused=len(taken.pages),
+        frames_fused=taken.page_count,
         quality=quality_report(taken.quality),
     )
 
@@ -160,6 +162,15 @@ def error(told: LobbyLensError) -> ErrorMessage:
         category=told.category,
         retryable=told.retryable,
         field=told.field,
+    )
+
+
+def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
+    return ProfileMessage(
+        name=wanted.value,
+        max_height=limits.max_height,
+        max_fps=limits.max_fps,
+        max_kbps=limits.max_kbps,
     )
 
 

@@ -29,6 +29,17 @@ class Review:
     record: str = field(default_factory=new_record)
     """Names it beyond the session, see `media.events`."""
 
+    def confirm(self, fields: Mapping[str, str], actor: str | None, card: bytes) -> None:
+        """Keep what was accepted, and the card filled with it."""
+        self.confirmed, self.actor, self.card = dict(fields), actor, card
+        self.edited = edited_fields(self.document, fields)
+
+    def filled_card(self) -> bytes:
+        """The card, PDF. Raises NotFound before the document was confirmed."""
+        if self.card is None:
+            raise NotFound("there is no card before the document is confirmed")
+        return self.card
+
     def as_confirmed(self, session: str) -> Confirmed:
         """What listeners are told; ``session`` is the label."""
         assert self.card is not None

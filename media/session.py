@@ -8,27 +8,22 @@ belongs to the one TaskGroup in it, so nothing can remain.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import (
-    InvalidMessage,
-    InvalidSession,
-    LobbyLensError,
-    NotFound,
-    Overloaded,
-    RateLimited,
-)
+from core.errors import InvalidMessage, InvalidSession, LobbyLensError, Overloaded, RateLimited
 from core.log import Log, session_label
 from media import messages, reports
+from media.cards import SessionCards
 from media.channels import Channels, Outlet
+from media.desk import Desk
 from media.ingest import drain
+from media.layers import LayerGate
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
-from media.review import Reviews, clean_fields, edited_fields
+from media.review import Reviews, clean_fields
 from media.state import CloseReason, SessionState, StateDoor
 from media.surroundings import Surroundings
 from media.viewing import Viewing
@@ -42,7 +37,10 @@ _MAX_CONFIRMS = 4
 
 
 class Session:
-    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing."""
+    """``id`` is a secret: whoever knows it may act on the session. ``label`` opens nothing.
+
+    ``connections`` counts the peers that were connected so far.
+    """
 
     def __init__(self, session_id: str, label: str, around: Surroundings, language: str) -> None:
         self.id = session_id
@@ -51,6 +49,7 @@ class Session:
         self._limits = around.settings
         self._reviews = Reviews()
         self._channels = Channels(session_id, around.metrics)
+        self.cards = SessionCards(around, self._channels, self._tell)
         self._door = StateDoor(self._state_moved)
         self._peer: Peer | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -58,7 +57,7 @@ class Session:
         self._ready = asyncio.Event()
         self._ending = asyncio.Event()
         self._reason = CloseReason.CRASH
-        self._frame_numbers = itertools.count()
+        self.connections = 0
         self._channel_count = 0
         self._confirms = 0
         self._uploading = False
@@ -73,6 +72,7 @@ class Session:
             tell=self._tell,
             moved=self._send_state,
         )
+        self.desk = Desk(self._channels, self._viewing, self._reviews)
 
     # Life
 
@@ -108,6 +108,7 @@ class Session:
         if peer is not None:
             await peer.close()
         self._channels.clear(self._reason)
+        self.desk.close()
 
     def close(self, reason: CloseReason) -> None:
         """Begin to end; the first reason stands."""
@@ -157,7 +158,12 @@ class Session:
         Raises InvalidSdp, NotAcceptable, Overloaded, InvalidSession; the peer before then stays.
         """
         await self._ready.wait()
-        peer = Peer(settings, on_channel=self._channel_opened, on_state=self._peer_moved)
+        peer = Peer(
+            settings,
+            on_channel=self._channel_opened,
+            on_state=self._peer_moved,
+            gate=LayerGate(self._viewing.layers, self._viewing.left_out),
+        )
         try:
             answer = await peer.answer(offer_sdp)
             if self._ending.is_set():
@@ -197,9 +203,7 @@ class Session:
         self._heard_s = self._acted_s = time.monotonic()
 
     async def _ingest(self, peer: Peer) -> None:
-        await drain(
-            peer.track, peer.rtp_timestamp, self._frame_arrived, lambda: next(self._frame_numbers)
-        )
+        await drain(peer.track, peer.rtp_timestamp, self._frame_arrived, self._viewing.next_index)
         self._lose(peer)
 
     def _frame_arrived(self, frame: Frame) -> None:
@@ -209,6 +213,7 @@ class Session:
     def _peer_moved(self, peer: Peer, state: str) -> None:
         if peer is self._peer and state == "connected":
             self._heard_s = self._acted_s = time.monotonic()
+            self.connections += 1
             self._door.move(SessionState.CONNECTED)
         elif state in ("failed", "closed"):
             self._lose(peer)
@@ -248,6 +253,7 @@ class Session:
         languages = sorted(self._around.texts)
         self._channels.settle(reports.ready(self._limits, self._viewing.stable_required, languages))
         self._send_state()
+        self._spawn(self.cards.announce())
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
@@ -302,19 +308,24 @@ class Session:
             self._tell(error)
 
     def _obey(self, message: messages.AnyClientMessage) -> None:
-        if not isinstance(message, messages.Ping):
+        if not isinstance(message, messages.Ping | messages.FollowProfile):
             self._acted_s = time.monotonic()
         match message:
             case messages.Ping():
                 self._channels.send_event(messages.Pong(id=message.id))
+            case messages.FollowProfile():
+                self._viewing.follows(message)
             case messages.TakePicture():
                 self._viewing.take_picture()
             case messages.Reset():
                 self._viewing.reset()
+                self.desk.reset()
             case messages.Configure():
                 if message.sides == 2:
                     raise InvalidMessage("one side is read for now: set sides to 1", "sides")
                 self._viewing.configure(message)
+                if message.card is not None:
+                    self._spawn(self.cards.announce(message.card))
             case messages.Confirm():
                 self._spawn(self._confirm_and_tell(message))
             case messages.Close():
@@ -334,13 +345,10 @@ class Session:
         self._confirms += 1
         try:
             async with self._filling:
-                card = await asyncio.get_running_loop().run_in_executor(
-                    self._around.captures, self._around.engine.fill_card, review.document, fields
-                )
+                card = await self.cards.fill(message, review.document, fields)
         finally:
             self._confirms -= 1
-        review.confirmed, review.actor, review.card = fields, message.actor, card
-        review.edited = edited_fields(review.document, fields)
+        review.confirm(fields, message.actor, card)
         self._around.metrics.cards.inc()
         self._around.tell(review.as_confirmed(self.label))
         return messages.ConfirmedMessage(
@@ -376,9 +384,7 @@ class Session:
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""
-        card = self._reviews.get(document_id).card
-        if card is None:
-            raise NotFound("there is no card before the document is confirmed")
+        card = self._reviews.get(document_id).filled_card()
         self._acted_s = time.monotonic()
         return card
 

@@ -184,8 +184,8 @@ class Stream:
         self._alive()
         seen = await self.session.viewing.look(frame)
         self._alive()
-        if seen.detection is not None and seen.quality is not None:
-            self._shots.append(Shot(frame, seen.detection, seen.quality))
+        if seen.found is not None and seen.quality is not None:
+            self._shots.append(Shot(frame, seen.found, seen.quality))
         assert self._overlay is not None, "every look is told"
         skipped, self._skipped = self._skipped, 0
         self._last = frame_answer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
 
@@ -15,10 +14,12 @@ from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
 from media.events import Captured
+from media.layers import ALL_LAYERS
+from media.profiles import ProfileChooser
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
-from pipeline.types import Capture, CaptureState, Document, Frame, Observation, Shot
+from pipeline.types import Capture, CaptureState, Document, Exposure, Frame, Observation, Shot
 
 T = TypeVar("T")
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
@@ -51,15 +52,23 @@ class Viewing:
         self._moved = moved
         self._reader = around.engine.live_reader()
         self._slot: LatestSlot[Frame] = LatestSlot()
-        self._captures: LatestSlot[Capture] = LatestSlot()
+        self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
         self._turn = asyncio.Lock()
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
+        self._next_index = 0
+        self._looked_index = -1
         self.state = CaptureState.SEARCHING
         self.document_seen_s = time.monotonic()
+        self._profiles = ProfileChooser(around.settings, self.document_seen_s)
         self.stills = False
         """Whether this client sends stills, so that a capture waits for one."""
+
+    @property
+    def language(self) -> str:
+        """The guest's, as the page last told (BCP 47)."""
+        return self._language
 
     @property
     def outlet(self) -> Outlet | None:
@@ -79,12 +88,28 @@ class Viewing:
         """Whether a capture is being taken or read."""
         return self.state in (CaptureState.CAPTURED, CaptureState.READING)
 
+    def next_index(self) -> int:
+        """The index of the frame that is decoded next."""
+        self._next_index += 1
+        return self._next_index - 1
+
+    def layers(self) -> int:
+        """How many temporal layers are worth decoding now."""
+        return ALL_LAYERS if self.state in _UNTHINNED else self._around.load.layers
+
+    def left_out(self) -> None:
+        """A frame was not decoded; indices count the sender's frames all the same."""
+        self._next_index += 1
+        self._metrics.frames_thinned.inc()
+
     def put(self, frame: Frame) -> None:
         """Offer a frame; only the newest is looked at."""
         self._metrics.frames_received.inc()
-        if self.state not in _UNTHINNED and frame.index % self._around.load.analyse_every:
+        step = frame.index - self._looked_index
+        if self.state not in _UNTHINNED and step < self._around.load.analyse_every:
             self._metrics.frames_shed.inc()
             return
+        self._looked_index = frame.index
         before = self._slot.dropped
         self._slot.put(frame)
         self._metrics.frames_dropped.inc(self._slot.dropped - before)
@@ -96,8 +121,11 @@ class Viewing:
 
     async def look(self, frame: Frame) -> Observation:
         """Look at one frame and report it; several callers take turns."""
+        scale = self._profiles.full_scale(frame.width_px, time.monotonic())
+        if scale > 1:
+            frame = replace(frame, full_scale=scale)
         with self._metrics.analysis_seconds.time():
-            seen = await self._in_turn(self._around.frames, lambda: self._reader.see(frame))
+            seen = await self._in_turn(lambda: self._reader.see(frame))
         self._report(seen, time.monotonic() * 1000 - frame.received_ms)
         return seen
 
@@ -106,16 +134,17 @@ class Viewing:
 
         ``filters``: for this picture, in place of the settings' own. Raises CaptureFailed.
         """
-        capture = await self._in_turn(self._around.captures, lambda: self._reader.take(shots))
+        taken = await self._in_turn(lambda: self._reader.take(shots))
         self._move(self._reader.state)
-        self._channels.send_event(reports.capture(None, capture))
-        self._captures.put(replace(capture, enhance=filters))
+        self._channels.send_event(reports.capture(None, taken))
+        develop = taken.develop
+        self._captures.put(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
 
-    async def _in_turn(self, executor: Executor, work: Callable[[], T]) -> T:
+    async def _in_turn(self, work: Callable[[], T]) -> T:
         """Run what the reader does on one thread at a time; the turn lasts as long as the work,
         even when whoever waited for it has gone."""
         await self._turn.acquire()
-        working = asyncio.get_running_loop().run_in_executor(executor, work)
+        working = asyncio.get_running_loop().run_in_executor(self._around.frames, work)
         working.add_done_callback(lambda _: self._turn.release())
         return await asyncio.shield(working)
 
@@ -124,12 +153,23 @@ class Viewing:
         self._channels.send_overlay(reports.overlay(seen, latency_ms))
         if seen.detection is not None:
             self.document_seen_s = time.monotonic()
-        self._move(seen.state)
+        # Not as it was in this frame: a reading may have ended since then.
+        self._move(self._reader.state)
+        if self._profiles.saw(seen.detection is not None, seen.state, time.monotonic()):
+            self._ask_profile()
         if self._guidance is None or self._guidance.code != seen.guidance.code.value:
             self._say(reports.guidance(seen, self._around.texts_in(self._language)))
         if seen.capture is not None:
             self._channels.send_event(reports.capture(seen, seen.capture))
             self._captures.put(seen.capture)
+
+    def _ask_profile(self) -> None:
+        self._metrics.profiles.labels(self._profiles.profile.value).inc()
+        self._channels.send_event(reports.profile(self._profiles.profile, self._profiles.limits))
+
+    def follows(self, message: messages.FollowProfile) -> None:
+        """The client sends what the profiles ask for."""
+        self._profiles.follows(message.full_width)
 
     def _move(self, state: CaptureState) -> None:
         if state is not self.state:
@@ -163,11 +203,11 @@ class Viewing:
             self._still.put(jpeg)
         return self.busy
 
-    async def _with_still(self, capture: Capture) -> Capture:
-        """The capture led by its still, if that is there and ready within its time."""
+    async def _with_still(self, capture: Capture, until_s: float) -> Capture:
+        """The capture led by its still, if that is there and ready by then (the loop's time)."""
         loop, outcome, best = asyncio.get_running_loop(), "used", capture
         try:
-            async with asyncio.timeout(self._around.settings.still_wait_ms / 1000):
+            async with asyncio.timeout_at(until_s):
                 jpeg = await self._still.get()
                 # Cancelled, the work goes on for its few milliseconds and is forgotten.
                 best = await loop.run_in_executor(
@@ -181,17 +221,20 @@ class Viewing:
         self._metrics.stills.labels(outcome).inc()
         return best
 
-    async def _read(self, capture: Capture) -> None:
+    async def _read(self, taken: Exposure) -> None:
         loop = asyncio.get_running_loop()
-        if self.stills:
-            capture = await self._with_still(capture)
+        still_until_s = loop.time() + self._around.settings.still_wait_ms / 1000
         try:
+            # Not on the threads that look at frames: everybody's outlines would wait for it.
+            capture = await loop.run_in_executor(self._around.captures, taken.develop)
+            if self.stills:
+                capture = await self._with_still(capture, still_until_s)
             with self._metrics.reading_seconds.time():
                 document = await loop.run_in_executor(
                     self._around.captures, self._around.engine.read, capture
                 )
         except LobbyLensError as error:
-            self._reader.reading_failed(capture.id)
+            self._reader.reading_failed(taken.id)
             self._tell(error)
             return
         self._finish(document, capture)
@@ -206,6 +249,8 @@ class Viewing:
 
     def repeat(self) -> None:
         """Tell a client that has just come, or come back, where things stand."""
+        self._profiles.restart(time.monotonic())
+        self._ask_profile()
         if self._guidance is not None:
             self._channels.send_event(self._guidance)
         for review in self._reviews.all():
@@ -214,7 +259,8 @@ class Viewing:
 
     def take_picture(self) -> None:
         """The manual shutter; nothing happens while a capture is under way."""
-        self._reader.request_capture()
+        if self._reader.request_capture() and self._profiles.want_capture(time.monotonic()):
+            self._ask_profile()
 
     def reset(self) -> None:
         """Forget what was seen and read."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 from core.errors import CaptureFailed
 from core.settings import CaptureSettings
 from pipeline.rectify import rectify
-from pipeline.types import Capture, Shot, Trigger
+from pipeline.types import Capture, Exposure, Shot, Trigger
 
 PAGES = 3
 """Views of the page that a capture holds: the reader combines them, and more add little."""
@@ -14,7 +17,8 @@ PAGES = 3
 class Burst:
     """Collects shots; holds at most ``burst_frames`` of them. One thread at a time.
 
-    Shots keep the frame as it was decoded; full colour is asked for only of those developed.
+    Shots keep the frame as it was decoded; full colour is asked for only of
+    those developed.
     """
 
     def __init__(self, settings: CaptureSettings) -> None:
@@ -38,8 +42,8 @@ class Burst:
         self._shots.sort(key=lambda kept: kept.merit, reverse=True)
         del self._shots[self._settings.burst_frames :]
 
-    def develop(self, capture_id: str, trigger: Trigger) -> Capture:
-        """The best shots as flat pages, best first; the burst is empty afterwards.
+    def expose(self, capture_id: str, trigger: Trigger) -> Exposure:
+        """The best shots, to be developed later; the burst is empty afterwards.
 
         Shots without a document serve only where none has one. Raises CaptureFailed when no
         shot was kept.
@@ -49,11 +53,30 @@ class Burst:
         best = self._shots[:PAGES]
         self.clear()
         best = [shot for shot in best if (shot.detection is None) is (best[0].detection is None)]
-        pages = [rectify(shot.frame, shot.detection, self._settings.page_width_px) for shot in best]
-        return Capture(
+        return Exposure(
             id=capture_id,
-            pages=tuple(page.bgr for page in pages),
             quality=best[0].quality,
             trigger=trigger,
-            px_per_mm=pages[0].px_per_mm,
+            page_count=len(best),
+            develop=functools.partial(
+                _develop, capture_id, trigger, best, self._settings.page_width_px
+            ),
         )
+
+    def develop(self, capture_id: str, trigger: Trigger) -> Capture:
+        """The same, developed at once."""
+        return self.expose(capture_id, trigger).develop()
+
+
+def _develop(
+    capture_id: str, trigger: Trigger, shots: Sequence[Shot], page_width_px: int
+) -> Capture:
+    """The shots, best first, as flat pages."""
+    pages = [rectify(shot.frame, shot.detection, page_width_px) for shot in shots]
+    return Capture(
+        id=capture_id,
+        pages=tuple(page.bgr for page in pages),
+        quality=shots[0].quality,
+        trigger=trigger,
+        px_per_mm=pages[0].px_per_mm,
+    )

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry import is_convex, signed_area
+from pipeline.geometry import area, is_convex, mapped, rectangle, signed_area, unit_to
 from pipeline.types import QuadPx
 
 Maps = NDArray[np.float32]
@@ -24,6 +24,10 @@ _AVERAGE_REACH = 4
 """Cells around a peak that are averaged; a second peak farther away must not pull."""
 _SECOND_PEAK = 0.15
 """Mass from which a map's second peak is worth trying."""
+_LEAST_ZONE_CELLS = 12
+"""Fewer cells than this are no zone: the smallest legible one covers some thirty."""
+_BEYOND = 0.1
+"""Cells this far outside the document (in its own sides) belong to something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,15 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The best quad of the maps: ``quad`` 4×2 cells; ``mass`` and ``agreement`` 0 to 1."""
+    """The best quad of the maps: ``quad`` 4×2 cells; ``mass`` and ``agreement`` 0 to 1.
+
+    cells: how many the grid has on a side.
+    """
 
     quad: QuadPx
     mass: float
     agreement: float
+    cells: int
 
 
 def best_outline(heat: Maps, offset: Maps, mask: Maps) -> Outline | None:
@@ -57,7 +65,7 @@ def best_outline(heat: Maps, offset: Maps, mask: Maps) -> Outline | None:
         if not is_convex(quad) or signed_area(quad) <= 1.0:
             continue
         mass = float(np.prod([peak.mass for peak in choice]) ** 0.25)
-        outline = Outline(quad, mass, agreement(quad, inside))
+        outline = Outline(quad, mass, agreement(quad, inside), mask.shape[0])
         if best is None or outline.mass * outline.agreement > best.mass * best.agreement:
             best = outline
     return best
@@ -71,6 +79,28 @@ def agreement(quad: QuadPx, inside: NDArray[np.bool_]) -> float:
     filled = drawn > 0
     union = int(np.count_nonzero(filled | inside))
     return int(np.count_nonzero(filled & inside)) / union if union else 0.0
+
+
+def zone_within(band: Maps, quad: QuadPx) -> QuadPx | None:
+    """The machine-readable zone as a rectangle in the document's own unit square, 4×2 float32.
+
+    band: G×G logits; quad: the document's corners in cells. The rectangle's sides are those of
+    the document, its first corner is the one nearest the document's first. None where too few
+    cells say that they are zone.
+    """
+    rows, columns = np.nonzero(band > 0)
+    if len(rows) < _LEAST_ZONE_CELLS:
+        return None
+    cells = np.stack([columns, rows], 1) + 0.5
+    places = mapped(cells, np.asarray(np.linalg.inv(unit_to(quad)), np.float64))
+    places = places[((places > -_BEYOND) & (places < 1 + _BEYOND)).all(1)]
+    if len(places) < _LEAST_ZONE_CELLS:
+        return None
+    # A few stray cells must not stretch it; what is lost at the rims is half a cell again.
+    low, high = np.percentile(places, (2, 98), axis=0)
+    cell = 0.5 / np.sqrt(max(area(quad), 1.0))
+    (left, top), (right, foot) = low - cell, high + cell
+    return rectangle(left, top, right, foot)
 
 
 def _peaks(heat: Maps, shift_x: Maps, shift_y: Maps) -> list[Peak]:

@@ -16,7 +16,9 @@ import cv2
 
 from core.errors import MrzError, Overloaded
 from core.settings import EnhanceSettings, PipelineSettings
-from pipeline.card.fill import CardFiller
+from pipeline.card.box import CardBox
+from pipeline.card.fonts import FONT_FOLDERS, FontShelf
+from pipeline.card.order import CardForm, CardOrder
 from pipeline.detect import CornerDetector
 from pipeline.document import failed_document, read_document
 from pipeline.enhance import enhance
@@ -26,8 +28,7 @@ from pipeline.types import Capture, Document, ImageU8, Look, MrzRead
 from pipeline.weights import Weights
 
 _HOME = Path(__file__).resolve().parent.parent
-_CARD_TEMPLATE = "registration_card.pdf"
-_CARD_MAPPING = "registration_card.json"
+_PLAIN_ORDER = CardOrder()
 
 
 class ZoneReader(Protocol):
@@ -38,13 +39,23 @@ class ZoneReader(Protocol):
         ...
 
 
-class Cards(Protocol):
-    """Fills registration cards; thread-safe."""
+class Card(Protocol):
+    """Fills one registration card; thread-safe."""
+
+    names: frozenset[str]
 
     @property
-    def names(self) -> frozenset[str]: ...
+    def forbidden(self) -> frozenset[str]: ...
 
-    def fill(self, fields: Mapping[str, str]) -> bytes: ...
+    def fill(self, fields: Mapping[str, str], order: CardOrder) -> bytes: ...
+
+
+class Cards(Protocol):
+    """The cards to choose from, None being the server's own; thread-safe."""
+
+    def get(self, name: str | None) -> Card: ...
+
+    def form(self, name: str | None) -> CardForm: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ def load_parts(settings: PipelineSettings) -> Parts:
     return Parts(
         detector=CornerDetector.load(settings.detect, Weights(models)),
         zones=MrzReader(settings.mrz, models),
-        cards=CardFiller(templates / _CARD_TEMPLATE, templates / _CARD_MAPPING),
+        cards=CardBox(templates, settings.card, FontShelf((*settings.fonts, *FONT_FOLDERS))),
     )
 
 
@@ -147,18 +158,28 @@ class Engine:
         state = "closed" if self._parts is None else "loaded"
         return {field.name: state for field in fields(Parts)}
 
-    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
-        """The registration card as a PDF.
+    def fill_card(
+        self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER
+    ) -> bytes:
+        """A registration card as a PDF, the server's own unless another is ordered.
 
         ``confirmed`` holds what the guest confirmed or entered, by JSON name, and outweighs what
-        was read; names that the card has no place for are left out. Raises DocumentFillingError
-        naming the field, MissingGlyph.
+        was read; names that the card has no place for are left out, except what it forbids: that
+        is refused. Raises DocumentFillingError naming the field, MissingGlyph.
         """
         read = {name: field.value for name, field in document.fields.items() if field.value}
-        cards = self._open().cards
-        hotel = {"hotel_name": self._settings.hotel_name} if self._settings.hotel_name else {}
-        known = {**hotel, **read, **confirmed}
-        return cards.fill({name: known[name] for name in known.keys() & cards.names})
+        card = self._open().cards.get(order.card)
+        hotel = {
+            "hotel_name": self._settings.hotel_name,
+            "hotel_address": self._settings.hotel_address,
+        }
+        known = {**{name: value for name, value in hotel.items() if value}, **read, **confirmed}
+        wanted = card.names | (card.forbidden & confirmed.keys())
+        return card.fill({name: known[name] for name in known.keys() & wanted}, order)
+
+    def card_form(self, name: str | None = None) -> CardForm:
+        """What a card asks for; None for the server's own. Raises DocumentFillingError."""
+        return self._open().cards.form(name)
 
     def close(self) -> None:
         """Let go of the models; may be called twice. A reading under way ends undisturbed."""

@@ -1,7 +1,7 @@
 """Optional filters on a flat page before its zone is read.
 
 All are off unless the settings or a request name them: ``benchmarks/enhance.py`` measures what
-each does to the reader, and docs/api.md has its figures. They run in the order in which noise does
+each does to the reader. They run in the order in which noise does
 least harm: what is denoised is not yet sharpened, and what is enlarged is not yet noisy.
 """
 

@@ -176,6 +176,11 @@ def homography(source: QuadPx, target: QuadPx) -> Matrix3:
     return np.asarray(matrix, np.float64)
 
 
+def unit_to(quad: QuadPx) -> Matrix3:
+    """The matrix that maps the unit square, clockwise from its origin, onto ``quad``."""
+    return homography(rectangle(0, 0, 1, 1), quad)
+
+
 def mapped(points: NDArray[np.floating], matrix: Matrix3) -> NDArray[np.float32]:
     """N×2 points moved by a homography: N×2 float32."""
     rows = np.asarray(points, np.float64).reshape(-1, 2)

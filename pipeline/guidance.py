@@ -68,13 +68,14 @@ _SAID_AT_ONCE = frozenset({GuidanceCode.READING, GuidanceCode.DONE, GuidanceCode
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one frame showed; sizes in pixels of that frame."""
+    """What one frame showed; sizes in pixels of that frame, ``full_scale`` as Frame has it."""
 
     detection: Detection
     stability: Stability
     quality: Quality
     width_px: int
     height_px: int
+    full_scale: float = 1.0
 
     @property
     def width_share(self) -> float:
@@ -134,7 +135,8 @@ def _too_far(view: View, was: bool, settings: PipelineSettings) -> bool:
     ease = 1 + _HYSTERESIS * was
     if view.width_share < settings.capture.min_document_width * ease:
         return True
-    small_print = view.quality.glyph_height_px < settings.guidance.min_glyph_px * ease
+    glyph_px = view.quality.glyph_height_px * view.full_scale
+    small_print = glyph_px < settings.guidance.min_glyph_px * ease
     return small_print and view.width_share < _NEAR_ENOUGH
 
 
@@ -144,6 +146,8 @@ def _tilted(view: View, was: bool, settings: PipelineSettings) -> bool:
 
 
 def _blurred(view: View, was: bool, settings: PipelineSettings) -> bool:
+    if view.full_scale > 1:
+        return False  # a small picture is as soft as this of any document
     ease = 1 + _HYSTERESIS * was
     limits = settings.quality
     unsharp = view.quality.sharpness < limits.sharpness * _BLURRED_SHARE * ease

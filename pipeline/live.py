@@ -17,18 +17,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.errors import InvalidMessage
+from core.errors import CaptureFailed, InvalidMessage
 from core.settings import PipelineSettings
 from pipeline.burst import Burst
 from pipeline.capture import CaptureStep, Sight, abandon, advance, finish, take
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.quality import measure_quality
+from pipeline.scene import StillScene
 from pipeline.stability import StabilityTracker
+from pipeline.tracking import DocumentTrack
 from pipeline.types import (
-    Capture,
     CaptureState,
     Detection,
     Document,
+    Exposure,
     Frame,
     GuidanceCode,
     Observation,
@@ -40,6 +42,8 @@ from pipeline.types import (
 
 STABLE_REQUIRED_LIMITS = (3, 60)
 """Fewest and most still frames that a client may ask for."""
+_NOBODY_THERE_MS = 3000.0
+"""With nothing in view for this long, a scene that does not change is not searched each time."""
 
 
 class Detector(Protocol):
@@ -80,8 +84,11 @@ class LiveReader:
         self._clock = clock
         self._new_id = new_id
         self._tracker = StabilityTracker(settings.stability)
+        self._track = DocumentTrack()
         self._voice = GuidanceVoice(settings.capture.guidance_min_ms)
         self._burst = Burst(settings.capture)
+        self._scene = StillScene()
+        self._empty_since_ms: float | None = None
         self._fault: GuidanceCode | None = None
         # What other threads touch, under the lock.
         self._lock = threading.Lock()
@@ -103,14 +110,15 @@ class LiveReader:
         return self._tracker.required
 
     def see(self, frame: Frame) -> Observation:
-        """Look at one frame; aims at 12 ms for 720p, and 50 ms more when it completes a burst.
+        """Look at one frame; aims at 12 ms for 720p.
 
-        ``capture`` is set on the one frame that completed a burst; the caller then owes
-        ``reading_finished`` or ``reading_failed``, until which there is no other capture.
+        ``capture`` is set on the one frame that completed a burst; the caller then develops it,
+        and owes ``reading_finished`` or ``reading_failed``, until which there is no other.
         """
         started = self._clock()
-        shutter = self._begin()
+        shutter = self._begin(frame)
         look = self._look(frame, shutter)
+        shown = self._track.update(look.detection, frame.width_px, frame.height_px, frame.pts_ms)
         step, capture = self._advance(look, shutter)
         code = choose(step, look.detection is not None, self._fault, frame.received_ms)
         return Observation(
@@ -118,7 +126,8 @@ class LiveReader:
             rtp_timestamp=frame.rtp_timestamp,
             width_px=frame.width_px,
             height_px=frame.height_px,
-            detection=look.detection,
+            found=look.detection,
+            detection=shown,
             stability=look.stability,
             quality=look.quality,
             guidance=self._voice.say(code, frame.received_ms),
@@ -138,7 +147,7 @@ class LiveReader:
             self._shutter = True
             return True
 
-    def take(self, shots: Sequence[Shot]) -> Capture:
+    def take(self, shots: Sequence[Shot]) -> Exposure:
         """Take the picture now, of frames seen before: for a client that may send no more.
 
         A burst under way ends with what it holds, and ``shots`` besides; otherwise they are the
@@ -155,7 +164,7 @@ class LiveReader:
         for shot in shots:
             if shot not in self._burst:
                 self._burst.add(shot)
-        return self._develop(capture_id, step)
+        return self._expose(capture_id, step)
 
     def reading_finished(self, document: Document) -> bool:
         """Tell what became of a capture that ``see`` handed out.
@@ -203,21 +212,40 @@ class LiveReader:
             )
         self._tracker.required = stable_required
 
-    def _begin(self) -> bool:
-        """Whether the shutter was pressed. Carries out a reset asked for since the last frame:
-        the tools that it empties belong to this thread."""
+    def _begin(self, frame: Frame) -> bool:
+        """Whether the shutter was pressed; it waits for more than a preview. Carries out a reset
+        asked for since the last frame: the tools that it empties belong to this thread."""
         with self._lock:
             forget, self._forget = self._forget, False
-            shutter, self._shutter = self._shutter, False
+            shutter = self._shutter and frame.full_scale <= 1
+            self._shutter = self._shutter and not shutter
         if forget:
             self._tracker.reset()
+            self._track.reset()
             self._voice.reset()
             self._burst.clear()
+            self._scene.forget()
+            self._empty_since_ms = None
             self._fault = None
         return shutter
 
-    def _look(self, frame: Frame, shutter: bool) -> _Look:
+    def _detect(self, frame: Frame) -> Detection | None:
+        """The document in the frame. Where nobody has been for a while, only changes are searched:
+        most of a lobby's day is an empty desk."""
+        now_ms, since_ms = frame.received_ms, self._empty_since_ms
+        nobody = since_ms is not None and now_ms - since_ms >= _NOBODY_THERE_MS
+        if nobody and self._scene.is_known(frame):
+            return None
         detection = self._detector.detect(frame)
+        if detection is not None:
+            self._empty_since_ms = None
+            self._scene.forget()
+        elif since_ms is None:
+            self._empty_since_ms = now_ms
+        return detection
+
+    def _look(self, frame: Frame, shutter: bool) -> _Look:
+        detection = self._detect(frame)
         stability = self._tracker.update(detection, frame.width_px, frame.height_px, frame.pts_ms)
         limits = self._settings.quality
         before, self._fault = self._fault, None
@@ -227,12 +255,13 @@ class LiveReader:
             quality = measure_quality(frame, None, limits) if wanted else None
             return _Look(frame, None, stability, quality)
         quality = measure_quality(frame, detection.quad_px, limits, detection.mrtd_format)
-        view = View(detection, stability, quality, frame.width_px, frame.height_px)
+        size = frame.width_px, frame.height_px
+        view = View(detection, stability, quality, *size, frame.full_scale)
         self._fault = find_fault(view, before, self._settings)
         return _Look(frame, detection, stability, quality)
 
-    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Capture | None]:
-        """Take the step, keep the frame if it belongs to the burst, develop a finished burst."""
+    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Exposure | None]:
+        """Take the step, keep the frame if it belongs to the burst, expose a finished burst."""
         now_ms = look.frame.received_ms
         with self._lock:
             before = self._step
@@ -243,7 +272,8 @@ class LiveReader:
             sight = Sight(
                 detected=look.detection is not None,
                 ready=ready,
-                still=self._tracker.counted,
+                # A preview is no picture: it neither opens a burst nor counts in one.
+                still=self._tracker.counted and look.frame.full_scale <= 1,
                 stable=look.stability.stable_count >= look.stability.stable_required,
                 shutter=shutter,
             )
@@ -257,12 +287,12 @@ class LiveReader:
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None
             capture_id = self._reading_id = self._new_id()
-        return step, self._develop(capture_id, step)
+        return step, self._expose(capture_id, step)
 
-    def _develop(self, capture_id: str, step: CaptureStep) -> Capture:
+    def _expose(self, capture_id: str, step: CaptureStep) -> Exposure:
         try:
-            return self._burst.develop(capture_id, step.trigger or Trigger.AUTO)
-        except BaseException:
+            return self._burst.expose(capture_id, step.trigger or Trigger.AUTO)
+        except CaptureFailed:
             # Nobody will get this capture, so nobody would end its reading.
             self.reading_failed(capture_id)
             raise

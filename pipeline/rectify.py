@@ -29,6 +29,8 @@ not cut off the zone's first character."""
 _SNAP = 0.08
 """An estimated aspect within this share of a known one is taken to be that one."""
 _ASPECT_LIMITS = (1.0, 2.0)
+_TALLEST = 4
+"""Height of a picture without an outline, over the page's width, from which it gets narrower."""
 _SHRINK_FROM = 1.5
 """From this many source pixels per page pixel, sampling alone would skip lines of print."""
 
@@ -89,9 +91,12 @@ def _landscape(quad_px: QuadPx) -> QuadPx:
 
 
 def _scaled(bgr: ImageU8, width_px: int) -> ImageU8:
+    """``width_px`` wide, or less where the picture is a strip: a strip one pixel wide would
+    take gigabytes."""
     height, width = bgr.shape[:2]
-    size = (width_px, max(1, round(height * width_px / width)))
-    shrinks = width_px < width
+    scale = min(width_px / width, _TALLEST * width_px / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    shrinks = scale < 1
     scaled = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return np.asarray(scaled, np.uint8)
 

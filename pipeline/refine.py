@@ -1,9 +1,13 @@
 """Corners to sub-pixel accuracy: straight lines fitted to the document's edges in the full picture.
 
 The network sees a thumbnail; its corners tremble by a few pixels of the frame. Across each side of
-the found quad brightness profiles are searched for the strongest step, a line is fitted to those
-steps, and neighbouring lines meet in the new corners. A side without a clear edge keeps its place,
-so that a finger, glare or paper on paper does no harm.
+the found quad lie brightness profiles. Every line that could be drawn through their steps is
+scored by how many profiles it meets at a step, how strong those are, how near it is, and how far
+outside: of two lines in reach the inner one is more often a printed frame than the edge of the
+paper. The best line of each side is fitted anew, and neighbours meet in the new corners. A side
+without a line keeps its place, so that a finger, glare or paper on paper does no harm.
+
+The constants were chosen on composed scenes of 1066×600 pixels.
 """
 
 from __future__ import annotations
@@ -22,24 +26,39 @@ _STATIONS = 32
 """Profiles across one side."""
 _PLACES = np.linspace(0.06, 0.94, _STATIONS)
 """Where along a side they lie; the ends are left out, corners are often round."""
-_STEPS = 31
+_STEPS = 41
 """Samples of one profile."""
-_REACH = 0.045
+_REACH = 0.07
 """Farthest shift searched, as a share of the mean side: some times the net's error."""
 _LEAST_STEP = 3.0
 """Weakest change of brightness from sample to sample, in luma levels, that counts as an edge."""
-_LEAST_SHARE = 0.65
-"""Share of the profiles that must agree on one line."""
-_TOLERANCE = 0.12
-"""How near the line a step must lie to agree, as a share of the reach."""
-_PAIRS = np.triu_indices(_STATIONS, k=_STATIONS // 3)
-"""Pairs of profiles far enough apart to span a line."""
+_AMPLE_STEP = 40.0
+"""A change that counts as much as any stronger one."""
+_LEAST_SHARE = 0.45
+"""Share of the profiles that a line must meet at a step."""
+_NEARNESS = 0.6
+"""Shift, as a share of the reach, at which a line's score falls to 61%."""
+_OUTWARDS = 1.25
+"""How much a line gains by lying outside: its score grows by e to this from middle to reach."""
+
+_TILTS = np.arange(-12, 13, 2)
+"""Change of shift from the beginning to the end of a side, in samples."""
+_BEYOND = 8
+_LINES = (
+    np.round(np.arange(_STEPS)[:, None, None] + _TILTS[:, None] * (_PLACES - 0.5)).astype(np.intp)
+    + _BEYOND
+)
+"""Sample of each profile that a line meets: _STEPS × tilts × _STATIONS, moved by _BEYOND."""
+_SHIFTS = np.linspace(-1, 1, _STEPS)
+"""Of the reach; negative is outside."""
+_PRIOR = np.exp(-0.5 * (_SHIFTS / _NEARNESS) ** 2 - _OUTWARDS * _SHIFTS)[:, None]
+_ROWS = np.arange(_STATIONS)
 
 
 def refine(luma: ImageU8, quad: QuadPx) -> QuadPx:
     """The quad (4×2 float32 pixels of `luma`, H×W uint8) moved onto the edges near its sides.
 
-    About 1 ms, whatever the picture's size.
+    Corners run clockwise. About 1.5 ms, whatever the picture's size.
     """
     corners = quad.astype(np.float64)
     following = np.roll(corners, -1, axis=0)
@@ -49,13 +68,13 @@ def refine(luma: ImageU8, quad: QuadPx) -> QuadPx:
         return quad
     along = (following - corners) / lengths[:, None]
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    shifts = np.linspace(-reach, reach, _STEPS)
-    places, strengths = _steps(luma, corners, following, across, shifts)
+    slopes = _slopes(luma, corners, following, across * reach)
+    steps = _steps(slopes)
     lines: list[Line] = []
     for k in range(4):
-        tilt = _agreed_line(places[k], strengths[k] > _LEAST_STEP, reach * _TOLERANCE)
-        first = corners[k] + across[k] * tilt[0]
-        last = following[k] + across[k] * (tilt[0] + tilt[1])
+        base, tilt = _best_line(slopes[k], steps[k])
+        first = corners[k] + across[k] * (reach * base)
+        last = following[k] + across[k] * (reach * (base + tilt))
         lines.append((first, last - first))
     refined = np.stack([_meeting(lines[k - 1], lines[k]) for k in range(4)])
     moved = np.linalg.norm(refined - corners, axis=1)
@@ -63,12 +82,10 @@ def refine(luma: ImageU8, quad: QuadPx) -> QuadPx:
     return refined.astype(np.float32) if moved.max() < 2 * reach else quad
 
 
-def _steps(
-    luma: ImageU8, starts: Floats, ends: Floats, across: Floats, shifts: Floats
-) -> tuple[Floats, Floats]:
-    """Per side and profile (4×_STATIONS): place of the strongest step in pixels, its strength."""
+def _slopes(luma: ImageU8, starts: Floats, ends: Floats, across: Floats) -> NDArray[np.float32]:
+    """Change of brightness per sample, 4×_STATIONS×_STEPS; `across` 4×2 reaches to the side."""
     middles = starts[:, None] + (ends - starts)[:, None] * _PLACES[:, None]
-    points = middles[:, :, None] + across[:, None, None] * shifts[:, None]
+    points = middles[:, :, None] + across[:, None, None] * _SHIFTS[:, None]
     # Coordinates are continuous, a pixel's middle lies at .5; remap means its index.
     at = (points - 0.5).astype(np.float32).reshape(4 * _STATIONS, _STEPS, 2)
     profiles = np.asarray(
@@ -76,33 +93,45 @@ def _steps(
         np.float32,
     )
     # Averaging along the side calms noise and print; the edge itself is straight.
-    calm = np.asarray(cv2.GaussianBlur(profiles, (5, 3), 0), np.float64)
-    nearness = np.exp(-0.5 * (shifts / (0.8 * shifts[-1])) ** 2)
-    slopes = np.abs(np.gradient(calm, axis=1)) * nearness
-    best = np.clip(slopes.argmax(axis=1), 1, _STEPS - 2)
-    rows = np.arange(len(best))
-    left, top, right = (slopes[rows, best + k] for k in (-1, 0, 1))
-    bend = left - 2 * top + right
-    sub = np.where(bend < -1e-9, 0.5 * (left - right) / np.minimum(bend, -1e-9), 0.0)
-    place = shifts[best] + np.clip(sub, -0.5, 0.5) * float(shifts[1] - shifts[0])
-    return place.reshape(4, _STATIONS), top.reshape(4, _STATIONS)
+    calm = cv2.GaussianBlur(profiles, (5, 3), 0)
+    slopes = np.abs(np.gradient(np.asarray(calm, np.float32), axis=1))
+    return np.asarray(slopes, np.float32).reshape(4, _STATIONS, _STEPS)
 
 
-def _agreed_line(shift: Floats, clear: NDArray[np.bool_], tolerance: float) -> tuple[float, float]:
-    """Shift at the side's start and its change until the end; (0, 0) where no line is agreed."""
-    least = _LEAST_SHARE * _STATIONS
-    a, b = (side[clear[_PAIRS[0]] & clear[_PAIRS[1]]] for side in _PAIRS)
-    if np.count_nonzero(clear) < least or not len(a):
+def _steps(slopes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The slopes where they are clear local maxima, else zero; same shape."""
+    inner = slopes[..., 1:-1]
+    clear = (inner > _LEAST_STEP) & (inner >= slopes[..., :-2]) & (inner >= slopes[..., 2:])
+    steps = np.zeros_like(slopes)
+    steps[..., 1:-1] = np.where(clear, inner, 0)
+    return steps
+
+
+def _best_line(slopes: NDArray[np.float32], steps: NDArray[np.float32]) -> tuple[float, float]:
+    """Shift at a side's start and its change until the end, of the reach; zeros without a line."""
+    wide = np.pad(steps, ((0, 0), (_BEYOND, _BEYOND)))
+    # A line also meets a step one sample beside it.
+    wide[:, 1:-1] = np.maximum(wide[:, 1:-1], np.maximum(wide[:, :-2], wide[:, 2:]))
+    met = np.minimum(wide[_ROWS, _LINES], np.float32(_AMPLE_STEP))
+    share = np.count_nonzero(met, axis=2) / _STATIONS
+    strength = met.sum(axis=2) / np.maximum(share * _STATIONS, 1)
+    score = np.where(share >= _LEAST_SHARE, share**2 * np.sqrt(strength) * _PRIOR, 0)
+    place, tilt = np.unravel_index(int(score.argmax()), score.shape)
+    if score[place, tilt] <= 0:
         return 0.0, 0.0
-    slopes = (shift[b] - shift[a]) / (_PLACES[b] - _PLACES[a])
-    bases = shift[a] - slopes * _PLACES[a]
-    off = np.abs(bases[:, None] + slopes[:, None] * _PLACES - shift)
-    agree = (off < max(tolerance, 0.75)) & clear
-    chosen = agree[int(agree.sum(axis=1).argmax())]
-    if np.count_nonzero(chosen) < least:
+    samples = np.clip(_LINES[place, tilt] - _BEYOND, 1, _STEPS - 2)[:, None] + (-1, 0, 1)
+    samples = np.clip(samples, 1, _STEPS - 2)
+    beside = steps[_ROWS[:, None], samples]
+    best = samples[_ROWS, beside.argmax(axis=1)]
+    meets = beside.max(axis=1) > 0
+    if np.count_nonzero(meets) < _LEAST_SHARE * _STATIONS:
         return 0.0, 0.0
-    slope, base = np.polyfit(_PLACES[chosen], shift[chosen], 1)
-    return float(base), float(slope)
+    left, top, right = (slopes[_ROWS, best + k].astype(np.float64) for k in (-1, 0, 1))
+    bend = np.minimum(left - 2 * top + right, -1e-9)
+    exact = best + np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
+    shift = exact * (2 / (_STEPS - 1)) - 1
+    change, base = np.polyfit(_PLACES[meets], shift[meets], 1)
+    return float(base), float(change)
 
 
 def _meeting(first: Line, second: Line) -> Floats:

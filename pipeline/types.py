@@ -8,7 +8,7 @@ change its resolution in mid-call. Arrays are treated as read-only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -34,7 +34,11 @@ class ColourSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture. ``pts_ms`` is the sender's clock, ``received_ms`` ours (monotonic)."""
+    """One decoded picture. ``pts_ms`` is the sender's clock, ``received_ms`` ours (monotonic).
+
+    ``full_scale``: how many times wider the pictures are that come for a capture. Above 1 this
+    one is a preview: good for finding a document, not for taking or judging its picture.
+    """
 
     index: int
     pts_ms: float
@@ -42,6 +46,7 @@ class Frame:
     luma: ImageU8
     colour: ColourSource
     rtp_timestamp: int | None = None
+    full_scale: float = 1.0
 
     @property
     def width_px(self) -> int:
@@ -204,19 +209,39 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """A picture that was taken and is not developed yet: so light that watching goes on.
+
+    ``develop`` gives the capture of the same id, with ``page_count`` pages. It takes some 50 ms
+    of a worker thread, and is called once.
+    """
+
+    id: str
+    quality: Quality
+    trigger: Trigger
+    page_count: int
+    develop: Callable[[], Capture]
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """What one frame told us. ``capture`` is set on the frame that completed a burst."""
+    """What one frame told us. ``capture`` is set on the frame that completed a burst.
+
+    ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
+    calmed over several frames.
+    """
 
     frame_index: int
     rtp_timestamp: int | None
     width_px: int
     height_px: int
+    found: Detection | None
     detection: Detection | None
     stability: Stability
     quality: Quality | None
     guidance: Guidance
     state: CaptureState
-    capture: Capture | None
+    capture: Exposure | None
     analysis_ms: float
 
 

@@ -49,6 +49,15 @@ class Weights:
                 "Use the models folder that belongs to this version."
             ) from None
 
+    def folder_of(self, name: str) -> Path:
+        """The folder of a file that another library opens by itself, once its checksum fits.
+
+        Raises ModelNotFound where the manifest does not name it, or the file is another.
+        """
+        entry = self.entry(name)
+        _verified(entry)
+        return entry.path.parent
+
     def session(self, name: str) -> onnxruntime.InferenceSession:
         """A session of the network: one thread, no spinning, CPU.
 

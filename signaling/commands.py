@@ -13,7 +13,7 @@ import secrets
 import sys
 
 from core.auth import Scope
-from core.errors import SettingsError
+from core.errors import LobbyLensError, SettingsError
 from core.settings import Settings, load_settings
 from signaling.access.credentials import KEY_PREFIX, hash_key, hash_password
 from signaling.keeping.envelope import KeyRing
@@ -40,6 +40,16 @@ def _parser() -> argparse.ArgumentParser:
     store.add_parser("sweep", help="delete what is over, and tell what was")
     store.add_parser("reencrypt", help="encrypt with the first key what older ones hold")
     return parser
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0, or 2 with a sentence on standard error."""
+    try:
+        sys.stdout.write(f"{run(arguments)}\n")
+    except LobbyLensError as error:
+        sys.stderr.write(f"lobbylens: {error.message}\n")
+        return 2
+    return 0
 
 
 def run(arguments: list[str]) -> str:

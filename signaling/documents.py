@@ -36,6 +36,15 @@ async def confirm(request: web.Request) -> web.Response:
 
 
 @public
+async def card_form(request: web.Request) -> web.Response:
+    """``GET /api/sessions/{id}/card-form``, ``?card=…`` for another than the session's."""
+    session = request.app[REGISTRY].get(request.match_info["session_id"])
+    form = await session.cards.form(request.query.get("card"))
+    kept = set(type(form).model_fields) - {"v", "type", "session_id", "seq", "ts_ms"}
+    return web.json_response(form.model_dump(include=kept))
+
+
+@public
 async def still(request: web.Request) -> web.Response:
     """``POST /api/sessions/{id}/still`` with a JPEG, while a picture is taken; the id is secret."""
     session = request.app[REGISTRY].get(request.match_info["session_id"])

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from core.http import METRICS, public
+from core.http import METRICS, is_internal, public
+from core.metrics import merge
 from media.messages import PROTOCOL_VERSION
+from signaling.colleagues import COLLEAGUES
 from signaling.keys import REGISTRY, SIGNALING, STARTED_S, SURROUNDINGS
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -25,25 +27,33 @@ async def index(request: web.Request) -> web.FileResponse:
 async def health(request: web.Request) -> web.Response:
     """``GET /health``: 200 while the server lives; ``accepting``: it takes sessions."""
     app = request.app
+    board, own = app[COLLEAGUES].board, app[COLLEAGUES].shard.worker
+    elsewhere = [worker for worker in board.by_load() if worker != own]
     return web.json_response(
         {
             "status": "ok",
-            "sessions": len(app[REGISTRY]),
-            "accepting": app[REGISTRY].accepting,
+            "sessions": board.sessions,
+            "accepting": app[REGISTRY].accepting or bool(elsewhere),
+            "workers": sum(bool(row.pid) for row in board.rows()),
             "max_sessions": app[SIGNALING].max_sessions,
             "uptime_s": round(time.monotonic() - app[STARTED_S], 1),
             "protocol": PROTOCOL_VERSION,
             "models": dict(app[SURROUNDINGS].engine.models),
             "websocket": True,
-            "active_sessions": len(app[REGISTRY]),
+            "active_sessions": board.sessions,
         }
     )
 
 
 async def metrics(request: web.Request) -> web.Response:
     """``GET /metrics``: Prometheus text; asks for the token where one is set."""
+    colleagues, own = request.app[COLLEAGUES], request.app[METRICS]
+    own.restarts.set(colleagues.board.row(colleagues.shard.worker).restarts)
     # The process's own figures are read from files.
-    text = await asyncio.to_thread(request.app[METRICS].render)
+    text = await asyncio.to_thread(own.render)
+    if colleagues.board.workers > 1 and not is_internal(request):
+        texts = {str(colleagues.shard.worker): text, **await colleagues.expositions(request)}
+        text = await asyncio.to_thread(merge, dict(sorted(texts.items())))
     return web.Response(
         body=text,
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from signaling import documents, offer, pages, whip
+from core.settings import Settings
+from signaling import documents, offer, pages, property, staff, whip
 from signaling.access import session_tokens
+from signaling.api.bodies import longest_json
 from signaling.api.openapi import add_api_routes
 from signaling.keeping.doors import add_stored_routes
 
@@ -15,16 +17,39 @@ def card_link(session_id: str, document_id: str) -> str:
     return f"/api/sessions/{session_id}/documents/{document_id}/card.pdf"
 
 
+def largest_body(settings: Settings) -> int:
+    """Bytes of the longest body that any door takes."""
+    offer_bytes = offer.longest_body(settings.signaling)
+    doors = settings.doors
+    files = max(doors.max_frame_bytes, doors.max_batch_bytes, doors.max_upload_bytes)
+    return max(
+        *(offer_bytes, settings.signaling.max_body_bytes, settings.media.max_still_bytes),
+        longest_json(files),
+    )
+
+
 def add_routes(app: web.Application) -> None:
     document = "/api/sessions/{session_id}/documents/{document_id}"
     app.router.add_get("/", pages.index)
+    app.router.add_get("/page.json", property.page_json)
+    app.router.add_get("/theme.css", property.theme)
+    app.router.add_get("/logo", property.logo)
+    app.router.add_get("/staff", staff.page)
+    app.router.add_get("/api/staff/sessions", staff.sessions)
+    app.router.add_get("/api/staff/sessions/{label}/events", staff.events)
+    app.router.add_post("/api/staff/sessions/{label}/hint", staff.hint)
+    app.router.add_post("/api/staff/sessions/{label}/picture", staff.picture)
+    app.router.add_post("/api/staff/sessions/{label}/form", staff.form)
+    app.router.add_post("/api/staff/sessions/{label}/confirm", staff.confirm)
     app.router.add_get("/health", pages.health)
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_post("/api/webrtc/offer", offer.offer)
     app.router.add_get("/api/webrtc/config", offer.config)
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
+    app.router.add_post("/api/sessions/{session_id}/offer", offer.resume)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
+    app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
     add_api_routes(app)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from core.errors import InvalidSession, Overloaded
@@ -14,6 +15,9 @@ from core.settings import SignalingSettings
 from media.load import LoadProbe
 from media.session import Session
 from media.state import CloseReason
+from signaling.board import Board
+from signaling.resume import ResumeTokens
+from signaling.shards import Shard
 
 _log = Log("registry")
 _CLOSING_AT_ONCE = 4
@@ -31,8 +35,16 @@ class Refusal:
     retry_after_s: int
 
 
+_SHUTDOWN = Refusal("shutdown", "the server is shutting down", 10)
+_FULL = Refusal("full", "all places are taken: try again in a moment", 5)
+_BUSY = Refusal("load", "the server is busy with others: try again in a moment", 5)
+
+
 class SessionRegistry:
-    """One task for each session; a session is found until its end."""
+    """One task for each session; a session is found until its end.
+
+    ``board`` counts the sessions of all workers, of whom ``shard`` is this one.
+    """
 
     def __init__(
         self,
@@ -40,14 +52,18 @@ class SessionRegistry:
         metrics: Metrics,
         load: LoadProbe,
         factory: SessionFactory,
+        board: Board,
+        shard: Shard,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._load = load
         self._factory = factory
+        self._board = board
+        self._shard = shard
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._resume_tokens: dict[str, str] = {}
+        self._tokens = ResumeTokens(shard, settings.resume_token_ttl_s)
         self._draining = False
 
     def __len__(self) -> int:
@@ -56,15 +72,41 @@ class SessionRegistry:
     def open(self, language: str = "en") -> Session:
         """Begin a session. Raises Overloaded when full, overloaded or shutting down."""
         refusal = self._refusal()
+        if refusal is None and not self._board.take_place(
+            self._shard.worker, self._settings.max_sessions
+        ):
+            refusal = _FULL
         if refusal is not None:
             self._metrics.sessions_refused.labels(refusal.reason).inc()
             raise Overloaded(refusal.sentence, refusal.retry_after_s)
-        session_id = secrets.token_urlsafe(18)
-        session = self._factory(session_id, secrets.token_hex(2), language)
+        session_id = self._shard.new_secret()
+        try:
+            session = self._factory(session_id, self._new_label(), language)
+        except BaseException:
+            self._board.give_place(self._shard.worker)
+            raise
         self._sessions[session_id] = session
         self._metrics.sessions.set(len(self._sessions))
         self._tasks[session_id] = asyncio.create_task(self._live(session))
         return session
+
+    def _new_label(self) -> str:
+        """Short enough to say aloud, and no other living session's."""
+        taken = {session.label for session in self._sessions.values()}
+        while (label := secrets.token_hex(2)) in taken:
+            pass
+        return label
+
+    def __iter__(self) -> Iterator[Session]:
+        """Living sessions, oldest first."""
+        return iter([session for session in self._sessions.values() if not session.closing])
+
+    def labelled(self, label: str) -> Session:
+        """The living session of this label. Raises InvalidSession."""
+        for session in self:
+            if session.label == label:
+                return session
+        raise InvalidSession("there is no such session, or it is over")
 
     @property
     def accepting(self) -> bool:
@@ -74,12 +116,11 @@ class SessionRegistry:
     def _refusal(self) -> Refusal | None:
         """Why no session is begun now; a server without any takes one however busy it is."""
         if self._draining:
-            return Refusal("shutdown", "the server is shutting down", 10)
-        if len(self._sessions) >= self._settings.max_sessions:
-            return Refusal("full", "all places are taken: try again in a moment", 5)
-        if self._sessions and self._load.refusing:
-            return Refusal("load", "the server is busy with others: try again in a moment", 5)
-        return None
+            return _SHUTDOWN
+        sessions = self._board.sessions
+        if sessions >= self._settings.max_sessions:
+            return _FULL
+        return _BUSY if sessions and self._load.refusing else None
 
     async def _live(self, session: Session) -> None:
         session_label.set(session.label)
@@ -93,10 +134,10 @@ class SessionRegistry:
             _log.info("session ended", reason=reason.value, sessions=len(self._sessions))
 
     def _forget(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
+        if self._sessions.pop(session.id, None) is not None:
+            self._board.give_place(self._shard.worker)
         self._tasks.pop(session.id, None)
-        for token in [key for key, owner in self._resume_tokens.items() if owner == session.id]:
-            del self._resume_tokens[token]
+        self._tokens.forget(session)
         self._metrics.sessions.set(len(self._sessions))
 
     def get(self, session_id: str) -> Session:
@@ -106,20 +147,15 @@ class SessionRegistry:
             raise InvalidSession("there is no such session, or it is over: begin a new one")
         return session
 
-    def issue_resume_token(self, session: Session) -> str:
-        """A fresh token; those given before for this session end."""
-        for token in [key for key, owner in self._resume_tokens.items() if owner == session.id]:
-            del self._resume_tokens[token]
-        token = secrets.token_urlsafe(18)
-        self._resume_tokens[token] = session.id
-        return token
+    def issue_resume_token(self, session: Session, origin: str | None) -> str:
+        """A fresh token for the page of ``origin``; see `signaling.resume`."""
+        return self._tokens.issue(session, origin, time.monotonic())
 
-    def resume(self, token: str) -> Session:
-        """The session of a resume token. Raises InvalidSession."""
-        session_id = self._resume_tokens.get(token)
-        if session_id is None:
-            raise InvalidSession("this resume token is unknown or used: begin a new session")
-        return self.get(session_id)
+    def resume(self, token: str, origin: str | None) -> Session:
+        """The session of a resume token. Raises InvalidSession, Forbidden, Overloaded."""
+        if self._draining:
+            raise Overloaded(_SHUTDOWN.sentence, _SHUTDOWN.retry_after_s)
+        return self.get(self._tokens.redeem(token, origin, time.monotonic()).id)
 
     async def close(self, session_id: str, reason: CloseReason) -> None:
         """Close one session and wait for its end. Raises InvalidSession."""

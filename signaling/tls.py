@@ -36,8 +36,23 @@ def from_files(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+def certificate_names(certificate: Path) -> list[str]:
+    """The host names that a certificate (PEM) is for (RFC 6125, section 6.4); few have none."""
+    parsed = x509.load_pem_x509_certificate(certificate.read_bytes())
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return names.value.get_values_for_type(x509.DNSName)
+
+
 def self_signed(host: str) -> ssl.SSLContext:
-    """A certificate for ``host`` and this machine's name, made anew and kept nowhere.
+    """TLS by a certificate of `self_signed_pem`."""
+    return from_pem(self_signed_pem(host))
+
+
+def self_signed_pem(host: str) -> bytes:
+    """A key and certificate for ``host`` and this machine's name, made anew and kept nowhere.
 
     Browsers warn of it once; they then give the camera, as the context counts as secure.
     """
@@ -55,19 +70,21 @@ def self_signed(host: str) -> ssl.SSLContext:
         .add_extension(x509.SubjectAlternativeName(_names(host)), critical=False)
         .sign(key, hashes.SHA256())
     )
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def from_pem(text: bytes) -> ssl.SSLContext:
+    """TLS by a key and certificate, which are on disk only while this runs."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     # The ssl module takes files only; they are gone before this returns.
     with tempfile.TemporaryDirectory() as folder:
         pem = Path(folder) / "trial.pem"
         pem.touch(mode=0o600)
-        pem.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
+        pem.write_bytes(text)
         context.load_cert_chain(pem)
     return context
 

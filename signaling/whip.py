@@ -23,9 +23,11 @@ from core.errors import (
 from core.http import METRICS, public, read_text
 from media.session import Session
 from media.state import CloseReason
+from signaling.colleagues import COLLEAGUES
 from signaling.ice import link_headers
 from signaling.keys import REGISTRY, SIGNALING
 from signaling.offer import SessionOptions, connect
+from signaling.rates import RATES
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -75,12 +77,22 @@ def _media_type(request: web.Request, wanted: str) -> None:
         raise UnsupportedMediaType(f"send the body as {wanted}")
 
 
-async def publish(request: web.Request) -> web.Response:
+async def publish(request: web.Request) -> web.StreamResponse:
     """``POST /whip``: 201 with the answer and the session's address."""
     _media_type(request, SDP)
     app = request.app
+    app[RATES].check(request)
     try:
         sdp = await read_text(request, app[SIGNALING].max_sdp_bytes)
+    except LobbyLensError as error:
+        app[METRICS].offers_refused.labels(error.code).inc()
+        raise
+    return await app[COLLEAGUES].at_the_least_busy(request, sdp.encode(), lambda: _answer(app, sdp))
+
+
+async def _answer(app: web.Application, sdp: str) -> web.Response:
+    """Connect the publisher to a session of this worker."""
+    try:
         session, answer = await connect(app, sdp, SessionOptions())
     except LobbyLensError as error:
         app[METRICS].offers_refused.labels(error.code).inc()

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.errors import CaptureFailed, InvalidImage, MissingGlyph
+from core.errors import CaptureFailed, DocumentFillingError, InvalidImage, MissingGlyph
 from core.settings import EnhanceSettings
+from pipeline.card.order import AskedOf, CardField, CardForm, CardOrder, FieldFormat
 from pipeline.types import (
     Capture,
     CaptureState,
@@ -18,6 +19,7 @@ from pipeline.types import (
     Detection,
     Document,
     DocumentStatus,
+    Exposure,
     Field,
     FieldStatus,
     Frame,
@@ -35,6 +37,7 @@ from pipeline.types import (
     Trigger,
 )
 
+_PLAIN_ORDER = CardOrder()
 QUALITY = Quality(80.0, 50.0, 55.0, 30.0, 2.0, 0.0, 16.0, 90.0)
 LINES = (
     "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
@@ -80,17 +83,21 @@ class FakeReader:
         ):
             self._asked, self.state = False, CaptureState.READING
             page = np.zeros((8, 8, 3), np.uint8)
-            capture = Capture(f"d{self._count}", (page,), QUALITY, Trigger.MANUAL)
+            made = Capture(f"d{self._count}", (page,), QUALITY, Trigger.MANUAL)
+            capture = Exposure(
+                made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made)
+            )
         width, height = frame.width_px, frame.height_px
         quad = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
+        found = Detection(quad * np.array([width, height], np.float32), 0.9)
+        shown = found if self._engine.sees_document else None
         return Observation(
             frame_index=frame.index,
             rtp_timestamp=frame.rtp_timestamp,
             width_px=width,
             height_px=height,
-            detection=Detection(quad * np.array([width, height], np.float32), 0.9)
-            if self._engine.sees_document
-            else None,
+            found=shown,
+            detection=shown,
             stability=Stability(0.0, 100.0, 3, self.stable_required),
             quality=QUALITY,
             guidance=Guidance(GuidanceCode.HOLD_STILL, Severity.HINT, 1000),
@@ -103,11 +110,12 @@ class FakeReader:
         self._asked = True
         return True
 
-    def take(self, shots: Sequence[Shot]) -> Capture:
+    def take(self, shots: Sequence[Shot]) -> Exposure:
         if not shots:
             raise CaptureFailed("no shot")
         self.state = CaptureState.READING
-        return Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
+        made = Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
+        return Exposure(made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made))
 
     def reading_finished(self, document: Document) -> bool:
         self.state = CaptureState.DONE
@@ -146,9 +154,13 @@ class FakeEngine:
         self.stills: list[bytes] = []
         self.pages_read: list[int] = []
         self.filters: list[EnhanceSettings | None] = []
+        self.orders: list[CardOrder] = []
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
+
+    def develop(self, made: Capture) -> Capture:
+        return made
 
     def read(self, capture: Capture) -> Document:
         self.threads.add(threading.current_thread().name)
@@ -176,7 +188,16 @@ class FakeEngine:
     def models(self) -> Mapping[str, str]:
         return {"detector": "fake"}
 
-    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
+    def card_form(self, name: str | None = None) -> CardForm:
+        if name not in (None, "fake", "other"):
+            raise DocumentFillingError("there is no card of that name", field="card")
+        room = CardField("room", FieldFormat.TEXT, AskedOf.GUEST, True, 16, {"en": "Room"})
+        return CardForm(name or "fake", "Fake card", (room,), ("optional_data",), "no law", "")
+
+    def fill_card(
+        self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER
+    ) -> bytes:
+        self.orders.append(order)
         if any(not value.isascii() for value in confirmed.values()):
             raise MissingGlyph("the font lacks U+6F22", field="primary_identifier")
         return b"%PDF-fake " + ",".join(sorted(confirmed)).encode()

@@ -67,7 +67,8 @@ def _turned(rng: Rng, image: Plane, size: int) -> Plane:
 def _wood(rng: Rng, size: int) -> Plane:
     fine = rng.random((int(rng.integers(40, 160)), int(rng.integers(2, 8))), dtype=np.float32)
     grain = cv2.resize(fine, (size, size), interpolation=cv2.INTER_CUBIC)
-    base = np.array([rng.uniform(20, 130), rng.uniform(60, 170), rng.uniform(90, 215)])
+    tone = rng.uniform(60, 235)
+    base = tone * np.array([rng.uniform(0.35, 0.95), rng.uniform(0.65, 1.0), 1.0])
     image = base.astype(np.float32) * (grain * rng.uniform(0.1, 0.5) + 0.7)[..., None]
     if rng.random() < 0.4:
         for y in range(0, size, int(rng.integers(size // 8, size // 3))):
@@ -186,7 +187,8 @@ def background(rng: Rng, assets: Assets, size: int) -> Pixels:
         image[side] = drawn(rng, size)[side]
     if rng.random() < 0.16:
         image = _person(rng, image)
-    gain = np.asarray(rng.uniform(0.75, 1.2, 3) * rng.uniform(0.6, 1.2), np.float32)
+    cast = 0.06 if rng.random() < 0.7 else 0.22
+    gain = np.asarray(rng.uniform(1 - cast, 1 + cast, 3) * rng.uniform(0.65, 1.25), np.float32)
     image = np.asarray(np.clip(image * gain, 0, 255), np.uint8)
     if rng.random() < 0.3:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 3.5)), np.uint8)

@@ -26,7 +26,8 @@ class Batch:
     """B pictures with their truth.
 
     pictures: B×3×S×S float32 BGR 0 to 255; quads: B×4×2 float32 ratios of the padded square, in
-    image order; seen: B×4, whether the corner lies on the padded square; mask: B×G×G float32;
+    image order; seen: B×4, whether the corner lies on the padded square; mask and band: B×G×G
+    float32, the document and its machine-readable zone;
     turn: B int64, image corner that is the document's own top-left, -1 where unknown; kind: B
     int64, -1 where none; present: B float32.
     """
@@ -38,6 +39,7 @@ class Batch:
     turn: NDArray[np.int64]
     kind: NDArray[np.int64]
     present: NDArray[np.float32]
+    band: NDArray[np.float32]
 
 
 def _inner(size: int) -> tuple[int, int]:
@@ -76,7 +78,7 @@ def _visible_share(quad: Quad) -> float:
 
 def _varied(rng: Rng, scene: Scene) -> Scene:
     """A mirrored, turned, cropped scene; mirrored print no longer tells its own top-left."""
-    image, quad, upright = scene.image, scene.quad, scene.upright
+    image, quad, band, upright = scene.image, scene.quad, scene.band, scene.upright
     side = image.shape[0]
     if rng.random() < 0.4:
         # Some lose much of the document, as when it enters the frame or leaves it.
@@ -88,20 +90,22 @@ def _varied(rng: Rng, scene: Scene) -> Scene:
         fits = _visible_share(moved) > 0.35 if entering else beyond < PADDING_RATIO
         if not scene.present or fits:
             image, quad = image[y : y + h, x : x + w], moved
+            band = np.asarray((band * side - (x, y)) / (w, h), np.float32)
     if rng.random() < 0.3:
         image = image[:, ::-1]
-        quad = (quad * (-1, 1) + (1, 0))[[1, 0, 3, 2]]
+        quad, band = ((q * (-1, 1) + (1, 0))[[1, 0, 3, 2]] for q in (quad, band))
         upright = False
     if rng.random() < 0.3:
         for _ in range(int(rng.integers(1, 4))):
             image = np.rot90(image)
-            quad = np.stack([quad[:, 1], 1 - quad[:, 0]], 1)
+            quad, band = (np.stack([q[:, 1], 1 - q[:, 0]], 1) for q in (quad, band))
     return Scene(
         np.ascontiguousarray(image),
         np.asarray(quad, np.float32),
         scene.present,
         scene.kind,
         upright,
+        np.asarray(band, np.float32),
     )
 
 
@@ -122,7 +126,7 @@ def make_batch(scenes: Sequence[Scene], size: int, rng: Rng | None) -> Batch:
     count = len(scenes)
     pictures = np.empty((count, size, size, 3), np.float32)
     quads = np.zeros((count, 4, 2), np.float32)
-    mask = np.zeros((count, grid, grid), np.float32)
+    mask, band = (np.zeros((count, grid, grid), np.float32) for _ in range(2))
     turn = np.full(count, -1, np.int64)
     kinds = np.full(count, -1, np.int64)
     for place, scene in enumerate(scenes):
@@ -138,8 +142,10 @@ def make_batch(scenes: Sequence[Scene], size: int, rng: Rng | None) -> Batch:
         quads[place], places = image_order(to_padded(scene.quad))
         turn[place] = -places % 4 if scene.upright else -1
         kinds[place] = scene.kind
-        corners = np.round((quads[place] * grid - 0.5) * 16).astype(np.int32)
-        cv2.fillPoly(mask[place], [corners], 1.0, shift=4)
+        for plane, outline in ((mask, quads[place]), (band, to_padded(scene.band))):
+            if area(outline) > 0:
+                corners = np.round((outline * grid - 0.5) * 16).astype(np.int32)
+                cv2.fillPoly(plane[place], [corners], 1.0, shift=4)
     seen = np.asarray(((quads > 0) & (quads < 1)).all(2), np.bool_)
     present = np.array([scene.present for scene in scenes], np.float32)
     return Batch(
@@ -150,4 +156,5 @@ def make_batch(scenes: Sequence[Scene], size: int, rng: Rng | None) -> Batch:
         turn,
         kinds,
         present,
+        band,
     )

@@ -34,8 +34,11 @@ def light(rng: Rng, image: Pixels, centre_px: tuple[float, float]) -> Pixels:
             axes = (int(rng.uniform(3, size * 0.13)), int(rng.uniform(2, size * 0.06)))
             cv2.ellipse(mask, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
             lit += _soft(mask, rng.uniform(1, 10))[..., None] * rng.uniform(60, 260)
-    lit *= rng.uniform(0.9, 1.1, 3).astype(np.float32) * rng.uniform(0.55, 1.25)
-    gamma = rng.uniform(0.75, 1.35)
+    # Cameras balance white and exposure themselves, mostly well.
+    well = rng.random() < 0.7
+    cast, low = (0.05, 0.85) if well else (0.12, 0.5)
+    lit *= rng.uniform(1 - cast, 1 + cast, 3).astype(np.float32) * rng.uniform(low, 1.3)
+    gamma = rng.uniform(0.7, 1.2) if well else rng.uniform(0.75, 1.35)
     table = (255 * (np.arange(256) / 255.0) ** gamma).astype(np.uint8)
     exposed = np.asarray(np.clip(lit, 0, 255), np.uint8)
     return np.asarray(cv2.LUT(exposed, table), np.uint8)

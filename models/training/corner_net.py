@@ -30,7 +30,8 @@ class CornerOutputs(NamedTuple):
     heat: B×4×G×G logits, one map per corner (top-left, top-right, bottom-right, bottom-left as
     seen in the image); offset: B×8×G×G, x of the four corners, then y, in cells; mask: B×G×G
     logits of "document here"; presence: B logits; turn: B×4 logits of which image corner is the
-    document's own top-left; kind: B×4 logits over `face.KINDS`.
+    document's own top-left; kind: B×4 logits over `face.KINDS`; band: B×G×G
+    logits of "machine-readable zone here".
     """
 
     heat: Tensor
@@ -39,6 +40,7 @@ class CornerOutputs(NamedTuple):
     presence: Tensor
     turn: Tensor
     kind: Tensor
+    band: Tensor
 
 
 def _conv(
@@ -102,7 +104,7 @@ class CornerNet(nn.Module):
         self.merge16 = nn.Sequential(_conv(2 * p, 2 * p, 5, groups=2 * p), _conv(2 * p, p, 1))
         self.merge8 = nn.Sequential(_conv(p, p, 5, groups=p), _conv(p, p, 1))
         self.merge4 = nn.Sequential(_conv(p, p, 5, groups=p), _conv(p, p, 1))
-        self.maps = nn.Conv2d(p, 4 + 8 + 1, 1)
+        self.maps = nn.Conv2d(p, 4 + 8 + 1 + 1, 1)
         self.whole = nn.Sequential(nn.Linear(2 * c[4], 48), nn.ReLU(inplace=True))
         self.answers = nn.Linear(48, 1 + 4 + len(KINDS))
 
@@ -121,7 +123,13 @@ class CornerNet(nn.Module):
         pooled = torch.cat([x32.mean((2, 3)), x32.amax((2, 3))], 1)
         answers = self.answers(self.whole(pooled))
         return CornerOutputs(
-            maps[:, :4], maps[:, 4:12], maps[:, 12], answers[:, 0], answers[:, 1:5], answers[:, 5:]
+            maps[:, :4],
+            maps[:, 4:12],
+            maps[:, 12],
+            answers[:, 0],
+            answers[:, 1:5],
+            answers[:, 5:],
+            maps[:, 13],
         )
 
     @staticmethod

@@ -43,6 +43,7 @@ class Shard:
     present: NDArray[np.bool_]
     kinds: NDArray[np.int8]
     upright: NDArray[np.bool_]
+    bands: NDArray[np.float32]
 
     def scene(self, index: int) -> Scene:
         """The scene at `index`, its image still a view of the file."""
@@ -53,6 +54,7 @@ class Shard:
             bool(self.present[index]),
             int(self.kinds[index]),
             bool(self.upright[index]),
+            self.bands[index],
         )
 
     def __len__(self) -> int:
@@ -80,6 +82,7 @@ def write_shard(folder: Path, index: int, count: int, assets: Assets, faces: Fac
         present=np.array([scene.present for scene in scenes]),
         kinds=np.array([scene.kind for scene in scenes], np.int8),
         upright=np.array([scene.upright for scene in scenes]),
+        bands=np.stack([scene.band for scene in scenes]),
     )
     unfinished.replace(truth_path)
 
@@ -88,7 +91,8 @@ def read_shard(folder: Path, index: int) -> Shard:
     """Open a finished shard. Raises FileNotFoundError where it does not exist."""
     truth = np.load(folder / f"{index:05d}.truth.npz")
     images = np.load(folder / f"{index:05d}.images.npy", mmap_mode="r")
-    return Shard(images, truth["quads"], truth["present"], truth["kinds"], truth["upright"])
+    parts = (truth[name] for name in ("quads", "present", "kinds", "upright", "bands"))
+    return Shard(images, *parts)
 
 
 def finished(folder: Path) -> Iterator[int]:

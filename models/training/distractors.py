@@ -25,6 +25,7 @@ from models.training.drawing import (
     words,
 )
 from models.training.placing import paste
+from models.training.printed_matter import ideographs
 
 _LONG_SIDE_PX = 220
 
@@ -105,6 +106,13 @@ def _sign(rng: Rng) -> Pixels:
     image = _sheet(rng, rng.uniform(1.0, 4.0), colour(rng))
     h, w = image.shape[:2]
     ink = (245, 245, 245) if image.mean() < 130 else tinted(rng, 25, 15)
+    if rng.random() < 0.35:
+        # A street's sign: its name above, a second field of another colour below.
+        image[int(h * rng.uniform(0.5, 0.75)) :] = tinted(rng, rng.uniform(20, 245), 20)
+    if rng.random() < 0.25:
+        size_px = min(h, w) * rng.uniform(0.2, 0.5)
+        fits = max(1, int(w * 0.8 / (size_px * 1.12)))
+        ideographs(rng, image, (w * 0.08, h * 0.1), size_px, ink, fits)
     if rng.random() < 0.6:
         inset = int(rng.uniform(2, 9))
         cv2.rectangle(image, (inset, inset), (w - inset, h - inset), ink, int(rng.integers(1, 5)))
@@ -166,7 +174,7 @@ def _panel(rng: Rng) -> Pixels:
     return image
 
 
-_KINDS = (_screen, _keyboard, _phone, _sign, _sign, _plate, _books, _panel)
+_KINDS = (_screen, _keyboard, _phone, _sign, _sign, _sign, _plate, _books, _panel)
 
 
 @functools.lru_cache(maxsize=800)

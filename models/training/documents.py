@@ -25,6 +25,15 @@ from models.training.drawing import (
 )
 from models.training.face import Face, canvas_px, whole
 from models.training.identity_documents import booklet, td1, td2, td3, visa
+from models.training.printed_matter import (
+    Photographs,
+    ajar,
+    book,
+    brochure,
+    cheque,
+    form,
+    framed,
+)
 
 
 def page(rng: Rng) -> Face:
@@ -116,7 +125,7 @@ def card(rng: Rng) -> Face:
 def cover(rng: Rng) -> Face:
     """A closed booklet: dark cloth or card, an emblem and a few golden words."""
     h, w, scale = canvas_px(88.0, 125.0)
-    base = np.array(colour(rng, 8, 110), np.float32)
+    base = np.array(colour(rng, 8, 110 if rng.random() < 0.7 else 200), np.float32)
     grain = rng.normal(0, rng.uniform(2, 10), (h, w, 1)).astype(np.float32)
     image = np.asarray(
         np.clip(base + cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None], 0, 255), np.uint8
@@ -133,7 +142,8 @@ def cover(rng: Rng) -> Face:
             size_px = h * rng.uniform(0.04, 0.075)
             x = w / 2 - len(line) * size_px * 0.31
             pen.text(x, h * fraction, line, size_px, gold, any_font(rng))
-    return whole(pen.finish(), 3.2 * scale, "other", False, 88.0)
+    face = whole(pen.finish(), 3.2 * scale, "other", False, 88.0)
+    return ajar(rng, face) if rng.random() < 0.3 else face
 
 
 def note(rng: Rng) -> Face:
@@ -161,22 +171,31 @@ def note(rng: Rng) -> Face:
 
 
 _MIX: tuple[tuple[Callable[[Rng], Face], float], ...] = (
-    (td3, 0.22),
-    (booklet, 0.18),
-    (td1, 0.24),
-    (td2, 0.05),
-    (visa, 0.03),
-    (card, 0.07),
+    (td3, 0.17),
+    (booklet, 0.15),
+    (td1, 0.18),
+    (td2, 0.04),
+    (visa, 0.02),
+    (card, 0.06),
     (page, 0.09),
     (receipt, 0.03),
     (cover, 0.06),
     (note, 0.03),
 )
+_COLOURFUL: tuple[tuple[Callable[[Rng, Photographs], Face], float], ...] = (
+    (brochure, 0.06),
+    (book, 0.05),
+    (framed, 0.04),
+    (form, 0.03),
+    (cheque, 0.02),
+)
 
 
-def draw_face(seed: int) -> Face:
-    """A random face; the same seed draws the same face where the same fonts are installed."""
+def draw_face(seed: int, photographs: Photographs = ()) -> Face:
+    """A random face; the same seed draws the same face where fonts and pictures are the same."""
     rng = np.random.default_rng(seed)
-    weights = np.array([weight for _, weight in _MIX])
-    index = int(rng.choice(len(_MIX), p=weights / weights.sum()))
-    return _MIX[index][0](rng)
+    weights = np.array([weight for _, weight in (*_MIX, *_COLOURFUL)])
+    index = int(rng.choice(len(weights), p=weights / weights.sum()))
+    if index < len(_MIX):
+        return _MIX[index][0](rng)
+    return _COLOURFUL[index - len(_MIX)][0](rng, photographs)

@@ -110,6 +110,11 @@ def security_print(rng: Rng, height: int, width: int) -> Pixels:
         rosette = np.abs(np.sin(radius * rng.uniform(0.1, 0.5) + petals * 3)) < 0.35
         ink = np.array(colour(rng, 60, 230), np.float32)
         ground += (ink - ground) * rosette[..., None] * rng.uniform(0.08, 0.3)
+    if rng.random() < 0.55:
+        # Most papers are pale and hardly coloured.
+        grey = ground.mean(2, keepdims=True)
+        ground += (grey - ground) * rng.uniform(0.3, 0.9)
+        ground = 255 - (255 - ground) * rng.uniform(0.35, 1.0)
     return np.asarray(np.clip(ground, 0, 255), np.uint8)
 
 

@@ -29,6 +29,8 @@ class Face:
     kind: index into `KINDS`.
     upright: whether the print tells which corner is the top-left.
     width_mm: length of the outline's upper edge.
+    band_px: 4×2 float32, the machine-readable zone's print, clockwise from its own top-left, or
+        None where there is none.
     """
 
     bgra: Pixels
@@ -36,6 +38,7 @@ class Face:
     kind: int
     upright: bool
     width_mm: float
+    band_px: NDArray[np.float32] | None = None
 
 
 def shaped(image: Pixels, radius_px: float) -> Pixels:

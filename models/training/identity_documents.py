@@ -6,6 +6,8 @@ printed on them is random and belongs to no state; no real document was copied.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -88,11 +90,18 @@ def _identity(
     right = w * 0.97 if face_x < w / 2 else face_x - w * 0.02
     _labelled_fields(rng, pen, (left, h * 0.16, right, band), h * rng.uniform(0.09, 0.15))
     ink = tinted(rng, 30, 12)
+    pitch = mrz_mm * scale / (lines + 0.3)
     for index in range(lines):
-        y = band + mrz_mm * scale * (index + 0.25) / (lines + 0.3)
+        y = band + pitch * (index + 0.25)
         pen.spaced(w * 0.035, y, w * 0.93, mrz_line(rng, length), ink)
     radius = 3.18 * scale if kind == "td1" else rng.uniform(0, 3.2) * scale
-    return whole(pen.finish(), radius, kind, True, width_mm)
+    face = whole(pen.finish(), radius, kind, True, width_mm)
+    if not lines:
+        return face
+    top, foot = band + pitch * 0.2, min(band + pitch * (lines + 0.1), h - 1.0)
+    left, right = w * 0.03, w * 0.97
+    zone = np.array([[left, top], [right, top], [right, foot], [left, foot]], np.float32)
+    return replace(face, band_px=zone)
 
 
 def td1(rng: Rng) -> Face:
@@ -152,7 +161,8 @@ def booklet(rng: Rng) -> Face:
     )
     outline = np.array([[0, h], [w, h], [w, 2 * h], [0, 2 * h]], np.float32) + rim
     outer = shaped(np.asarray(both, np.uint8), 3.0 * w / 125)
-    return Face(outer, outline, page.kind, True, page.width_mm)
+    zone = None if page.band_px is None else page.band_px + np.array([rim, h + rim], np.float32)
+    return Face(outer, outline, page.kind, True, page.width_mm, zone)
 
 
 def visa(rng: Rng) -> Face:

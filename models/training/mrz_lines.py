@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.mrz.check_digits import FILLER, LETTERS, check_digit
+from pipeline.mrz.check_digits import FILLER, check_digit
 from pipeline.mrz.formats import LAYOUTS, MrzLayout, Span
+from pipeline.mrz.transliterate import to_mrz
 from pipeline.types import MrtdFormat
 
 
@@ -54,17 +55,13 @@ DEFAULT_FIELDS = {
 def mrz_name(fields: SpecimenFields, length: int) -> str:
     """Primary and secondary identifier as in the zone (Part 3, section 4.6), cut to ``length``.
 
-    Apostrophes and full stops are left out, hyphens and spaces become one filler.
+    Apostrophes and full stops are left out, hyphens and spaces become one filler, national
+    letters are transliterated (section 6).
     """
-    primary = _name_letters(fields.primary_identifier)
-    secondary = _name_letters(fields.secondary_identifier)
+    primary = to_mrz(fields.primary_identifier)
+    secondary = to_mrz(fields.secondary_identifier)
     joined = f"{primary}<<{secondary}" if secondary else primary
     return joined[:length].ljust(length, FILLER)
-
-
-def _name_letters(name: str) -> str:
-    words = "".join(c if c in LETTERS else " " for c in name.replace("'", "").replace(".", ""))
-    return FILLER.join(words.split())
 
 
 def compose_lines(mrtd_format: MrtdFormat, fields: SpecimenFields) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ top-left; `image_order` in `placing` turns them to begin at the image's top-left
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -17,15 +16,16 @@ from models.training.backgrounds import Assets, background
 from models.training.camera import lens, light, sensor
 from models.training.distractors import scatter
 from models.training.documents import draw_face
-from models.training.drawing import Pixels, Rng, skin, soft_noise
+from models.training.drawing import Pixels, Rng, colour, skin, soft_noise, tinted
 from models.training.face import Face
 from models.training.hands import bare_hand, hold_from_behind, hold_over_edge
 from models.training.placing import Quad, area, paste, pose
 
 FRAME_PX = 220
 """Side of the composed picture; the detector squeezes every frame to this square."""
-_CANVAS_PX = 320
-_NEGATIVES = 0.38
+_CANVAS_SHARE = 320 / 220
+"""Scenes are drawn larger than they are given out, as a lens shows more than a sensor resolves."""
+_NEGATIVES = 0.4
 _ASPECTS = (16 / 9, 4 / 3, 3 / 4, 9 / 16, 1.0)
 _ASPECT_WEIGHTS = (0.6, 0.14, 0.1, 0.1, 0.06)
 
@@ -39,6 +39,8 @@ class Scene:
         of a cut document lie outside 0 to 1. All zero where `present` is false.
     kind: index into `face.KINDS`, -1 where there is none.
     upright: whether the document's own top-left can be told from its print.
+    band: 4×2 float32 ratios of the frame, the machine-readable zone's print; all zero where there
+        is none.
     """
 
     image: Pixels
@@ -46,27 +48,27 @@ class Scene:
     present: bool
     kind: int
     upright: bool
+    band: Quad = field(default_factory=lambda: np.zeros((4, 2), np.float32))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class FacePool:
     """The faces a data set is made of: `count` seeds from `first` on; sets must not overlap."""
 
     first: int
     count: int
+    _drawn: dict[int, Face] = field(default_factory=dict, repr=False)
 
-    def pick(self, rng: Rng) -> Face:
-        """A face of the pool; drawn once per process."""
-        return _drawn_face(self.first + int(rng.integers(self.count)))
+    def pick(self, rng: Rng, assets: Assets) -> Face:
+        """A face of the pool; drawn once per process, with the pictures of the first call."""
+        seed = self.first + int(rng.integers(self.count))
+        if seed not in self._drawn:
+            self._drawn[seed] = draw_face(seed, assets.photographs)
+        return self._drawn[seed]
 
 
-TRAINING_FACES = FacePool(0, 1500)
-VALIDATION_FACES = FacePool(1_000_000, 300)
-
-
-@functools.lru_cache(maxsize=1800)
-def _drawn_face(seed: int) -> Face:
-    return draw_face(seed)
+TRAINING_FACES = FacePool(0, 3500)
+VALIDATION_FACES = FacePool(1_000_000, 400)
 
 
 def _printed(rng: Rng, face: Face) -> Pixels:
@@ -96,21 +98,46 @@ def _drop_shadow(rng: Rng, canvas: Pixels, patch: Pixels, source: Quad, target: 
     canvas[:] = np.asarray(canvas * (1 - soft[..., None]), np.uint8)
 
 
-def _underlay(rng: Rng, canvas: Pixels, quad_px: Quad, faces: FacePool) -> None:
+def _mount(rng: Rng, canvas: Pixels, quad_px: Quad) -> None:
+    """A folder, board, tray or stack under the document: larger on some sides, hardly turned."""
+    along, down = quad_px[1] - quad_px[0], quad_px[3] - quad_px[0]
+    grow = np.where(rng.random(4) < 0.3, 0.0, rng.uniform(0.02, 0.35, 4))
+    top, right, foot, left = (float(v) for v in grow)
+    tilt = rng.normal(0, 1.5, (4, 2))
+    quad = np.array(
+        [
+            quad_px[0] - along * left - down * top,
+            quad_px[1] + along * right - down * top,
+            quad_px[2] + along * right + down * foot,
+            quad_px[3] - along * left + down * foot,
+        ]
+    )
+    paint = colour(rng) if rng.random() < 0.6 else tinted(rng, rng.uniform(10, 250), 10)
+    outline = np.round((quad + tilt) * 8).astype(np.int32)
+    cv2.fillPoly(canvas, [outline], paint, cv2.LINE_AA, 3)
+    if rng.random() < 0.5:
+        edge = tinted(rng, rng.uniform(20, 240), 10)
+        cv2.polylines(canvas, [outline], True, edge, 1, cv2.LINE_AA, 3)
+
+
+def _underlay(rng: Rng, canvas: Pixels, quad_px: Quad, other: Face) -> None:
     """Another sheet or a distractor under the document: larger, turned, mostly covered."""
-    other = faces.pick(rng)
     middle = quad_px.mean(0)
     grown = (quad_px - middle) * rng.uniform(1.1, 2.2) + middle
     moved = grown + rng.normal(0, 0.08, 2) * canvas.shape[0] + rng.normal(0, 4, (4, 2))
     paste(canvas, other.bgra, other.outline_px, np.asarray(moved, np.float32))
 
 
-def _add_document(rng: Rng, canvas: Pixels, face: Face, quad: Quad, faces: FacePool) -> None:
+def _add_document(
+    rng: Rng, canvas: Pixels, face: Face, quad: Quad, faces: FacePool, assets: Assets
+) -> None:
     """Hands behind, shadow, the document, hands in front; in place."""
     size = canvas.shape[0]
     quad_px = np.asarray(quad * size, np.float32)
     if rng.random() < 0.1:
-        _underlay(rng, canvas, quad_px, faces)
+        _underlay(rng, canvas, quad_px, faces.pick(rng, assets))
+    elif rng.random() < 0.12:
+        _mount(rng, canvas, quad_px)
     tone = skin(rng)
     px_per_mm = (
         float(np.sqrt(area(quad_px) / max(1.0, area(face.outline_px))))
@@ -131,8 +158,10 @@ def _add_document(rng: Rng, canvas: Pixels, face: Face, quad: Quad, faces: FaceP
         hold_over_edge(canvas, rng, quad_px, px_per_mm, tone)
 
 
-def _positive(rng: Rng, canvas: Pixels, faces: FacePool) -> tuple[Face, Quad] | None:
-    face = faces.pick(rng)
+def _positive(
+    rng: Rng, canvas: Pixels, faces: FacePool, assets: Assets
+) -> tuple[Face, Quad] | None:
+    face = faces.pick(rng, assets)
     aspect = float(rng.choice(_ASPECTS, p=_ASPECT_WEIGHTS))
     height_mm = face.width_mm * float(
         np.linalg.norm(face.outline_px[3] - face.outline_px[0])
@@ -141,32 +170,44 @@ def _positive(rng: Rng, canvas: Pixels, faces: FacePool) -> tuple[Face, Quad] | 
     quad = pose(rng, face.width_mm, height_mm, aspect, cut=rng.random() < 0.16)
     if quad is None:
         return None
-    _add_document(rng, canvas, face, quad, faces)
+    _add_document(rng, canvas, face, quad, faces, assets)
     return face, quad
 
 
-def compose(seed: int, assets: Assets, faces: FacePool) -> Scene:
-    """Compose the scene of this seed."""
+def _carried(face: Face, quad: Quad) -> Quad:
+    """Where the face's machine-readable zone comes to lie when its outline becomes `quad`."""
+    if face.band_px is None:
+        return np.zeros((4, 2), np.float32)
+    onto = cv2.getPerspectiveTransform(face.outline_px, quad.astype(np.float32))
+    return np.asarray(cv2.perspectiveTransform(face.band_px[None], onto)[0], np.float32)
+
+
+def compose(seed: int, assets: Assets, faces: FacePool, frame_px: int = FRAME_PX) -> Scene:
+    """Compose the scene of this seed, `frame_px` pixels wide and high."""
+    canvas_px = round(frame_px * _CANVAS_SHARE)
     rng = np.random.default_rng([seed, faces.first])
-    canvas = background(rng, assets, _CANVAS_PX)
+    canvas = background(rng, assets, canvas_px)
     wanted = rng.random() >= _NEGATIVES
     if rng.random() < (0.55 if wanted else 0.75):
         scatter(canvas, rng, assets, int(rng.choice([1, 1, 2, 3, 5, 8])), 0.7 if wanted else 1.0)
-    found = _positive(rng, canvas, faces) if wanted else None
+    found = _positive(rng, canvas, faces, assets) if wanted else None
     if found is None:
-        quad = np.zeros((4, 2), np.float32)
+        quad = band = np.zeros((4, 2), np.float32)
         if rng.random() < 0.3:
             bare_hand(canvas, rng)
     else:
         quad = found[1]
+        band = _carried(found[0], quad)
     if rng.random() < 0.05:
         scatter(canvas, rng, assets, 1, 0.2)
-    middle = quad.mean(0) * _CANVAS_PX if found else rng.uniform(0, 1, 2) * _CANVAS_PX
+    middle = quad.mean(0) * canvas_px if found else rng.uniform(0, 1, 2) * canvas_px
     canvas = light(rng, canvas, (float(middle[0]), float(middle[1])))
     if rng.random() < 0.3:
-        canvas, bent = lens(rng, canvas, quad)
-        quad = bent if found else quad
-    image = sensor(rng, canvas, FRAME_PX)
+        canvas, bent = lens(rng, canvas, np.concatenate([quad, band]))
+        quad, band = (bent[:4], bent[4:]) if found else (quad, band)
+    image = sensor(rng, canvas, frame_px)
     if found is None:
         return Scene(image, quad, False, -1, False)
-    return Scene(image, quad, True, found[0].kind, found[0].upright)
+    if found[0].band_px is None:
+        band = np.zeros((4, 2), np.float32)
+    return Scene(image, quad, True, found[0].kind, found[0].upright, band)

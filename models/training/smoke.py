@@ -11,19 +11,22 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from core.settings import DetectSettings
 from models.training import export_mrz
 from models.training.backgrounds import Assets
+from models.training.corner_net import CornerNet
 from models.training.dataset import write_shard
 from models.training.evaluate_corners import composed, measure, report
 from models.training.export_corners import export, load_average, note_checksum
 from models.training.line_scenes import write_shard as write_lines
 from models.training.scenes import FacePool
-from models.training.train_corners import Stage, Trainer
+from models.training.train_corners import Stage, Trainer, first_pictures
 from models.training.train_mrz import Stage as LineStage
 from models.training.train_mrz import Trainer as LineTrainer
 from models.training.train_mrz import score
+from models.training.warm_start import from_onnx
 from pipeline.detect import CornerDetector
 from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.strips import LineStrip
@@ -42,13 +45,26 @@ def run(folder: Path) -> str:
         raise AssertionError(f"the checkpoint resumes at {resumed.done}, not after two steps")
     resumed.run(0, Stage(128, 3, 4, 1e-3), scenes)
     resumed.run(1, Stage(256, 1, 2, 1e-3), scenes)
+    resumed.run(2, Stage(192, 1, 2, 1e-3), scenes)
     models = folder / "models"
     models.mkdir()
     export(load_average(checkpoint), models / "corners.onnx")
     note_checksum(models / "manifest.toml", models / "corners.onnx")
+    _begin_with(models / "corners.onnx", load_average(checkpoint), scenes)
     settings = DetectSettings(min_confidence=0.0, min_area=0.0)
     detector = CornerDetector.load(settings, Weights(models))
     return report(measure(detector, composed(validation, folder / "none")))
+
+
+def _begin_with(exported: Path, expected: CornerNet, scenes: Path) -> None:
+    """A network read back from its export must say what it said before."""
+    pictures = first_pictures(scenes)
+    begun = from_onnx(exported, pictures)
+    with torch.no_grad():
+        pairs = zip(begun.eval()(pictures), expected.eval()(pictures), strict=True)
+        worst = max(float((one - other).abs().max()) for one, other in pairs)
+    if worst > 1e-2:
+        raise AssertionError(f"the network begun with an export differs by {worst:.2g}")
 
 
 def run_lines(folder: Path) -> str:

@@ -24,6 +24,7 @@ from models.training.batches import Batch, make_batch
 from models.training.corner_net import CornerNet, CornerOutputs, window_average
 from models.training.dataset import SCENES, Shard, finished, read_shard
 from models.training.drawing import Rng
+from models.training.warm_start import from_onnx
 
 CHECKPOINTS = Path(".cache/train/corners")
 _SAVE_EVERY = 200
@@ -69,6 +70,11 @@ class Losses:
         total = total + self._note(
             "mask",
             functional.binary_cross_entropy_with_logits(outputs.mask, torch.from_numpy(batch.mask)),
+            1.0,
+        )
+        total = total + self._note(
+            "band",
+            functional.binary_cross_entropy_with_logits(outputs.band, torch.from_numpy(batch.band)),
             1.0,
         )
         if (batch.present > 0.5).any():
@@ -125,12 +131,20 @@ def batches(folder: Path, stage: Stage, rng: Rng) -> Iterator[Batch]:
         count += 1
 
 
+def first_pictures(folder: Path) -> Tensor:
+    """Up to 64 padded pictures of the first shard, to measure a network's activations on."""
+    shard = read_shard(folder, next(finished(folder)))
+    batch = make_batch([shard.scene(index) for index in range(min(64, len(shard)))], 256, None)
+    return torch.from_numpy(batch.pictures)
+
+
 class Trainer:
     """Network, its slow average (what is exported), optimiser; one per run."""
 
-    def __init__(self, checkpoint: Path) -> None:
+    def __init__(self, checkpoint: Path, net: CornerNet | None = None) -> None:
+        """Goes on from `checkpoint` where it exists, else from `net`, else from nothing."""
         self.checkpoint = checkpoint
-        self.net = CornerNet().to(memory_format=torch.channels_last)
+        self.net = (net or CornerNet()).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.done: list[int] = []
         self.state: dict[str, object] | None = None
@@ -217,12 +231,16 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=SCENES)
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINTS / "corners.pt")
     parser.add_argument("--recipe", default=RECIPE, help="size:steps:batch:peak, comma-separated")
+    parser.add_argument("--start", type=Path, help="an exported network to begin with")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     cv2.setNumThreads(1)
-    trainer = Trainer(options.checkpoint)
+    net = None
+    if options.start and not options.checkpoint.exists():
+        net = from_onnx(options.start, first_pictures(options.scenes))
+    trainer = Trainer(options.checkpoint, net)
     for place, text in enumerate(options.recipe.split(",")):
         trainer.run(place, Stage.parse(text), options.scenes)
 

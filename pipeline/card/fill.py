@@ -5,57 +5,59 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from pypdf import PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
-from pypdf.generic import (
-    ArrayObject,
-    DecodedStreamObject,
-    DictionaryObject,
-    IndirectObject,
-    NameObject,
-)
+from pypdf.generic import DictionaryObject, NameObject
 
 from core.errors import DocumentFillingError, SettingsError
-from pipeline.card.font import CardFont, encode
-from pipeline.card.glyphs import LEADING, FittedText, fit, printable
-from pipeline.card.mapping import FieldRule, formatted, load_mapping
-from pipeline.card.widgets import (
-    Quadding,
-    Widget,
-    embedded_font,
-    page_annotations,
-    read_widgets,
-)
+from pipeline.card import editable, signature
+from pipeline.card.archive import make_archival
+from pipeline.card.font import CardFont
+from pipeline.card.fonts import FontShelf
+from pipeline.card.glyphs import fit, printable
+from pipeline.card.mapping import CardMapping, FieldRule, formatted, load_mapping
+from pipeline.card.order import CardField, CardOrder, Variant
+from pipeline.card.output import PDF_HEADER, PRODUCER, draw_over, without_form, written
+from pipeline.card.placing import INSET_PT, Inks, PlacedText, place
+from pipeline.card.rules import CardRules, load_rules
+from pipeline.card.shaping import Shaper, han_state
+from pipeline.card.widgets import Widget, all_widgets, embedded_font, full_name, read_widgets
 
-PRODUCER = "LobbyLens"
-PDF_HEADER = "%PDF-1.7"
-_FONT_RESOURCE = "/CardValue"
-_INSET_PT = 1.0
-_FIRST_LINE_DROP = 0.98
-"""From the top of a field down to its first baseline, in font sizes: room for stacked marks."""
+FORM, MAPPING, RULES = "form.pdf", "mapping.json", "rules.json"
+_PLAIN = CardOrder()
 
 
 class CardFiller:
-    """Fills one template; loaded once, safe to use from several threads.
+    """Fills one form; loaded once, safe to use from several threads.
 
-    A filled card is a plain page: no form, no widgets, values set in a subset of the template's
-    own font, and neither time nor guest data in its metadata. Nothing is written to disk.
+    A filled card is a plain page unless it is ordered otherwise: no form, no widgets, values set
+    in subsets of the fonts, and neither time nor guest data in its metadata. Nothing is written
+    to disk. Without a ``shelf``, what the form's own font cannot set is refused.
 
-    Raises SettingsError when template or mapping cannot be read or do not fit each other.
+    Raises SettingsError when form, mapping or rules cannot be read or do not fit each other.
     """
 
-    def __init__(self, template: Path, mapping: Path) -> None:
-        self._mapping = load_mapping(mapping)
+    def __init__(
+        self,
+        template: Path,
+        mapping: Path | CardMapping,
+        rules: Path | None = None,
+        shelf: FontShelf | None = None,
+    ) -> None:
+        self.mapping = load_mapping(mapping) if isinstance(mapping, Path) else mapping
+        self.rules = load_rules(rules) if rules else CardRules()
+        self._shelf = shelf
         try:
-            data = template.read_bytes()
-            reader = PdfReader(io.BytesIO(data))
-            widgets = read_widgets(reader)
-            if not widgets:
+            self._form = template.read_bytes()
+            reader = PdfReader(io.BytesIO(self._form))
+            listed = {full_name(annotation) for _, annotation in all_widgets(reader)}
+            if not listed:
                 raise SettingsError(f"the card template {template.name} has no form fields")
-            self._font = CardFont(embedded_font(reader, widgets))
-            self._background = _without_form(data)
+            widgets = read_widgets(reader, self.mapping.unfilled, self.mapping.signature)
+            values = tuple(w for w in widgets if w.name != self.mapping.signature)
+            self._font = CardFont(_own_font(reader, values, shelf))
+            self._background = without_form(self._form)
         except OSError as error:
             raise SettingsError(
                 f"the card template {template.name} cannot be read: {error.strerror}"
@@ -65,45 +67,90 @@ class CardFiller:
         self._widgets: dict[str, list[Widget]] = {}
         for widget in widgets:
             self._widgets.setdefault(widget.name, []).append(widget)
-        if strangers := self._widgets.keys() ^ self._mapping.fields.keys():
+        self._check_names(listed)
+        self.names = frozenset(rule.source for rule in self.mapping.fields.values())
+        self._check_rules()
+
+    @classmethod
+    def of(cls, folder: Path, shelf: FontShelf | None = None) -> CardFiller:
+        """The card in a folder: form.pdf, mapping.json, rules.json."""
+        return cls(folder / FORM, folder / MAPPING, folder / RULES, shelf)
+
+    def _check_names(self, listed: set[str]) -> None:
+        known = {*self.mapping.fields, *self.mapping.unfilled}
+        if self.mapping.signature is not None:
+            known.add(self.mapping.signature)
+        if strangers := listed ^ known:
             raise SettingsError(
                 "the card template and its mapping disagree on: " + ", ".join(sorted(strangers))
             )
 
-        self._names = frozenset(rule.source for rule in self._mapping.fields.values())
+    def _check_rules(self) -> None:
+        if held := self.rules.forbidden & self.names:
+            raise SettingsError(f"the card has a place for what it must not hold: {sorted(held)}")
+        if lacking := self.rules.required - self.names:
+            raise SettingsError(f"the card has no place for what it requires: {sorted(lacking)}")
 
     @property
-    def names(self) -> frozenset[str]:
-        """JSON names of the values that the card has a place for."""
-        return self._names
+    def forbidden(self) -> frozenset[str]:
+        """JSON names of values that the card must not hold."""
+        return self.rules.forbidden
 
-    def fill(self, fields: Mapping[str, str]) -> bytes:
+    def fields(self, labels: Mapping[str, Mapping[str, str]]) -> tuple[CardField, ...]:
+        """What the card asks for, in its order; ``labels`` by form name and language."""
+        return tuple(
+            CardField(
+                rule.source,
+                rule.format,
+                rule.asked_of,
+                rule.source in self.rules.required,
+                rule.max_length,
+                labels.get(name, {}),
+                rule.options,
+            )
+            for name, rule in self.mapping.fields.items()
+        )
+
+    def fill(self, fields: Mapping[str, str], order: CardOrder = _PLAIN) -> bytes:
         """The card with ``fields`` (values by JSON name; dates in ISO 8601) as a PDF.
 
         Fields left out or blank stay empty. Raises DocumentFillingError, naming the field and
-        never its value, for an unknown name, a required value that is missing, a date that is
-        none, a text that does not fit; MissingGlyph, naming the character as well, for one that
-        the font lacks.
+        never its value, for an unknown or forbidden name, a required value that is missing, a
+        date that is none, a text that does not fit; MissingGlyph, naming the character as well,
+        for one that no font has.
         """
+        if order.archival and order.variant is Variant.EDITABLE:
+            raise DocumentFillingError("a card to archive cannot be editable", field="variant")
+        self.rules.check(fields)
         for name in fields:
-            if name not in self.names:
+            if name not in self.names and name not in self.forbidden:
                 raise DocumentFillingError(f"the card has no field {name}", field=name)
+        state = han_state(fields.values(), fields.get("nationality", ""))
+        shaper = Shaper(self._font, self._shelf, state)
         texts = {
-            form_name: self._text(rule, fields.get(rule.source, ""))
-            for form_name, rule in self._mapping.fields.items()
+            form_name: self._text(rule, fields.get(rule.source, ""), shaper)
+            for form_name, rule in self.mapping.fields.items()
         }
-        drawn: dict[int, list[bytes]] = {}
-        for form_name, text in texts.items():
-            for widget in self._widgets[form_name] if text else ():
-                operators = self._set(widget, self._mapping.fields[form_name], text)
-                drawn.setdefault(widget.page_index, []).append(operators)
-        return self._write(drawn, "".join(texts.values()).replace("\n", ""))
+        placed = [
+            self._placed(widget, self.mapping.fields[form_name], text, shaper)
+            for form_name, text in texts.items()
+            for widget in (self._widgets[form_name] if text else ())
+        ]
+        if order.variant is Variant.EDITABLE:
+            return self._write_form(texts, placed, order)
+        return self._write_pages(placed, order)
 
-    def _text(self, rule: FieldRule, value: str) -> str:
+    def _text(self, rule: FieldRule, value: str, shaper: Shaper) -> str:
         name = rule.source
-        text = printable(name, value, self._font, multiline=rule.multiline)
+        text = printable(
+            name,
+            value,
+            self._font,
+            multiline=rule.multiline,
+            setter=shaper if self._shelf else None,
+        )
         if not text:
-            if rule.required:
+            if name in self.rules.required:
                 raise DocumentFillingError(
                     f"{name} is required on the card and missing", field=name
                 )
@@ -116,98 +163,74 @@ class CardFiller:
             )
         return text
 
-    def _set(self, widget: Widget, rule: FieldRule, text: str) -> bytes:
-        """Content-stream operators that show ``text`` in the widget's rectangle."""
+    def _placed(self, widget: Widget, rule: FieldRule, text: str, shaper: Shaper) -> PlacedText:
         fitted = fit(
             text,
-            self._font,
-            width_pt=widget.width_pt - 2 * _INSET_PT,
+            shaper,
+            width_pt=widget.width_pt - 2 * INSET_PT,
             height_pt=widget.height_pt,
             size_pt=widget.size_pt,
-            min_size_pt=min(widget.size_pt, self._mapping.min_font_size_pt),
+            min_size_pt=min(widget.size_pt, self.mapping.min_font_size_pt),
             multiline=rule.multiline,
         )
         if fitted is None:
             raise DocumentFillingError(
                 f"{rule.source} is too long for its place on the card", field=rule.source
             )
-        lines = []
-        baseline = self._first_baseline_pt(widget, fitted)
-        for line in fitted.lines:
-            spare = widget.width_pt - 2 * _INSET_PT - self._font.width_pt(line, fitted.size_pt)
-            shift = {
-                Quadding.LEFT: 0.0,
-                Quadding.CENTRE: spare / 2,
-                Quadding.RIGHT: spare,
-            }
-            left = widget.left_pt + _INSET_PT + shift[widget.quadding]
-            lines.append(b"1 0 0 1 %.2f %.2f Tm %s Tj" % (left, baseline, encode(line)))
-            baseline -= LEADING * fitted.size_pt
-        font = f"{widget.colour} {_FONT_RESOURCE} {fitted.size_pt:g} Tf".encode("ascii")
-        return b"\n".join([b"BT", font, *lines, b"ET"])
+        return place(widget, fitted, shaper, self._font.cap_height)
 
-    def _first_baseline_pt(self, widget: Widget, fitted: FittedText) -> float:
-        if widget.from_top:
-            return widget.bottom_pt + widget.height_pt - _FIRST_LINE_DROP * fitted.size_pt
-        middle = widget.bottom_pt + widget.height_pt / 2
-        if len(fitted.lines) == 1:
-            # One baseline for a whole row, whatever had to be set smaller.
-            return middle - self._font.cap_height * widget.size_pt / 2
-        block = (len(fitted.lines) - 1) * LEADING - self._font.cap_height
-        return middle + block * fitted.size_pt / 2
-
-    def _write(self, drawn: Mapping[int, list[bytes]], characters: str) -> bytes:
+    def _write_pages(self, placed: list[PlacedText], order: CardOrder) -> bytes:
         writer = PdfWriter(clone_from=PdfReader(io.BytesIO(self._background)))
-        if drawn:
-            font = self._font.embed_subset(writer, characters)
-            for page_index, operators in drawn.items():
-                _draw_over(writer, page_index, b"\n".join(operators), font)
-        writer.metadata = {"/Title": self._mapping.title, "/Producer": PRODUCER}
+        inks = Inks(writer, self._font, placed)
+        drawn: dict[int, list[bytes]] = {}
+        for text in placed:
+            drawn.setdefault(text.widget.page_index, []).append(inks.operators(text))
+        fonts = DictionaryObject({NameObject("/Font"): inks.resources()})
+        for page_index, operators in drawn.items():
+            draw_over(writer, page_index, b"\n".join(operators), fonts)
+        self._sign(writer, order)
+        if order.variant is Variant.PRINT:
+            writer.root_object[NameObject("/ViewerPreferences")] = DictionaryObject(
+                {NameObject("/PrintScaling"): NameObject("/None")}
+            )
+        if order.archival:
+            content = b"".join(line for page in drawn.values() for line in page)
+            make_archival(writer, self.mapping.title, content)
+        return self._finish(writer)
+
+    def _write_form(
+        self, texts: Mapping[str, str], placed: list[PlacedText], order: CardOrder
+    ) -> bytes:
+        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(self._form)))
+        editable.fill_form(writer, texts, placed, Inks(writer, self._font, placed))
+        self._sign(writer, order)
+        return self._finish(writer)
+
+    def _sign(self, writer: PdfWriter, order: CardOrder) -> None:
+        """The drawn signature; or, on a card to print, a mark where to sign by hand."""
+        places = self._widgets.get(self.mapping.signature or "", [])
+        if order.signature is not None and not places:
+            raise DocumentFillingError("the card has no place for a signature", field="signature")
+        for spot in places:
+            if order.signature is not None:
+                operators, resources = signature.draw(writer, order.signature, spot)
+            elif order.variant is Variant.PRINT:
+                operators, resources = signature.mark(spot), DictionaryObject()
+            else:
+                continue
+            draw_over(writer, spot.page_index, operators, resources)
+
+    def _finish(self, writer: PdfWriter) -> bytes:
+        writer.metadata = {"/Title": self.mapping.title, "/Producer": PRODUCER}
         writer.pdf_header = PDF_HEADER
-        return _written(writer).getvalue()
+        return written(writer).getvalue()
 
 
-def _without_form(template: bytes) -> bytes:
-    """The template's pages alone: no form, no widgets, no font of theirs."""
-    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(template)))
-    writer.root_object.pop("/AcroForm", None)
-    for page in writer.pages:
-        kept = ArrayObject(
-            annotation.indirect_reference or annotation
-            for annotation in page_annotations(page)
-            if annotation.get("/Subtype") != "/Widget"
-        )
-        page.pop("/Annots", None)
-        if kept:
-            page[NameObject("/Annots")] = kept
-    # The writer still holds what nothing refers to any more; a clone of what it wrote does not.
-    plain = PdfWriter(clone_from=PdfReader(_written(writer)))
-    return _written(plain).getvalue()
-
-
-def _written(writer: PdfWriter) -> io.BytesIO:
-    stream = io.BytesIO()
-    writer.write(stream)
-    return stream
-
-
-def _draw_over(writer: PdfWriter, page_index: int, operators: bytes, font: IndirectObject) -> None:
-    """Append ``operators`` to a page, shielded from the graphics state the page ends in."""
-    page = writer.pages[page_index]
-    resources = cast(DictionaryObject, page["/Resources"].get_object())
-    if "/Font" not in resources:
-        resources[NameObject("/Font")] = DictionaryObject()
-    fonts = cast(DictionaryObject, resources["/Font"].get_object())
-    fonts[NameObject(_FONT_RESOURCE)] = font
-    below = page.raw_get("/Contents") if "/Contents" in page else ArrayObject()
-    array = below.get_object()
-    streams = array if isinstance(array, ArrayObject) else [below]
-    page[NameObject("/Contents")] = ArrayObject(
-        [_stream(writer, b"q"), *streams, _stream(writer, b"Q\n" + operators)]
-    )
-
-
-def _stream(writer: PdfWriter, operators: bytes) -> IndirectObject:
-    plain = DecodedStreamObject()
-    plain.set_data(operators)
-    return writer._add_object(plain.flate_encode())
+def _own_font(reader: PdfReader, widgets: tuple[Widget, ...], shelf: FontShelf | None) -> bytes:
+    """The form's own font; where it embeds none that can be used, one of the shelf."""
+    try:
+        return embedded_font(reader, widgets)
+    except SettingsError:
+        if shelf is None or (data := shelf.latin()) is None:
+            raise
+        return data

@@ -1,7 +1,7 @@
 """Which value goes into which field of the card, and in what shape.
 
-A mapping is a JSON file beside its template. Its keys are the names of the form fields in the
-PDF; each tells the ``source`` (the JSON name of the value), its ``format``, and its limits.
+A mapping is a JSON file beside its form. Its keys are the names of the form fields in the PDF;
+each tells the ``source`` (the JSON name of the value), its ``format``, who gives it, its limits.
 """
 
 from __future__ import annotations
@@ -9,14 +9,26 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, with_config
 
 from core.errors import DocumentFillingError, SettingsError
+from pipeline.card.order import AskedOf, FieldFormat
+from pipeline.card.reading import read_json
 from pipeline.types import Document
+
+__all__ = [
+    "CARD_FIELDS",
+    "AskedOf",
+    "CardMapping",
+    "FieldFormat",
+    "FieldRule",
+    "card_fields",
+    "formatted",
+    "load_mapping",
+]
 
 CARD_FIELDS = (
     "hotel_name",
@@ -37,34 +49,16 @@ CARD_FIELDS = (
     "room",
     "vehicle_plate",
 )
-"""Fields of the card that comes with the project, in reading order.
+"""Fields of the plain registration card, in reading order.
 
 ``optional_data`` is left out on purpose: it may hold a personal number, and a card is to hold no
 more than the stay needs.
 """
 
-_MONTHS = (
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-)
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _ISO_DATE = re.compile(r"(?a:(\d{4})(?:-(\d\d|XX))?(?:-(\d\d|XX))?)")
-
-
-class FieldFormat(StrEnum):
-    """text: as it is. date: ISO 8601 in, ``12 AUG 1974`` out (Doc 9303 Part 3, 3.8)."""
-
-    TEXT = "text"
-    DATE = "date"
+_TIME = re.compile(r"(?a:([01]\d|2[0-3]):([0-5]\d))")
+_NUMBER = re.compile(r"(?a:\d{1,4})")
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -73,14 +67,16 @@ class FieldRule:
     """How one form field is filled.
 
     ``max_length`` counts characters as printed. ``multiline`` lets a text that is too long for
-    one line at full size go on in the next, as far as the field's height allows.
+    one line at full size go on in the next, as far as the field's height allows. ``options``
+    (for a choice) leads from the JSON value to what is printed.
     """
 
     source: str
     max_length: int
     format: FieldFormat = FieldFormat.TEXT
-    required: bool = False
     multiline: bool = False
+    asked_of: AskedOf = AskedOf.GUEST
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -89,29 +85,27 @@ class CardMapping:
     """A whole mapping; ``fields`` is keyed by the names of the form fields in the PDF.
 
     ``title`` becomes the title of the filled PDF. No text is set smaller than
-    ``min_font_size_pt``.
+    ``min_font_size_pt``. ``signature`` names the field whose place a drawn signature takes.
+    ``unfilled`` names fields of the form that are left alone.
     """
 
     title: str
     min_font_size_pt: float
     fields: Mapping[str, FieldRule]
+    signature: str | None = None
+    unfilled: tuple[str, ...] = ()
 
 
 def load_mapping(path: Path) -> CardMapping:
     """Read a mapping file. Raises SettingsError that says what is wrong with it."""
-    try:
-        mapping = TypeAdapter(CardMapping).validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(
-            f"the card mapping {path.name} cannot be read: {error.strerror}"
-        ) from None
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the file"
-        raise SettingsError(f"the card mapping {path.name}: {place}: {problem['msg']}") from None
+    mapping = read_json(CardMapping, path, "the card mapping")
     for name, rule in mapping.fields.items():
         if rule.max_length < 1:
             raise SettingsError(f"the card mapping {path.name}: {name}: max_length is below 1")
+        if (rule.format is FieldFormat.CHOICE) != bool(rule.options):
+            raise SettingsError(
+                f"the card mapping {path.name}: {name}: a choice has options, nothing else does"
+            )
     if mapping.min_font_size_pt <= 0:
         raise SettingsError(f"the card mapping {path.name}: min_font_size_pt is not above 0")
     return mapping
@@ -134,8 +128,18 @@ def card_fields(
 
 def formatted(name: str, rule: FieldRule, value: str) -> str:
     """``value`` as it is printed. Raises DocumentFillingError that names the field."""
-    if rule.format is FieldFormat.DATE:
-        return _printed_date(name, value)
+    match rule.format:
+        case FieldFormat.DATE:
+            return _printed_date(name, value)
+        case FieldFormat.TIME if not _TIME.fullmatch(value):
+            raise DocumentFillingError(f"{name} is not a time in the form HH:MM", field=name)
+        case FieldFormat.NUMBER if not _NUMBER.fullmatch(value):
+            raise DocumentFillingError(f"{name} is not a number from 0 to 9999", field=name)
+        case FieldFormat.CHOICE if value not in rule.options:
+            known = ", ".join(rule.options)
+            raise DocumentFillingError(f"{name} is none of {known}", field=name)
+        case FieldFormat.CHOICE:
+            return rule.options[value]
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -50,14 +50,27 @@ class Widget:
     from_top: bool
 
 
-def read_widgets(reader: PdfReader) -> tuple[Widget, ...]:
-    """Every text field's widgets, in page order. Raises SettingsError for any other field."""
+def read_widgets(
+    reader: PdfReader, but: Collection[str] = (), signature: str | None = None
+) -> tuple[Widget, ...]:
+    """Every text field's widgets, in page order.
+
+    Fields named in ``but`` are passed over. ``signature`` may be a signature field. Raises
+    SettingsError for any other field that is no text field.
+    """
     return tuple(
-        _widget(reader, annotation, index)
-        for index, page in enumerate(reader.pages)
-        for annotation in page_annotations(page)
-        if annotation.get("/Subtype") == "/Widget"
+        _widget(reader, annotation, index, signature)
+        for index, annotation in all_widgets(reader)
+        if full_name(annotation) not in but
     )
+
+
+def all_widgets(reader: PdfReader) -> Iterator[tuple[int, DictionaryObject]]:
+    """Page index and annotation of every widget, whatever its field is."""
+    for index, page in enumerate(reader.pages):
+        for annotation in page_annotations(page):
+            if annotation.get("/Subtype") == "/Widget":
+                yield index, annotation
 
 
 def page_annotations(page: PageObject) -> Iterator[DictionaryObject]:
@@ -95,7 +108,7 @@ def _child(parent: object, key: str) -> object:
     return parent[NameObject(key)].get_object()
 
 
-def _inherited(annotation: DictionaryObject, key: str) -> object:
+def inherited(annotation: DictionaryObject, key: str) -> object:
     """A field attribute, from the widget or the nearest parent that has it (12.7.3.1)."""
     node: object = annotation
     while isinstance(node, DictionaryObject):
@@ -105,7 +118,16 @@ def _inherited(annotation: DictionaryObject, key: str) -> object:
     return None
 
 
-def _full_name(annotation: DictionaryObject) -> str:
+def field_of(annotation: DictionaryObject) -> DictionaryObject:
+    """The field that a widget shows: itself, or the parent that has the field's name."""
+    node = annotation
+    while "/T" not in node and (parent := _child(node, "/Parent")) is not None:
+        assert isinstance(parent, DictionaryObject)
+        node = parent
+    return node
+
+
+def full_name(annotation: DictionaryObject) -> str:
     """Partial names from the root down, joined by dots (12.7.3.2)."""
     parts: list[str] = []
     node: object = annotation
@@ -124,18 +146,21 @@ def _edges(annotation: DictionaryObject) -> list[float]:
     return [float(edge) for edge in rectangle]
 
 
-def _widget(reader: PdfReader, annotation: DictionaryObject, page_index: int) -> Widget:
-    name = _full_name(annotation)
-    if _inherited(annotation, "/FT") != "/Tx":
+def _widget(
+    reader: PdfReader, annotation: DictionaryObject, page_index: int, signature: str | None
+) -> Widget:
+    name = full_name(annotation)
+    signs = name == signature and inherited(annotation, "/FT") == "/Sig"
+    if inherited(annotation, "/FT") != "/Tx" and not signs:
         raise SettingsError(f"the card template's field {name} is not a text field")
     form = _child(reader.root_object, "/AcroForm")
-    appearance = str(_inherited(annotation, "/DA") or _child(form, "/DA") or "")
+    appearance = str(inherited(annotation, "/DA") or _child(form, "/DA") or "")
     font = _FONT_OPERATOR.search(appearance)
-    if font is None:
+    if font is None and not signs:
         raise SettingsError(f"the card template's field {name} names no font")
     colour = _COLOUR_OPERATOR.search(appearance)
-    flags = _inherited(annotation, "/Ff")
-    quadding = _inherited(annotation, "/Q")
+    flags = inherited(annotation, "/Ff")
+    quadding = inherited(annotation, "/Q")
     edges = _edges(annotation)
     left, right = sorted(edges[0::2])
     bottom, top = sorted(edges[1::2])
@@ -146,8 +171,8 @@ def _widget(reader: PdfReader, annotation: DictionaryObject, page_index: int) ->
         bottom_pt=bottom,
         width_pt=right - left,
         height_pt=top - bottom,
-        font_name=font.group(1),
-        size_pt=float(font.group(2)) or _AUTO_SIZE_PT,
+        font_name=font.group(1) if font else "",
+        size_pt=(float(font.group(2)) if font else 0) or _AUTO_SIZE_PT,
         colour=colour.group(0) if colour else "0 g",
         quadding=Quadding(quadding) if isinstance(quadding, int) else Quadding.LEFT,
         from_top=bool(flags & MULTILINE_FLAG) if isinstance(flags, int) else False,

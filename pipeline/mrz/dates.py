@@ -9,6 +9,7 @@ from pipeline.mrz.check_digits import FILLER
 
 _EXPIRY_HORIZON_YEARS = 50
 """No document is issued for longer: an expiry further ahead belongs to the century before."""
+_LEAP_YEAR = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ def _resolve(raw: str, year: int) -> MrzDate:
     if day > last.day:
         return _UNKNOWN
     return MrzDate(f"{year:04d}-{month:02d}-{day:02d}", datetime.date(year, month, day))
+
+
+def exists(raw: str) -> bool:
+    """Whether YYMMDD is a day, a month or a year of some century; unknown parts are fillers."""
+    if len(raw) != 6:
+        return False
+    if raw[:2] == FILLER * 2:
+        return _resolve(raw, _LEAP_YEAR) is not _UNKNOWN
+    year = _year(raw[:2])
+    return year is not None and _resolve(raw, 2000 + year) is not _UNKNOWN
 
 
 def birth_date(raw: str, today: datetime.date) -> MrzDate:

@@ -2,8 +2,9 @@
 
 A character that its place cannot hold (Doc 9303 Part 3, section 4.3, and the tables of Parts 4
 to 7) gives way to its look-alike. A failing check digit may settle what the print leaves open,
-where the scores hold both readings likely. Nothing else is changed: a zone whose printed check
-digit is wrong is returned as printed, with the check digit reported as failing.
+where the scores hold both readings likely and every date it touches exists (section 4.8). Nothing
+else is changed: a zone whose printed check digit is wrong is returned as printed, with the check
+digit reported as failing, and a printed date that does not exist is returned as well, in doubt.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.mrz import dates
 from pipeline.mrz.check_digits import ALPHABET, DIGITS, FILLER
-from pipeline.mrz.formats import CharacterSet, MrzLayout, layouts_of_shape
+from pipeline.mrz.formats import CharacterSet, MrzLayout, Span, layouts_of_shape
 from pipeline.mrz.parse import PASSING_BY_CHANCE, check_passes, check_results
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
 from pipeline.mrz.states import CODES
@@ -38,8 +40,11 @@ _LETTER_O_PENALTY = 3.0
 _DIGIT_IN_CODE_PENALTY = 6.0
 """Document codes are letters but for a few issuers' own."""
 
-_UNKNOWN_STATE = 0.5
-"""The most that is believed of a state's code that is in no list."""
+_UNLIKELY = 0.5
+"""The most that is believed of a state or document code that is in no list, and of a date that no
+calendar has: they are misread more often than printed."""
+
+_STATES = ("issuing_state", "nationality")
 
 _WHY_FORMAT = "format"
 _WHY_CHECK_DIGIT = "check_digit"
@@ -78,11 +83,14 @@ class Decoded:
         return 1 - sum(bound) / len(bound)
 
 
-def decode(scores: Sequence[CharacterScores], tolerance: float = 1.0) -> Decoded | None:
+def decode(
+    scores: Sequence[CharacterScores], tolerance: float = 1.0, temperature: float = 1.0
+) -> Decoded | None:
     """The best reading among the formats of this shape; None if no format has it.
 
     ``scores``: one n×37 array of log-probabilities per line. ``tolerance``: how far the format
     may go against them, 1 for those of the glyph matcher alone, less for calibrated ones.
+    ``temperature``: what the scores are divided by before they are told as confidences.
     """
     shape = (len(scores), len(scores[0]))
     layouts = layouts_of_shape(*shape)
@@ -90,8 +98,12 @@ def decode(scores: Sequence[CharacterScores], tolerance: float = 1.0) -> Decoded
         return None
     national = [layout for layout in layouts if layout.prefix and _begins(scores, layout.prefix)]
     if national:
-        return _decode_as(national[0], scores, tolerance)
-    readings = [_decode_as(layout, scores, tolerance) for layout in layouts if not layout.prefix]
+        return _decode_as(national[0], scores, tolerance, temperature)
+    readings = [
+        _decode_as(layout, scores, tolerance, temperature)
+        for layout in layouts
+        if not layout.prefix
+    ]
     first = scores[0][0]
     return max(
         readings,
@@ -113,13 +125,16 @@ def starts_well(decoded: Decoded) -> bool:
     return decoded.lines[0][:1] in tuple(decoded.layout.first_letters)
 
 
-def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: float) -> Decoded:
+def _decode_as(
+    layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: float, temperature: float
+) -> Decoded:
     sets = layout.character_sets()
     weighed = [_weighed(row, allowed) for row, allowed in zip(scores, sets, strict=True)]
     grid = [
-        [_fitting(cell, allowed, tolerance) for cell, allowed in zip(row, chars, strict=True)]
-        for row, chars in zip(weighed, sets, strict=True)
+        [_fitting(cell, chars.value, tolerance) for cell, chars in zip(row, allowed, strict=True)]
+        for row, allowed in zip(weighed, sets, strict=True)
     ]
+    grid[0][0] = _fitting(weighed[0][0], layout.first_letters, tolerance)
     changes = _changes(layout, grid, weighed)
     for (line, position), character in changes.items():
         grid[line][position] = character
@@ -137,10 +152,15 @@ def _decode_as(layout: MrzLayout, scores: Sequence[CharacterScores], tolerance: 
         if read != text[position]
     )
     confidences = tuple(
-        _confidences(row, chars, text, {place for at, place in changes if at == line})
+        _confidences(
+            row / np.float32(temperature),
+            chars,
+            text,
+            {place for at, place in changes if at == line},
+        )
         for line, (row, chars, text) in enumerate(zip(weighed, sets, lines, strict=True))
     )
-    confidences = _doubting_states(layout, lines, confidences)
+    confidences = _doubting(layout, lines, confidences)
     return Decoded(layout, lines, confidences, corrections)
 
 
@@ -159,12 +179,12 @@ def _alike(a: str, b: str) -> bool:
     return any(a in group and b in group for group in _ALIKE)
 
 
-def _fitting(cell: CharacterScores, allowed: CharacterSet, tolerance: float) -> str:
+def _fitting(cell: CharacterScores, allowed: str, tolerance: float) -> str:
     """The likeliest character, or what the place demands where that is nearly as likely."""
     read = ALPHABET[int(cell.argmax())]
-    if read in allowed.value:
+    if read in allowed:
         return read
-    demanded = max(allowed.value, key=lambda character: cell[INDEX[character]])
+    demanded = max(allowed, key=lambda character: cell[INDEX[character]])
     gap = float(cell.max() - cell[INDEX[demanded]])
     limit = _ALIKE_GAP if _alike(read, demanded) else _FORMAT_GAP
     return demanded if gap <= limit * tolerance else read
@@ -253,30 +273,42 @@ def _candidates(readings: list[_Open]) -> Iterator[tuple[_Open, ...]]:
 
 
 def _repairs(layout: MrzLayout, lines: list[str], change: tuple[_Open, ...]) -> bool:
-    """Whether every check digit that covers a changed place passes now."""
-    places = {reading.place for reading in change}
-    return all(
+    """Whether every check digit that covers a changed place passes now, and its date exists."""
+    places = [reading.place for reading in change]
+    spans = [
+        zone.span
+        for zone in layout.zones
+        if zone.characters is CharacterSet.DATE and _touches(zone.span, places)
+    ]
+    return all(dates.exists(span.of(lines)) for span in spans) and all(
         check_passes(layout, check, lines)
         for check in layout.check_digits
-        if any(
-            span.line == line and span.start <= position < span.stop
-            for span in (*check.over, check.digit)
-            for line, position in places
-        )
+        if any(_touches(span, places) for span in (*check.over, check.digit))
     )
+
+
+def _touches(span: Span, places: Sequence[_Place]) -> bool:
+    return any(line == span.line and span.start <= at < span.stop for line, at in places)
 
 
 _Shares = tuple[tuple[float, ...], ...]
 
 
-def _doubting_states(layout: MrzLayout, lines: Sequence[str], confidences: _Shares) -> _Shares:
-    """Less confidence in codes of states that do not exist: no check digit covers them."""
+def _doubting(layout: MrzLayout, lines: Sequence[str], confidences: _Shares) -> _Shares:
+    """Less confidence in document codes and states that do not exist, which no check digit
+    covers, and in dates that do not: a check digit passes by chance once in ten times."""
     rows = [list(row) for row in confidences]
-    for name in filter(layout.has, ("issuing_state", "nationality")):
-        span = layout.zone(name).span
-        if span.of(lines).rstrip(FILLER) not in CODES:
-            for place in range(span.start, span.stop):
-                rows[span.line][place] = min(rows[span.line][place], _UNKNOWN_STATE)
+    doubtful = [
+        zone.span
+        for zone in layout.zones
+        if (zone.name in _STATES and zone.span.of(lines).rstrip(FILLER) not in CODES)
+        or (zone.characters is CharacterSet.DATE and not dates.exists(zone.span.of(lines)))
+    ]
+    if lines[0][0] not in layout.first_letters:
+        doubtful.append(Span(0, 0, 1))
+    for span in doubtful:
+        for place in range(span.start, span.stop):
+            rows[span.line][place] = min(rows[span.line][place], _UNLIKELY)
     return tuple(tuple(row) for row in rows)
 
 

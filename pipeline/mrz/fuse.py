@@ -44,6 +44,10 @@ def fuse(readings: Sequence[ZoneScores], weights: Sequence[float]) -> ZoneScores
 _NET_WEIGHT, _GLYPH_WEIGHT = 1.1, 0.4
 """Fitted by least log loss on composed pages; the two err on different characters."""
 
+TEMPERATURE = 1.2
+"""By how much the product is too sure of itself: what divides its log-probabilities before they
+are called confidence. Fitted by ``benchmarks.mrz_reliability`` on composed lines."""
+
 
 def together(by_net: ZoneScores, by_glyphs: ZoneScores) -> ZoneScores:
     """What two kinds of recognisers say of one picture, as a weighted product."""

@@ -151,15 +151,12 @@ _Box = tuple[tuple[float, float], tuple[float, float], float]
 
 def _long_boxes(mask: ImageU8, shortest_px: float) -> list[_Box]:
     """Tilted boxes (centre, size, degrees; long side first) of long flat components."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     boxes: list[_Box] = []
-    for label in range(1, count):
-        x, y, width, height, _area = (int(v) for v in stats[label])
-        if width < shortest_px:
+    for outline in outlines:
+        if cv2.boundingRect(outline)[2] < shortest_px:
             continue
-        found = np.argwhere(labels[y : y + height, x : x + width] == label)[:, ::-1]
-        points = (found + np.array([x, y])).astype(np.float32)
-        (cx, cy), (long, short), turn = cv2.minAreaRect(points)
+        (cx, cy), (long, short), turn = cv2.minAreaRect(outline)
         if long < short:
             long, short, turn = short, long, turn - 90
         turn = (turn + 90) % 180 - 90

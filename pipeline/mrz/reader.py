@@ -18,7 +18,7 @@ from core.errors import ModelNotFound, MrzNotFound
 from core.log import Log
 from core.settings import MrzSettings
 from pipeline.mrz.decode import Decoded, decode, starts_well
-from pipeline.mrz.fuse import ZoneScores, fuse, same_zone, together
+from pipeline.mrz.fuse import TEMPERATURE, ZoneScores, fuse, same_zone, together
 from pipeline.mrz.glyphs import GlyphMatcher
 from pipeline.mrz.grid import PlacedZone
 from pipeline.mrz.line_net import LineNet
@@ -60,7 +60,7 @@ class MrzReader:
         self._matcher = GlyphMatcher(models)
         self._net = _load_net(models)
         self._finder = ZoneFinder(self._matcher, self._net)
-        self._second: LineRecogniser = TesseractReader(settings.tessdata, settings.language)
+        self._second: LineRecogniser = TesseractReader.load(settings, models)
         self._default_deadline_ms = settings.deadline_ms
         self._clock = clock
 
@@ -69,27 +69,32 @@ class MrzReader:
 
         Each page is H×W×3 uint8 BGR or H×W uint8, at any of the four turns. Reading stops as
         soon as every check digit passes and no character is in doubt, or after
-        ``deadline_ms`` (by default the setting's), with the best reading so far. A zone with
-        faults is returned as printed. Raises MrzNotFound when no page shows a zone.
+        ``deadline_ms`` (by default the setting's), with the best reading so far: a step under
+        way is ended first, the longest takes about 50 ms. A zone with faults is returned as
+        printed. Raises MrzNotFound when no page shows a zone.
         """
         limit = self._default_deadline_ms if deadline_ms is None else deadline_ms
         end = self._clock() + limit / 1000
+
+        def expired() -> bool:
+            return self._clock() >= end
+
         readings: list[_Reading] = []
         decoded: Decoded | None = None
         for page in pages:
-            zone = self._finder.find(_luma(page))
+            zone = self._finder.find(_luma(page), expired)
             if zone is not None:
                 readings.append(_Reading(zone, self._first_opinion(zone)))
                 group = _agreeing(readings)
                 decoded = self._decoded(group, None)
                 if decoded is not None and _is_sure(decoded):
                     break
-            if self._clock() >= end:
+            if expired():
                 break
         if decoded is None:
             raise MrzNotFound("No machine-readable zone was found on the document.")
         group = _agreeing(readings)
-        if not _is_sure(decoded) and self._clock() < end:
+        if not _is_sure(decoded) and not expired():
             opinion = self._scores(self._second, group[0].zone)
             decoded = self._decoded(group, opinion) or decoded
         if not _is_zone(decoded):
@@ -113,7 +118,9 @@ class MrzReader:
         scores = fuse([r.scores for r in group], [r.zone.likeness**4 for r in group])
         if opinion is not None:
             scores = fuse([scores, opinion], [1.0, _SECOND_WEIGHT])
-        return decode(scores, 1.0 if self._net is None else _NET_TOLERANCE)
+        if self._net is None:
+            return decode(scores)
+        return decode(scores, _NET_TOLERANCE, TEMPERATURE)
 
     def _scores(self, recogniser: LineRecogniser, zone: PlacedZone) -> ZoneScores:
         return tuple(recogniser.scores(strip) for strip in zone.strips)

@@ -7,7 +7,7 @@ up and down by the rows' distance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -30,7 +30,8 @@ _BEYOND_DOUBT = 0.86
 """A zone placed less well than this may lack a row, or have one that runs askew."""
 _PERHAPS = 0.5
 """Likeness from which other proportions of the print are worth trying."""
-_SLANT_DEG = 6.0
+_SLANTS = ((7.0, 2 * WORKING_SIDE_PX), (18.0, WORKING_SIDE_PX))
+"""Turns in degrees, each way, at which a page without a zone is searched again, and the scale."""
 _STRONG_BEAT = 0.4
 _USUAL_STEPS = (2.5, 1.9)
 """Distances of rows over their pitch: of passports, and of many cards."""
@@ -47,6 +48,10 @@ class _Found:
     zone: PlacedZone
 
 
+def _never() -> bool:
+    return False
+
+
 class ZoneFinder:
     """Finds zones; holds only constants, so threads may share it."""
 
@@ -55,27 +60,42 @@ class ZoneFinder:
         self._matcher = matcher
         self._net = net
 
-    def find(self, luma: ImageU8) -> PlacedZone | None:
-        """The likeliest zone of an H×W uint8 page, at any turn; None where there is none."""
+    def find(self, luma: ImageU8, expired: Callable[[], bool] = _never) -> PlacedZone | None:
+        """The likeliest zone of an H×W uint8 page, at any turn; None where there is none.
+
+        ``expired`` is asked after every band and view; once it says so, nothing further is tried
+        and the best zone so far is returned.
+        """
         if min(luma.shape) < 2:
             return None
         best: _Found | None = None
+        views = tuple(_views(luma))
         for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
-            best = self._at(best, _views(luma), side)
+            best = self._at(best, views, side, expired)
             if best is not None and best.zone.likeness >= _CLEAR_LIKENESS:
                 return best.zone
-        if best is None and not any(bands_of(find_rows(view)) for view in _views(luma)):
-            best = self._at(best, _slanted(luma), WORKING_SIDE_PX)
+            if expired():
+                break
+        for turn, side in _SLANTS:
+            if best is None and not expired():
+                best = self._at(best, _slanted(luma, turn), side, expired)
         return best.zone if best is not None and best.zone.likeness >= _LEAST_LIKENESS else None
 
-    def _at(self, best: _Found | None, views: Iterable[ImageU8], side: int) -> _Found | None:
+    def _at(
+        self,
+        best: _Found | None,
+        views: Iterable[ImageU8],
+        side: int,
+        expired: Callable[[], bool],
+    ) -> _Found | None:
         """The best zone in the views, at one scale of search."""
         doubtful: list[tuple[ImageU8, Band]] = []
         for view in views:
             rows = find_rows(view, side)
             bands = bands_of(rows)[:_BANDS_TRIED]
-            best = self._best(best, view, bands)
-            if best is not None and best.zone.likeness >= _BEYOND_DOUBT:
+            best = self._best(best, view, bands, STRETCHES, expired)
+            settled = best is not None and best.zone.likeness >= _BEYOND_DOUBT
+            if settled or expired():
                 return best
             doubtful += [(view, band) for band in bands[:_ROWS_TRIED]]
             if not bands:
@@ -84,8 +104,8 @@ class ZoneFinder:
         if best is not None and best.zone.likeness >= _LEAST_LIKENESS:
             doubtful = [(best.view, best.band)]
         for view, band in doubtful[:_ROWS_TRIED]:
-            best = self._best(best, view, tuple(_by_one_row(band)), ())
-            if best is not None and best.zone.likeness >= _BEYOND_DOUBT:
+            best = self._best(best, view, tuple(_by_one_row(band)), (), expired)
+            if expired() or (best is not None and best.zone.likeness >= _BEYOND_DOUBT):
                 break
         return best
 
@@ -94,7 +114,8 @@ class ZoneFinder:
         best: _Found | None,
         view: ImageU8,
         bands: Sequence[Band],
-        stretches: Sequence[float] = STRETCHES,
+        stretches: Sequence[float],
+        expired: Callable[[], bool],
     ) -> _Found | None:
         for rank, band in enumerate(bands):
             found = [self._placed(view, band, 1.0)]
@@ -104,6 +125,8 @@ class ZoneFinder:
             for zone in found:
                 if zone is not None and (best is None or zone.likeness > best.zone.likeness):
                     best = _Found(view, band, zone)
+            if expired():
+                break
         return best
 
     def _placed(self, view: ImageU8, band: Band, stretch: float) -> PlacedZone | None:
@@ -128,11 +151,11 @@ def _views(luma: ImageU8) -> Iterator[ImageU8]:
     yield np.asarray(cv2.rotate(luma, cv2.ROTATE_90_CLOCKWISE), np.uint8)
 
 
-def _slanted(luma: ImageU8) -> Iterator[ImageU8]:
+def _slanted(luma: ImageU8, slant_deg: float) -> Iterator[ImageU8]:
     """The page turned by more than rows may be tilted."""
     for view in _views(luma):
         height, width = view.shape
-        for turn in (-_SLANT_DEG, _SLANT_DEG):
+        for turn in (-slant_deg, slant_deg):
             matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
             slanted = cv2.warpAffine(view, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
             yield np.asarray(slanted, np.uint8)

@@ -24,6 +24,7 @@ CAPITAL_PX = 20
 
 _SLOPES = np.linspace(-0.024, 0.024, 25)
 _CHUNK_PX = 20
+_SHRINK = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,20 @@ def ink_of(strip: ImageU8) -> Ink:
 
     Shadows, tinted paper and faint print cancel out.
     """
-    paper = cv2.GaussianBlur(cv2.dilate(strip, np.ones((9, 15), np.uint8)), (0, 0), 8)
+    paper = _very_soft(cv2.dilate(strip, np.ones((9, 15), np.uint8)), 8)
     dark = cv2.subtract(paper, strip)
-    print_dark = cv2.GaussianBlur(cv2.dilate(dark, np.ones((25, 41), np.uint8)), (0, 0), 15)
+    print_dark = _very_soft(cv2.dilate(dark, np.ones((25, 41), np.uint8)), 15)
     return np.asarray(dark / (print_dark.astype(np.float32) + 4), np.float32)
+
+
+def _very_soft(strip: cv2.typing.MatLike, sigma_px: float) -> cv2.typing.MatLike:
+    """A Gaussian blur far wider than ``_SHRINK`` pixels, done on the strip made that much smaller:
+    an eighth of the time, and less than a luma step off on average."""
+    height, width = strip.shape
+    size = (-(-width // _SHRINK), -(-height // _SHRINK))
+    small = cv2.resize(strip, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma_px / _SHRINK)
+    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def level(ink: Ink, left_px: float, right_px: float) -> Ink:

@@ -1,8 +1,8 @@
 """Tesseract as a recogniser of lines, through tesserocr.
 
-Its symbols come with places, which are matched with the cells that the grid knows; a cell for
-which it offers nothing stays open. tesserocr's wheel carries no language data and looks in the
-working directory, so the folder is always passed.
+Lines are shown with their cells at one pitch; its symbols come with places, which are matched with
+those cells, and a cell for which it offers nothing stays open. tesserocr's wheel carries no
+language data and looks in the working directory, so the folder is always passed.
 """
 
 from __future__ import annotations
@@ -12,23 +12,33 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from core.errors import ModelNotFound
+from core.settings import MrzSettings
 from pipeline.mrz.check_digits import ALPHABET
+from pipeline.mrz.line_net import CELL_PX, as_input
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
-from pipeline.mrz.strips import STRIP_PITCH_PX, LineStrip
+from pipeline.mrz.strips import LineStrip
 from pipeline.types import ImageU8
+from pipeline.weights import Weights
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # read once, when Tesseract's library loads
 
 import tesserocr
 
-_MARGIN_PX = round(1.2 * STRIP_PITCH_PX)
+_OWN, _OWN_LANGUAGE = "tessdata", "mrz"
+"""Name in the models' manifest, and of the file without its ending."""
+MARGIN_CELLS = 1
+"""Surroundings that a line is shown with, at each end."""
+_HEIGHT_PX, _CELL_PX = 36, 18
+"""The size at which Tesseract's networks see a line; nothing is scaled after this."""
+_FULL_INK = 190.0
 _SURELY = 0.98
 """The most that Tesseract's word alone counts for; its confidences run high."""
 _FAR = 0.6
-"""A symbol further than this from a cell's middle, in pitches, is not that cell's."""
+"""A symbol further than this from a cell's middle, in cells, is not that cell's."""
 
 
 class TesseractReader:
@@ -55,18 +65,28 @@ class TesseractReader:
         self._api.SetVariable("tessedit_char_whitelist", ALPHABET)
         self._lock = threading.Lock()
 
+    @classmethod
+    def load(cls, settings: MrzSettings, models: Path) -> TesseractReader:
+        """With the zone's own language data where ``models`` has it, else with the setting's.
+
+        Raises ModelNotFound where there is neither.
+        """
+        try:
+            return cls(Weights(models).folder_of(_OWN), _OWN_LANGUAGE)
+        except ModelNotFound:
+            return cls(settings.tessdata, settings.language)
+
     def scores(self, strip: LineStrip) -> CharacterScores:
         """Log-probabilities, n×37; rows without evidence are uniform."""
-        image, left = _as_print(strip)
+        image = print_of(as_input(strip, MARGIN_CELLS))
         count = len(strip.centres_px)
         shares = np.full((count, len(ALPHABET)), 1 / len(ALPHABET), np.float32)
         taken = np.zeros(count)
         for character, middle, confidence in self._symbols(image):
-            distances = np.abs(strip.centres_px - (middle + left))
-            cell = int(distances.argmin())
+            place = middle / _CELL_PX - 0.5 - MARGIN_CELLS
+            cell = min(max(round(place), 0), count - 1)
             weight = min(confidence, _SURELY)
-            near = distances[cell] < _FAR * STRIP_PITCH_PX
-            if character not in INDEX or not near or weight <= taken[cell]:
+            if character not in INDEX or abs(place - cell) >= _FAR or weight <= taken[cell]:
                 continue
             taken[cell] = weight
             shares[cell] = (1 - weight) / (len(ALPHABET) - 1)
@@ -95,10 +115,8 @@ class TesseractReader:
         return iter(symbols)
 
 
-def _as_print(strip: LineStrip) -> tuple[ImageU8, int]:
-    """The line as dark print on white, and where its left edge lies in the strip."""
-    left = max(0, int(strip.centres_px[0] - STRIP_PITCH_PX / 2) - _MARGIN_PX)
-    right = int(strip.centres_px[-1] + STRIP_PITCH_PX / 2) + _MARGIN_PX
-    ink = strip.ink[:, left:right]
-    paper = np.clip(255 - 255 * ink, 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(paper), left
+def print_of(ink: ImageU8) -> ImageU8:
+    """Ink as the line network takes it (32×W uint8) as dark print on white, 36×1.5·W uint8."""
+    paper = np.clip(255 - ink.astype(np.float32) * (255 / _FULL_INK), 0, 255).astype(np.uint8)
+    size = (ink.shape[1] * _CELL_PX // CELL_PX, _HEIGHT_PX)
+    return np.asarray(cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR), np.uint8)

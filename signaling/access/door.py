@@ -6,18 +6,13 @@ from aiohttp import hdrs, web
 
 from core.auth import NOBODY, Authenticator, Principal, Scope, SessionUse
 from core.errors import Forbidden, InsufficientScope, NotFound, Unauthorized
-from core.http import Endpoint
+from core.http import Endpoint, client_address, is_internal
 from signaling.access.audit import AUDIT, label
 from signaling.access.limits import LIMITS, QUOTA
 from signaling.access.table import CLOSED, Asks, Rule, rule_of
 
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 _PRINCIPAL = web.RequestKey("principal", Principal)
-
-
-def client_address(request: web.Request) -> str:
-    """Who asked, "" where there is none."""
-    return request.remote or ""
 
 
 def principal_of(request: web.Request) -> Principal:
@@ -68,7 +63,12 @@ def _path(request: web.Request) -> str:
 
 @web.middleware
 async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
-    """Every route is closed unless the table says otherwise."""
+    """Every route is closed unless the table says otherwise.
+
+    What another worker passes on came in by its door: there it was asked, counted and noted.
+    """
+    if is_internal(request):
+        return await handler(request)
     if isinstance(request.match_info.route.resource, web.StaticResource):
         try:
             return await handler(request)

@@ -1,34 +1,27 @@
-"""Pages of elsewhere: which may use the API (CORS, Fetch section 3.2) and which may frame ours."""
+"""Pages of elsewhere: which may use the API (CORS, Fetch section 3.2)."""
 
 from __future__ import annotations
 
 from aiohttp import hdrs, web
 
 from core.auth import AccessSettings
-from core.http import Endpoint
+from core.http import Endpoint, is_internal
 
 _METHODS = "GET, POST, PATCH, DELETE"
 _HEADERS = "Authorization, Content-Type, Content-Encoding, If-Match"
 _EXPOSED = "Location, Link, ETag, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate"
 _PREFLIGHT_S = "600"
-_CSP = "Content-Security-Policy"
-_OWN_FRAMES = "frame-ancestors 'self'"
 _REQUESTED = "Access-Control-Request-Method"
 
 
 class Origins:
-    """The allow-lists; both are empty unless the operator fills them."""
+    """The allow-list, empty unless the operator fills it."""
 
     def __init__(self, settings: AccessSettings) -> None:
         self._allowed = frozenset(settings.allowed_origins)
-        self._frames = " ".join([_OWN_FRAMES, *settings.frame_ancestors])
 
     def allows(self, origin: str | None) -> bool:
         return origin in self._allowed
-
-    def frame(self, policy: str) -> str:
-        """A content security policy with those who may frame the page."""
-        return policy.replace(_OWN_FRAMES, self._frames)
 
 
 ORIGINS = web.AppKey("origins", Origins)
@@ -54,10 +47,9 @@ async def add_origin_headers(request: web.Request, response: web.StreamResponse)
     """Signal on_response_prepare, after the security headers. No cookies exist, so none are
     allowed; whoever asks from elsewhere shows a token."""
     origins, headers = request.app[ORIGINS], response.headers
-    if _CSP in headers:
-        headers[_CSP] = origins.frame(headers[_CSP])
     origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and origins.allows(origin):
+    # Whoever passed a request on says so of the answer that the client gets.
+    if origin is not None and origins.allows(origin) and not is_internal(request):
         headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
         headers.add(hdrs.VARY, hdrs.ORIGIN)

@@ -45,6 +45,7 @@ def _opening(audit: str, use: SessionUse = SessionUse.SPEND, asks: Asks = Asks.S
 
 
 _SESSION = "/api/sessions/{session_id}"
+_STAFF = "/api/staff/sessions/{label}"
 _DOCUMENT = f"{_SESSION}/documents/{{document_id}}"
 
 RULES: dict[tuple[str, str], Rule] = {
@@ -54,12 +55,25 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/docs"): _open(),
     ("GET", "/api/openapi.json"): _open(),
     ("GET", "/static"): _open(),
+    ("GET", "/page.json"): _open(),
+    ("GET", "/theme.css"): _open(),
+    ("GET", "/logo"): _open(),
+    ("GET", "/staff"): _open(),
+    ("GET", "/api/staff/sessions"): Rule(Asks.SCOPE),
+    ("GET", f"{_STAFF}/events"): Rule(Asks.SCOPE, audit="staff.watch"),
+    ("POST", f"{_STAFF}/hint"): Rule(Asks.SCOPE, audit="staff.hint"),
+    ("POST", f"{_STAFF}/picture"): Rule(Asks.SCOPE, audit="staff.picture"),
+    ("POST", f"{_STAFF}/form"): Rule(Asks.SCOPE, audit="staff.form"),
+    ("POST", f"{_STAFF}/confirm"): Rule(Asks.SCOPE, audit="staff.confirm"),
     ("GET", "/metrics"): Rule(Asks.SCOPE, Scope.READER),
     ("POST", "/api/session-tokens"): Rule(
         Asks.SCOPE, Scope.KIOSK, Rate.OPENINGS, "session-token.issue"
     ),
     ("POST", "/api/webrtc/offer"): _opening("session.open"),
     ("GET", "/api/webrtc/config"): Rule(Asks.SCOPE, Scope.KIOSK, use=SessionUse.PEEK),
+    # It asks for the session's resume token itself: a page's own token is used up by then.
+    ("POST", f"{_SESSION}/offer"): _secret("session.resume", Rate.OPENINGS),
+    ("GET", f"{_SESSION}/card-form"): _secret(),
     ("DELETE", _SESSION): _secret("session.close"),
     ("POST", f"{_SESSION}/close"): _secret("session.close"),
     ("POST", f"{_SESSION}/still"): _secret(rate=Rate.FRAMES),

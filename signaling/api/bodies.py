@@ -40,10 +40,19 @@ _FILES = ("image/", "video/", "application/octet-stream", "application/pdf")
 
 @dataclass(slots=True)
 class Form:
-    """What a body of any shape holds: named values, and files as they are."""
+    """What a body of any shape holds: named values, and files as they are.
+
+    ``body``: all of it, unpacked; None for a multipart form, which is taken apart as it comes.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     files: list[bytes] = field(default_factory=list)
+    body: bytes | None = None
+
+
+def longest_json(limit_bytes: int) -> int:
+    """Bytes of a JSON body with files of ``limit_bytes``: base64 is a third longer."""
+    return limit_bytes * 4 // 3 + _JSON_ROOM_BYTES
 
 
 async def read_form(request: web.Request, limit_bytes: int) -> Form:
@@ -54,17 +63,16 @@ async def read_form(request: web.Request, limit_bytes: int) -> Form:
     """
     kind = request.content_type
     if kind == "application/json":
-        # Base64 is a third longer than what it holds.
-        limit = limit_bytes * 4 // 3 + _JSON_ROOM_BYTES
-        return Form(await _json_object(await read_body(request, limit)))
+        body = await read_body(request, longest_json(limit_bytes))
+        return Form(await _json_object(body), body=body)
     if kind == "multipart/form-data":
         return await _multipart(request, limit_bytes)
     if kind.startswith(_FILES) and hdrs.CONTENT_TYPE in request.headers:
         values = {name: _json_value(name, text) for name, text in request.query.items()}
         body = await read_body(request, limit_bytes)
-        return Form(values, [body] if body else [])
+        return Form(values, [body] if body else [], body)
     if kind == "application/octet-stream" and not request.can_read_body:
-        return Form(dict(request.query))
+        return Form(dict(request.query), body=b"")
     raise UnsupportedMediaType("send application/json, multipart/form-data or the file itself")
 
 

@@ -11,12 +11,14 @@ from aiohttp import hdrs, web
 
 from core.errors import DocumentFillingError, InvalidSession
 from core.http import METRICS, public
+from media.cards import card_order
 from media.messages import Confirm
 from media.reports import FLAT_NAMES
 from media.review import Review, Reviews, clean_fields
 from signaling.api.access import require_token
 from signaling.api.bodies import checked, read_form
 from signaling.api.models import PreviewAnswer, PreviewRequest, UpdateAnswer, UpdateRequest
+from signaling.api.owners import at_owner
 from signaling.api.shelf import SHELF
 from signaling.api.stream_http import answer
 from signaling.api.streams import original_of
@@ -52,18 +54,20 @@ def edited_names(original: Mapping[str, str] | None, data: Mapping[str, str]) ->
 
 
 @public
-async def update(request: web.Request) -> web.Response:
+async def update(request: web.Request) -> web.StreamResponse:
     """Accept reviewed data and fill the card; what was read stays beside it."""
     form = await read_form(request, request.app[SIGNALING].max_body_bytes)
     wanted = checked(UpdateRequest, form.values)
+    if (passed_on := await at_owner(request, form, wanted.session_id)) is not None:
+        return passed_on
     fields = icao_fields(wanted.guest_data)
     shelf = request.app[SHELF]
     try:
         if wanted.session_id is None:
             await require_token(request)
-            told = await _by_hand(request, None, fields)
+            told = await _by_hand(request, wanted, fields)
         elif shelf.was_closed(wanted.session_id):
-            told = await _by_hand(request, wanted.session_id, fields)
+            told = await _by_hand(request, wanted, fields)
         else:
             told = await _in_session(request, wanted.session_id, wanted, fields)
     except DocumentFillingError as error:
@@ -78,9 +82,7 @@ async def _in_session(
     session = request.app[REGISTRY].get(session_id)
     original = original_of(session, wanted.document_id)
     document_id = wanted.document_id or _newest(session.viewing.reviews.all())
-    confirmed = await session.confirm(
-        Confirm(type="confirm", document_id=document_id, fields=fields, actor=wanted.actor)
-    )
+    confirmed = await session.confirm(_confirm(wanted, document_id, fields))
     card_id = request.app[SHELF].put(session.card(confirmed.document_id))
     data = _flat(fields)
     edited = edited_names(original, data)
@@ -95,6 +97,20 @@ async def _in_session(
     )
 
 
+def _confirm(wanted: UpdateRequest, document_id: str | None, fields: dict[str, str]) -> Confirm:
+    """The request as the message that means the same."""
+    return Confirm(
+        type="confirm",
+        document_id=document_id,
+        fields=fields,
+        actor=wanted.actor,
+        card=wanted.card,
+        variant=wanted.variant,
+        archival=wanted.archival,
+        signature=wanted.signature,
+    )
+
+
 def _newest(reviews: list[Review]) -> str | None:
     """The newest document that was read, or entered by hand if none was."""
     read = [review for review in reviews if review.document.mrz is not None]
@@ -102,15 +118,16 @@ def _newest(reviews: list[Review]) -> str | None:
 
 
 async def _by_hand(
-    request: web.Request, session_id: str | None, fields: dict[str, str]
+    request: web.Request, wanted: UpdateRequest, fields: dict[str, str]
 ) -> UpdateAnswer:
     """A card without a session, or for one that its client has closed: from these data alone."""
     around, shelf = request.app[SURROUNDINGS], request.app[SHELF]
+    session_id, order = wanted.session_id, card_order(_confirm(wanted, None, fields), None)
     review = Reviews().get(None)
     pdf = await asyncio.get_running_loop().run_in_executor(
-        around.captures, around.engine.fill_card, review.document, fields
+        around.captures, around.engine.fill_card, review.document, fields, order
     )
-    review.confirmed, review.card = fields, pdf
+    review.confirm(fields, None, pdf)
     around.tell(review.as_confirmed(""))
     request.app[METRICS].cards.inc()
     data, card_id = _flat(fields), shelf.put(pdf)
@@ -131,20 +148,25 @@ def card_address(card_id: str) -> str:
 
 
 @public
-async def pdf(request: web.Request) -> web.Response:
-    """The filled card as PDF; the id is the secret."""
+async def pdf(request: web.Request) -> web.StreamResponse:
+    """The filled card as PDF; the id is the secret, and names its worker as a session's does."""
+    card_id = request.match_info["document_id"]
+    if (passed_on := await at_owner(request, None, card_id)) is not None:
+        return passed_on
     return web.Response(
-        body=request.app[SHELF].card(request.match_info["document_id"]),
+        body=request.app[SHELF].card(card_id),
         content_type="application/pdf",
         headers={hdrs.CONTENT_DISPOSITION: 'inline; filename="registration-card.pdf"'},
     )
 
 
 @public
-async def preview(request: web.Request) -> web.Response:
+async def preview(request: web.Request) -> web.StreamResponse:
     """The reviewed data as a page to look at; nothing is kept."""
     form = await read_form(request, request.app[SIGNALING].max_body_bytes)
     wanted = checked(PreviewRequest, form.values)
+    if (passed_on := await at_owner(request, form, wanted.session_id)) is not None:
+        return passed_on
     original: dict[str, str] | None = None
     if wanted.session_id is None or request.app[SHELF].was_closed(wanted.session_id):
         if wanted.session_id is None:

@@ -8,7 +8,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.settings import EnhanceSettings
 from media.answers import FrameAnswer, GuidanceReport, Point, ReadAnswer
-from media.messages import FieldReport, QualityReport, Ratio
+from media.messages import CardName, DrawnSignature, FieldReport, QualityReport, Ratio
 
 __all__ = ["FieldReport", "GuidanceReport", "ReadAnswer"]
 
@@ -180,6 +180,12 @@ class UpdateRequest(Given):
     document_id: Annotated[str, Field(max_length=100)] | None = None
     guest_data: GuestData
     actor: Literal["guest", "clerk"] = "guest"
+    card: Annotated[CardName, Field(description="Another card than the server's own.")] | None = (
+        None
+    )
+    variant: Literal["flat", "print", "editable"] = "flat"
+    archival: Annotated[bool, Field(description="As PDF/A-2b, to be kept for long.")] = False
+    signature: DrawnSignature | None = None
 
 
 class UpdateAnswer(Told):

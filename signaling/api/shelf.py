@@ -34,8 +34,15 @@ class _Kept:
 class Shelf:
     """Cards by their address's id, digests by session id."""
 
-    def __init__(self, limits: DoorSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: DoorSettings,
+        new_id: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``new_id`` gives secret ids that name their worker."""
         self._limits = limits
+        self._new_id = new_id
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._cards: OrderedDict[str, _Kept] = OrderedDict()
@@ -43,7 +50,7 @@ class Shelf:
 
     def put(self, card: bytes) -> str:
         """Keep a card; gives the secret id under which it is found."""
-        card_id = secrets.token_urlsafe(18)
+        card_id = self._new_id()
         self._keep(self._cards, card_id, card)
         return card_id
 

@@ -12,6 +12,7 @@ from media.uploads import UPLOAD_FORMATS
 from signaling.api.access import first_line
 from signaling.api.models import Endpoint, StatusAnswer
 from signaling.api.stream_http import answer
+from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, REGISTRY, SIGNALING, STARTED_S, SURROUNDINGS
 
 VERSION = "0.1.0"
@@ -40,6 +41,8 @@ def endpoints(app: web.Application) -> list[Endpoint]:
 async def status(request: web.Request) -> web.Response:
     """Models, transports, sessions, limits and every address."""
     app = request.app
+    board, own = app[COLLEAGUES].board, app[COLLEAGUES].shard.worker
+    elsewhere = [worker for worker in board.by_load() if worker != own]
     return answer(
         StatusAnswer(
             service="LobbyLens",
@@ -54,9 +57,9 @@ async def status(request: web.Request) -> web.Response:
                 "http": "/api/stream/frame",
             },
             sessions={
-                "active": len(app[REGISTRY]),
+                "active": board.sessions,
                 "max": app[SIGNALING].max_sessions,
-                "accepting": app[REGISTRY].accepting,
+                "accepting": app[REGISTRY].accepting or bool(elsewhere),
             },
             formats={
                 "frame": ["JPEG", "WebP", "PNG"],

@@ -26,8 +26,11 @@ from signaling.api.models import (
     SessionRequest,
     VideoRequest,
 )
+from signaling.api.owners import as_sent, at_owner
 from signaling.api.streams import end_session, greeting, open_stream
+from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, REGISTRY, SURROUNDINGS
+from signaling.rates import RATES
 
 _SMALL_BYTES = 16_384
 
@@ -37,12 +40,17 @@ def answer(body: Any) -> web.Response:
     return web.Response(text=body.model_dump_json(), content_type="application/json")
 
 
-async def begin(request: web.Request) -> web.Response:
+async def begin(request: web.Request) -> web.StreamResponse:
     """Begin a stream session."""
-    form = await read_form(request, _SMALL_BYTES) if request.can_read_body else Form()
+    request.app[RATES].check(request)
+    form = await read_form(request, _SMALL_BYTES) if request.can_read_body else Form(body=b"")
     wanted = checked(SessionRequest, form.values)
-    stream = open_stream(request.app, wanted.language, wanted.stable_required)
-    return answer(SessionAnswer(**greeting(stream, request.app)))
+
+    async def here() -> web.Response:
+        stream = open_stream(request.app, wanted.language, wanted.stable_required)
+        return answer(SessionAnswer(**greeting(stream, request.app)))
+
+    return await request.app[COLLEAGUES].at_the_least_busy(request, as_sent(request, form), here)
 
 
 @public
@@ -60,32 +68,38 @@ def _stream(request: web.Request, session_id: str) -> Stream:
 
 
 @public
-async def frame(request: web.Request) -> web.Response:
+async def frame(request: web.Request) -> web.StreamResponse:
     """Look at one frame; of several that wait, at the newest."""
     limit = request.app[DOORS].max_frame_bytes
     form = await read_form(request, limit)
     wanted = checked(FrameRequest, form.values)
+    if (told := await at_owner(request, form, wanted.session_id)) is not None:
+        return told
     stream = _stream(request, wanted.session_id)
     data = await file_of(form, wanted.image, limit)
     return answer(await stream.newest(arrived(data)))
 
 
 @public
-async def capture(request: web.Request) -> web.Response:
+async def capture(request: web.Request) -> web.StreamResponse:
     """Read the document of the best frames."""
     form = await read_form(request, _SMALL_BYTES)
     wanted = checked(CaptureRequest, form.values)
+    if (told := await at_owner(request, form, wanted.session_id)) is not None:
+        return told
     stream = _stream(request, wanted.session_id)
     read = await stream.capture(wanted.enhance)
     return answer(CaptureResult(session_id=stream.session.id, **dict(read)))
 
 
 @public
-async def batch(request: web.Request) -> web.Response:
+async def batch(request: web.Request) -> web.StreamResponse:
     """Look at several frames, in order."""
     limits = request.app[DOORS]
     form = await read_form(request, limits.max_batch_bytes)
     wanted = checked(BatchRequest, form.values)
+    if (told := await at_owner(request, form, wanted.session_id)) is not None:
+        return told
     stream = _stream(request, wanted.session_id)
     with stream.batch():
         frames: list[bytes | str] = [*form.files, *(frame.image for frame in wanted.frames)]
@@ -143,11 +157,13 @@ def _together(
 
 
 @public
-async def video(request: web.Request) -> web.Response:
+async def video(request: web.Request) -> web.StreamResponse:
     """Look at the pictures of a video chunk, in order."""
     limits, around = request.app[DOORS], request.app[SURROUNDINGS]
     form = await read_form(request, limits.max_batch_bytes)
     wanted = checked(VideoRequest, form.values)
+    if (told := await at_owner(request, form, wanted.session_id)) is not None:
+        return told
     stream = _stream(request, wanted.session_id)
     with stream.batch():
         chunk = await file_of(form, wanted.video, limits.max_batch_bytes)

@@ -35,7 +35,9 @@ from media.stream import Arrived, Stream, arrived, attach
 from signaling.access.door import AUTHENTICATOR, admit
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
+from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
+from signaling.rates import RATES
 
 _FIRST_WORD_S = 10
 _HEARTBEAT_S = 15
@@ -142,10 +144,19 @@ class Conversation:
         return None
 
     async def _open(self, command: Init) -> Stream:
-        """Go on with the session named, or begin one. Raises Unauthorized, Overloaded."""
+        """Go on with the session named, or begin one.
+
+        Raises Unauthorized, Overloaded, RateLimited, and InvalidSession for one of another worker:
+        its frames would have to be passed on, each of them.
+        """
         self._resumed = False
         limits, around = self._app[DOORS], self._app[SURROUNDINGS]
         if command.session_id is not None:
+            if self._app[COLLEAGUES].owner(command.session_id) is not None:
+                raise InvalidSession(
+                    "this session is with another worker of the server: connect once more, or "
+                    "begin a new session by an init without session_id"
+                )
             with contextlib.suppress(InvalidSession):
                 session = self._app[REGISTRY].get(command.session_id)
                 self._resumed = True
@@ -153,6 +164,7 @@ class Conversation:
         token = f"Bearer {command.token}" if command.token is not None else None
         guest = await admit(self._request, Scope.KIOSK, use=SessionUse.SPEND, authorization=token)
         try:
+            self._app[RATES].check(self._request)
             stream = open_stream(self._app, command.language, command.stable_required)
         except LobbyLensError:
             self._app[AUTHENTICATOR].give_back(guest)

@@ -4,6 +4,7 @@ const REMEMBERED = "lobbylens.camera"; // a device id says nothing about a guest
 
 /** Largest first; the last one takes whatever the camera gives. */
 const SIZES = [
+  { width: { exact: 3840 }, height: { exact: 2160 }, frameRate: { min: 15, ideal: 24 } },
   { width: { exact: 1920 }, height: { exact: 1080 }, frameRate: { min: 20, ideal: 24 } },
   { width: { exact: 1280 }, height: { exact: 720 }, frameRate: { min: 15, ideal: 24 } },
   {},

@@ -2,7 +2,7 @@
  * One guest's session with the server, over as many peers as it takes.
  *
  * A peer counts as lost when ICE says so, when its channel closes, or when nothing arrived for
- * four seconds although pings are answered every two. It is replaced by a new one that carries
+ * three seconds although pings are answered every second. It is replaced by a new one that carries
  * the same camera track and the session's resume token: the session and its results live on.
  */
 
@@ -11,8 +11,8 @@ import { Peer } from "./peer.js";
 import * as stats from "./stats.js";
 import { stillPays } from "./still.js";
 
-const PING_MS = 2000;
-const SILENCE_MS = 4000;
+const PING_MS = 1000;
+const SILENCE_MS = 3000;
 const WATCH_MS = 500;
 const GIVE_UP_MS = 20_000;
 const BACK_OFF_MS = [0, 300, 700, 1500, 3000];
@@ -54,15 +54,21 @@ export class Connection {
 
   async #join() {
     const { signal } = this.#abort;
-    const iceServers = await doors.iceServers(signal);
+    // A page's own token is used up by then; the answer told the servers to come back by.
+    const iceServers = this.#session?.iceServers ?? (await doors.iceServers(signal));
     const session = { language: this.#language, stills: stillPays(this.#track) };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
       track: this.#track,
       session,
+      resumed: this.#session?.id,
       iceServers,
       signal,
       received: (message) => this.#receive(message),
+      // At once, as the token before is spent when the server sees this peer connected.
+      answered: ({ session_id, resume_token, ice_servers }) => {
+        this.#session = { id: session_id, resumeToken: resume_token, iceServers: ice_servers };
+      },
     });
     if (this.#closed) {
       peer.close();
@@ -70,7 +76,6 @@ export class Connection {
       return;
     }
     this.#peer = peer;
-    this.#session = { id: peer.answer.session_id, resumeToken: peer.answer.resume_token };
     this.#heardMs = performance.now();
     stats.mark("connected");
   }

@@ -3,7 +3,7 @@
 const ANSWER_MS = 8000;
 
 /** HTTP status -> the problem that the page explains. */
-const PROBLEMS = { 401: "access", 403: "access", 404: "expired", 503: "busy" };
+const PROBLEMS = { 401: "access", 403: "access", 404: "expired", 429: "busy", 503: "busy" };
 
 /** A door that stays shut; `kind` selects the texts `problem.<kind>.*`. */
 export class Refused extends Error {
@@ -22,6 +22,11 @@ export function takeToken() {
   if (!found) return;
   token = found;
   history.replaceState(null, "", location.pathname + location.search);
+}
+
+/** A host page hands it over on its port, never in an address. */
+export function setToken(text) {
+  token = text;
 }
 
 function headers(extra = {}) {
@@ -53,11 +58,15 @@ export async function iceServers(signal) {
   return (await answer.json()).ice_servers;
 }
 
-/** {sdp, session_id, resume_token}. "expired" is the answer to a resume that comes too late. */
-export async function offer(sdp, session, signal) {
+/**
+ * {sdp, session_id, resume_token}. With `resumed`, a session's id, it goes to that session's own
+ * address, so that a balancer finds its machine; "expired" is the answer when that comes too late.
+ */
+export async function offer(sdp, session, signal, resumed) {
+  const path = resumed ? `/api/sessions/${encodeURIComponent(resumed)}/offer` : "/api/webrtc/offer";
   const body = JSON.stringify({ sdp, type: "offer", session });
   const options = { method: "POST", headers: headers({ "Content-Type": "application/json" }), body };
-  const answer = await request("/api/webrtc/offer", options, signal);
+  const answer = await request(path, options, signal);
   return answer.json();
 }
 

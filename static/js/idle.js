@@ -3,7 +3,6 @@
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 
-const IDLE_S = 60;
 const WARN_S = 15;
 const PRESENT_EVERY_MS = 20_000;
 
@@ -12,9 +11,12 @@ export class Idle {
   #timer = 0;
   #touchedMs = 0;
   #toldMs = 0;
+  #quiet = false;
+  /** Seconds without a sign of the guest. */
+  limitS = 60;
 
   /**
-   * `gone()` after a minute without a sign of the guest; `present()` now and then while there
+   * `gone()` after `limitS` without a sign of the guest; `present()` now and then while there
    * are signs, because somebody who types is nobody to a server that waits for pictures.
    */
   constructor({ gone, present }) {
@@ -27,7 +29,9 @@ export class Idle {
     this.#dialog.addEventListener("cancel", () => this.touch());
   }
 
-  start() {
+  /** `quiet`: nothing of a guest is there yet, so nothing need be asked before it is wiped. */
+  start({ quiet = false } = {}) {
+    this.#quiet = quiet;
     if (!this.#timer) this.#timer = setInterval(() => this.#look(), 500);
     this.touch();
   }
@@ -54,11 +58,11 @@ export class Idle {
   }
 
   #look() {
-    const leftS = IDLE_S - (performance.now() - this.#touchedMs) / 1000;
+    const leftS = this.limitS - (performance.now() - this.#touchedMs) / 1000;
     if (leftS <= 0) {
       this.stop();
       this.gone();
-    } else if (leftS <= WARN_S) {
+    } else if (leftS <= WARN_S && !this.#quiet) {
       byId("idle-text").textContent = t("idle.text", { seconds: Math.ceil(leftS) });
       if (!this.#dialog.open) this.#dialog.showModal();
     }

@@ -1,9 +1,10 @@
 /** The live screen: picture, outline, guidance, and what is offered when it takes too long. */
 
 import { byId } from "./dom.js";
-import { say } from "./i18n.js";
+import { hush, say } from "./i18n.js";
 import { OverlayView } from "./overlay.js";
 import * as stats from "./stats.js";
+import * as torch from "./torch.js";
 
 const OFFER_MANUAL_MS = 10_000;
 
@@ -25,16 +26,22 @@ export class Live {
 
   enter() {
     this.#say("live.connecting");
-    byId("live-manual").hidden = true;
+    this.#offer(false);
     clearTimeout(this.#manualTimer);
-    this.#manualTimer = setTimeout(() => {
-      byId("live-manual").hidden = false;
-    }, OFFER_MANUAL_MS);
+    this.#manualTimer = setTimeout(() => this.#offer(true), OFFER_MANUAL_MS);
+  }
+
+  /** Another way: the shutter and typing, offered when the picture does not take itself. */
+  #offer(flag) {
+    byId("live-manual").hidden = byId("live-shutter").hidden = !flag;
+    if (flag) say(byId("live-slow"), "live.slow");
+    else hush(byId("live-slow"));
   }
 
   /** Another screen shows: no picture is kept or drawn meanwhile. */
   leave() {
     clearTimeout(this.#manualTimer);
+    torch.offer(null);
     this.#overlay.stop();
     this.guidance.clear();
   }
@@ -45,6 +52,7 @@ export class Live {
     if (this.#video.srcObject !== feed.stream) this.#video.srcObject = feed.stream;
     this.#video.play().catch(() => {}); // autoplay refused: the stream is analysed all the same
     this.#overlay.start();
+    torch.offer(feed.track);
   }
 
   up() {

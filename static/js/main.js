@@ -1,30 +1,43 @@
 /** The page: joins the screens, the guest's visit and what is shown of it. */
 
+import { setForm } from "./asked.js";
 import { openCamera } from "./camera.js";
 import * as cameras from "./cameras.js";
 import { Card } from "./card.js";
 import { byId } from "./dom.js";
 import * as doors from "./doors.js";
 import { Guidance } from "./guidance.js";
+import { Host } from "./host.js";
 import * as i18n from "./i18n.js";
 import { Idle } from "./idle.js";
 import { Live } from "./live.js";
+import * as note from "./note.js";
 import { showProblem } from "./problem.js";
+import { loadProperty } from "./property.js";
 import { Review } from "./review.js";
+import { Sound } from "./sound.js";
 import { openBlank, openSpecimen } from "./specimen_camera.js";
 import { Screens } from "./state.js";
 import * as stats from "./stats.js";
+import * as torch from "./torch.js";
 import { Visit } from "./visit.js";
+import * as welcome from "./welcome.js";
 
 const THANKS_MS = 10_000;
 const BUSY_RETRY_S = 5;
+const CLERK_S = 300; // a clerk who fills in the form is given more time than a guest who has gone
+const PRESENT_MS = 20_000;
+
 const guidance = new Guidance();
 const live = new Live(guidance);
 const card = new Card();
-const idle = new Idle({ gone: () => reset(), present: () => configure() });
+const sound = new Sound();
+const idle = new Idle({ gone: () => leave("idle"), present: () => configure() });
 const review = new Review((values) => confirm(values));
-const screens = new Screens((screen, from) => entered(screen, from));
+const screens = new Screens((screen) => entered(screen));
+const host = new Host({ connected: hostConnected, command: (name, options) => COMMANDS[name](options) });
 
+let property = null;
 let visit = null;
 let timer = 0; // of the screen that shows: thanks, busy
 let lastOpen = openCamera; // what "try again" tries
@@ -32,9 +45,9 @@ let lastOpen = openCamera; // what "try again" tries
 function entered(screen) {
   stats.setScreen(screen);
   clearTimeout(timer);
-  if (screen === "start" || screen === "thanks") idle.stop();
-  else idle.start();
-  if (screen === "thanks") timer = setTimeout(reset, THANKS_MS);
+  if (screen === "attract" || screen === "thanks") idle.stop();
+  else idle.start({ quiet: screen === "language" || screen === "start" });
+  if (screen === "thanks") timer = setTimeout(() => leave("finished"), THANKS_MS);
   if (screen === "live") live.enter();
   else live.leave();
 }
@@ -44,6 +57,7 @@ function problem(kind, retryAfterS = 0) {
   showProblem(kind);
   screens.go("problem");
   cameras.refresh();
+  host.tell("error", { code: kind.toUpperCase(), message: i18n.t(`problem.${kind}.title`) });
   if (kind === "busy") timer = setTimeout(retry, (retryAfterS || BUSY_RETRY_S) * 1000);
 }
 
@@ -101,13 +115,36 @@ function failed(kind, retryAfterS) {
   if (review.busy) unanswered();
 }
 
+/** Messages that a host page sees as they are. */
+const TOLD_TO_HOST = new Set(["guidance", "capture", "result", "confirmed", "error"]);
+
+const ON_MESSAGE = {
+  overlay(message) {
+    if (message.detected) idle.touch();
+  },
+  capture() {
+    visit.feed.captured();
+    sound.play("captured");
+  },
+  result(message) {
+    if (screens.now === "live") onResult(message);
+  },
+  confirmed: onConfirmed,
+  hint(message) {
+    note.show(message);
+    idle.touch();
+  },
+  form: onForm,
+  card_form(message) {
+    if (setForm(message)) review.refill();
+  },
+  error: onError,
+};
+
 function onMessage(message, confirming) {
   if (screens.now === "live") live.receive(message);
-  if (message.type === "overlay" && message.detected) idle.touch();
-  else if (message.type === "capture") visit.feed.captured();
-  else if (message.type === "result" && screens.now === "live") onResult(message);
-  else if (message.type === "confirmed") onConfirmed(message);
-  else if (message.type === "error") onError(message, confirming);
+  ON_MESSAGE[message.type]?.(message, confirming);
+  if (TOLD_TO_HOST.has(message.type)) host.tell(message.type, message);
 }
 
 function onResult(message) {
@@ -126,7 +163,23 @@ async function onConfirmed(message) {
   if (!shown) return unanswered();
   stats.mark("confirmed");
   review.busy = false;
-  screens.go("confirmed");
+  letGo();
+  if (screens.go("confirmed")) sound.play("done");
+}
+
+/** The front desk takes over the form: shown at once, and the guest may take it back. */
+function onForm({ holder }) {
+  if (holder !== "clerk") return letGo();
+  if (screens.now === "live") manual();
+  if (screens.now !== "review") return;
+  review.held = true;
+  idle.limitS = CLERK_S;
+  idle.touch();
+}
+
+function letGo() {
+  review.held = false;
+  idle.limitS = property.idle_s;
 }
 
 function unanswered() {
@@ -160,13 +213,23 @@ function wipe() {
   endVisit();
   review.clear();
   card.clear();
+  note.clear();
+  idle.limitS = property?.idle_s ?? idle.limitS;
 }
 
 function reset() {
   wipe();
   lastOpen = openCamera;
+  sound.reset();
   screens.go("reset");
-  setLanguage(i18n.preferred());
+  return setLanguage(host.language ?? i18n.preferred());
+}
+
+/** Back to the beginning; the host is told why. */
+function leave(reason) {
+  const began = !["attract", "language", "start"].includes(screens.now);
+  reset();
+  if (began) host.tell("close", { reason });
 }
 
 function retry() {
@@ -202,35 +265,68 @@ async function chooseCamera(deviceId) {
 }
 
 async function setLanguage(code) {
-  await i18n.use(code);
+  await review.reword(() => i18n.use(code));
   byId("language").value = i18n.language();
   configure();
   live.reword();
+}
+
+async function chooseLanguage(code) {
+  await setLanguage(code);
+  screens.go("chosen");
 }
 
 function configure() {
   visit?.send({ type: "configure", language: i18n.language() });
 }
 
+function begin() {
+  lastOpen = openCamera;
+  if (screens.go("begin")) start(lastOpen);
+}
+
+function specimen() {
+  lastOpen = openSpecimen;
+  if (screens.go("specimen")) start(lastOpen);
+}
+
+/** The buttons of the page. */
 const ACTIONS = {
-  begin() {
-    lastOpen = openCamera;
-    if (screens.go("begin")) start(lastOpen);
-  },
-  specimen() {
-    lastOpen = openSpecimen;
-    if (screens.go("specimen")) start(lastOpen);
-  },
+  touch: () => screens.go(i18n.languages().length > 1 ? "touch" : "chosen"),
+  begin,
+  specimen,
   manual,
   retry,
   rescan,
-  reset,
+  reset: () => leave("cancelled"),
+  next: () => leave("finished"),
   shutter: () => visit?.send({ type: "capture" }),
   edit: () => screens.go("edit"),
   finish() {
     wipe();
     screens.go("finish");
   },
+};
+
+/** A host has come: whoever stands at it is past being attracted. */
+function hostConnected() {
+  screens.home = "start";
+  document.body.classList.add("embedded");
+  reset();
+  host.tell("ready", { v: 1, languages: i18n.languages().map(({ code }) => code) });
+}
+
+/** What a host page may ask for. */
+const COMMANDS = {
+  async start(options) {
+    if (typeof options.token === "string") doors.setToken(options.token);
+    if (typeof options.language === "string") host.language = options.language;
+    await reset();
+    if (options.specimen && property.specimen) specimen();
+    else begin();
+  },
+  reset: () => leave("reset"),
+  stop: () => leave("stopped"),
 };
 
 stats.expose();
@@ -242,6 +338,16 @@ document.addEventListener("click", ({ target }) => {
 // A page that goes away, also into the browser's back-forward store, takes nothing with it.
 addEventListener("pagehide", wipe);
 addEventListener("pageshow", ({ persisted }) => persisted && reset());
+setInterval(() => review.held && configure(), PRESENT_MS);
+
+property = await loadProperty();
+idle.limitS = property.idle_s;
+sound.usual = property.sound;
+screens.home = property.attract ? "attract" : "start";
+i18n.offer(property.languages, property.language);
 cameras.bind(chooseCamera);
+torch.bind();
+welcome.bind(chooseLanguage);
 i18n.bindMenu(byId("language"), setLanguage);
-setLanguage(i18n.preferred());
+await reset();
+host.allow(property.frame_ancestors);

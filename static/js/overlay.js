@@ -115,7 +115,9 @@ export class OverlayView {
       return;
     }
     this.#drawn = newest;
-    const frame = newest.captureMs === null ? null : this.#ring.at(newest.captureMs);
+    // Without a document there is nothing to keep in step with: the guest sees the live video.
+    const wanted = newest.message.detected && newest.captureMs !== null;
+    const frame = wanted ? this.#ring.at(newest.captureMs) : null;
     if (frame) {
       this.#fit(frame.canvas.width, frame.canvas.height);
       this.#context.drawImage(frame.canvas, 0, 0);

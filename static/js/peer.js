@@ -36,27 +36,55 @@ function opened(pc, channel, signal) {
   });
 }
 
+const WIDEST_VIDEO_PX = 1920; // wider pictures go as stills; no encoder keeps up with 4K video
+
 /** Small print must stay readable on a busy machine: rather fewer frames than coarser ones. */
 async function preferSharpness(sender) {
   try {
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-resolution";
+    const width = sender.track.getSettings().width ?? 0;
+    for (const encoding of parameters.encodings) {
+      encoding.scaleResolutionDownBy = Math.max(1, width / WIDEST_VIDEO_PX);
+    }
     await sender.setParameters(parameters);
   } catch {
     // Not every browser takes it; its own choice then stands.
   }
 }
 
+/**
+ * Three temporal layers where the browser has them (W3C WebRTC-SVC): a busy server then leaves out
+ * every other frame without decoding it.
+ */
+function addVideo(pc, track) {
+  const direction = "sendonly";
+  try {
+    const sendEncodings = [{ scalabilityMode: "L1T3" }];
+    return pc.addTransceiver(track, { direction, sendEncodings });
+  } catch {
+    return pc.addTransceiver(track, { direction });
+  }
+}
+
+/** A limit as setParameters takes it: no key at all where there is none. */
+function limit(encoding, name, value) {
+  if (value === null) delete encoding[name];
+  else encoding[name] = value;
+}
+
 export class Peer {
   #pc;
   #sender;
   #events;
+  #profile = null; // the newest one asked for
+  #following = Promise.resolve();
 
   /** Resolves once the events channel is open. Throws doors.Refused. */
-  static async open({ track, session, iceServers, received, signal }) {
+  static async open(options) {
     const peer = new Peer();
     try {
-      await peer.#connect({ track, session, iceServers, received, signal });
+      await peer.#connect(options);
     } catch (error) {
       peer.close();
       throw error;
@@ -64,21 +92,26 @@ export class Peer {
     return peer;
   }
 
-  async #connect({ track, session, iceServers, received, signal }) {
+  async #connect({ track, session, resumed, iceServers, received, answered, signal }) {
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#pc = pc;
-    this.#sender = pc.addTransceiver(track, { direction: "sendonly" }).sender;
+    this.#sender = addVideo(pc, track).sender;
     const overlay = pc.createDataChannel("overlay", { ordered: false, maxRetransmits: 0 });
     this.#events = pc.createDataChannel("events");
+    const take = (message) => {
+      if (message.type === "profile") this.follow(message);
+      received(message);
+    };
     for (const channel of [overlay, this.#events]) {
-      channel.addEventListener("message", ({ data }) => received(JSON.parse(data)));
+      channel.addEventListener("message", ({ data }) => take(JSON.parse(data)));
     }
     const open = opened(pc, this.#events, signal);
     open.catch(() => {}); // awaited below; until then a refusal must not count as unhandled
     await pc.setLocalDescription();
     await gathered(pc);
     stats.mark("offerSent");
-    this.answer = await doors.offer(pc.localDescription.sdp, session, signal);
+    this.answer = await doors.offer(pc.localDescription.sdp, session, signal, resumed);
+    answered(this.answer);
     stats.mark("answered");
     await pc.setRemoteDescription({ type: "answer", sdp: this.answer.sdp });
     await preferSharpness(this.#sender);
@@ -99,8 +132,38 @@ export class Peer {
     return true;
   }
 
-  replaceTrack(track) {
-    return this.#sender.replaceTrack(track);
+  async replaceTrack(track) {
+    await this.#sender.replaceTrack(track);
+    if (this.#profile) await this.follow(this.#profile);
+    else await preferSharpness(this.#sender);
+  }
+
+  /**
+   * Sends the pictures that the server wants from now on, and says so. Nothing is negotiated
+   * anew (W3C WebRTC, 5.2): the encoder alone changes. A browser that cannot says nothing, and is
+   * served as it is.
+   */
+  follow(profile) {
+    this.#profile = profile;
+    this.#following = this.#following.then(() => this.#apply(profile)).catch(() => {});
+    return this.#following;
+  }
+
+  async #apply(profile) {
+    if (profile !== this.#profile) return; // there is a newer one already
+    const { width, height } = this.#sender.track.getSettings();
+    const parameters = this.#sender.getParameters();
+    const [encoding] = parameters.encodings;
+    if (!encoding || !width || !height) return;
+    // The shorter side counts: a phone held upright sends 360 pixels across.
+    const side = Math.min(width, height);
+    const widest = Math.max(1, width / WIDEST_VIDEO_PX);
+    encoding.scaleResolutionDownBy = Math.max(widest, side / (profile.max_height ?? side));
+    limit(encoding, "maxFramerate", profile.max_fps);
+    limit(encoding, "maxBitrate", profile.max_kbps === null ? null : profile.max_kbps * 1000);
+    await this.#sender.setParameters(parameters);
+    stats.mark(`profile_${profile.name}`);
+    this.send({ type: "profile", name: profile.name, full_width: Math.floor(width / widest) });
   }
 
   /** Average ms from capture to the server: encoder, pacer, half a round trip. */

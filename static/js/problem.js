@@ -21,8 +21,8 @@ export function showProblem(kind) {
   say(byId("problem-title"), `problem.${name}.title`);
   say(byId("problem-lead"), `problem.${name}.lead`);
   byId("problem-icon").setAttribute("href", `#i-${ICONS[name] ?? "camera-off"}`);
-  for (const action of ["specimen", "manual"]) {
-    section.querySelector(`[data-action="${action}"]`).hidden = NEEDS_SERVER.has(name);
+  for (const button of section.querySelectorAll('[data-action="specimen"], [data-action="manual"]')) {
+    button.hidden = NEEDS_SERVER.has(name);
   }
   section.classList.toggle("server-side", NEEDS_SERVER.has(name));
 }

@@ -1,7 +1,9 @@
 /** The form in which the guest checks what was read, with the evidence for each field. */
 
-import { byId, element, icon } from "./dom.js";
-import { DOCUMENT_FIELDS, GUEST_FIELDS, STATUS_ICONS, isDate, today } from "./fields.js";
+import { documentFields, guestFields } from "./asked.js";
+import * as dates from "./dates.js";
+import { correctionNote, fillLegend, mark, readNote } from "./evidence.js";
+import { byId, element } from "./dom.js";
 import { say, t } from "./i18n.js";
 
 const LEADS = {
@@ -11,13 +13,26 @@ const LEADS = {
   manual: "review.lead_manual",
 };
 
-function control({ name, options, input }, value) {
+const everyField = () => [...documentFields(), ...guestFields()];
+/** Names of the date fields that the form holds now. */
+const dateNames = () => new Set(everyField().filter(({ date }) => date).map(({ name }) => name));
+
+/** Stands alone: a function made within `fill` would keep the document that it was called with. */
+const dateExample = () => ({ example: dates.example() });
+
+/** What the entry means, as the protocol has it: a date as YYYY-MM-DD where it is one. */
+function meaning(entry) {
+  const text = entry.value.trim();
+  return dateNames().has(entry.name) ? dates.toIso(text) || text : text;
+}
+
+function control({ name, options, input, words = "sex" }, value) {
   const id = `field-${name}`;
   const common = { id, name, className: "control", autocomplete: "off" };
   if (!options) return element("input", { type: "text", ...common, ...input, value });
   const choices = options.map((code) => {
     const option = element("option", { value: code });
-    say(option, `sex.${code || "none"}`);
+    say(option, `${words}.${code || "none"}`);
     return option;
   });
   const select = element("select", common, ...choices);
@@ -30,6 +45,7 @@ export class Review {
   #error = byId("review-error");
   #expiry = byId("review-expiry");
   #read = {}; // name -> the field as read
+  #result = null;
 
   /** `confirmed(values)` when the guest has confirmed a form that the card can take. */
   constructor(confirmed) {
@@ -39,6 +55,10 @@ export class Review {
       if (this.#check()) confirmed(this.values());
     });
     this.#form.addEventListener("input", ({ target }) => this.#edited(target));
+    byId("review-mine").addEventListener("click", () => {
+      this.held = false;
+    });
+    fillLegend(byId("legend-list"));
   }
 
   /** Fills the form from a result message, or for typing when `result` is null. */
@@ -51,28 +71,52 @@ export class Review {
     }
     say(byId("review-title"), result ? "review.title" : "review.title_manual");
     say(byId("review-lead"), LEADS[result ? result.status : "manual"] ?? LEADS.needs_review);
-    const rows = DOCUMENT_FIELDS.map((field) => this.#row(field, result !== null));
+    say(byId("review-how"), "review.as_printed", dateExample);
+    byId("legend").hidden = !result;
+    this.#result = result;
+    const rows = documentFields().map((field) => this.#row(field, result !== null));
     byId("document-fields").append(...rows);
-    byId("guest-fields").append(...GUEST_FIELDS.map((field) => this.#row(field, false)));
-    byId("field-arrival_date").value = today();
+    byId("guest-fields").append(...guestFields().map((field) => this.#row(field, false)));
+    const arrival = byId("field-arrival_date");
+    if (arrival) arrival.value = dates.toLocal(dates.today());
+    this.#echoDates();
     this.#warnOfExpiry();
+  }
+
+  /** The card asks for other fields now; what was typed into those that stay is kept. */
+  refill() {
+    const entries = [...this.#form.querySelectorAll(".control")];
+    if (!entries.length || this.busy) return;
+    const typed = entries.map(({ name, value }) => [name, value]);
+    this.fill(this.#result);
+    for (const [name, value] of typed) {
+      const entry = byId(`field-${name}`);
+      if (!entry) continue;
+      entry.value = value;
+      this.#edited(entry);
+    }
   }
 
   #row(field, withEvidence) {
     const read = this.#read[field.name];
-    const entry = control(field, read?.value ?? "");
+    const value = read?.value ?? "";
+    const entry = control(field, field.date ? dates.toLocal(value) : value);
     const label = element("label", { htmlFor: entry.id });
     say(label, `field.${field.name}`);
     const row = element("div", { className: field.wide ? "field wide" : "field" }, label, entry);
     if (field.required) entry.required = true; // the form is checked here, not by the browser
+    if (field.date) row.append(element("p", { className: "hint echo", id: `${entry.id}-echo` }));
     if (withEvidence) {
       const evidence = element("p", { className: "evidence", id: `${entry.id}-evidence` });
-      entry.setAttribute("aria-describedby", evidence.id);
       row.append(evidence);
       this.#showStatus(row, this.#statusOf(entry));
+      const note = correctionNote(this.#result, field.name);
+      if (note) row.append(note);
       if (read?.truncated) row.append(this.#hint("review.truncated"));
       if (read?.century_inferred && field.name === "date_of_birth") row.append(this.#hint("review.century"));
     }
+    const said = [...row.querySelectorAll(":scope > p[id]")].map(({ id }) => id);
+    if (said.length) entry.setAttribute("aria-describedby", said.join(" "));
     return row;
   }
 
@@ -85,16 +129,51 @@ export class Review {
   #statusOf(entry) {
     const read = this.#read[entry.name];
     if (!entry.value.trim()) return "missing";
-    return read && (read.value ?? "") === entry.value ? read.status : "edited";
+    return read && (read.value ?? "") === meaning(entry) ? read.status : "edited";
   }
 
   #showStatus(row, status) {
     const evidence = row.querySelector(".evidence");
     if (!evidence || row.dataset.status === status) return;
     row.dataset.status = status;
-    const words = element("span");
-    say(words, `status.${status}`);
-    evidence.replaceChildren(icon(STATUS_ICONS[status] ?? "eye"), words);
+    mark(evidence, status);
+    row.querySelector(".was-read")?.remove();
+    const entry = row.querySelector(".control");
+    const read = this.#read[entry.name]?.value;
+    if (status !== "edited" || !read) return;
+    const told = entry.options ? t(`sex.${read}`) : dateNames().has(entry.name) ? dates.toLocal(read) : read;
+    row.append(readNote(told));
+  }
+
+  /** Under each date, the same in words: 03/04 is March in one country and April in another. */
+  #echoDates() {
+    for (const name of dateNames()) {
+      const entry = byId(`field-${name}`);
+      if (!entry) continue;
+      const iso = dates.toIso(entry.value);
+      byId(`${entry.id}-echo`).textContent = iso ? dates.inWords(iso) : "";
+    }
+  }
+
+  /** The language has changed, and with it how dates are written. `change` makes it. */
+  async reword(change) {
+    const entries = [...dateNames()].map((name) => byId(`field-${name}`)).filter(Boolean);
+    const held = entries.map((entry) => [entry, meaning(entry)]);
+    await change();
+    for (const [entry, value] of held) entry.value = dates.toLocal(value);
+    if (entries.length) this.#echoDates();
+  }
+
+  /** A clerk fills in the form: the guest sees it and can take it back. */
+  set held(flag) {
+    byId("review-desk").hidden = !flag;
+    if (flag) window.scrollTo(0, 0); // where it is said
+    for (const part of this.#form.querySelectorAll("fieldset")) part.disabled = flag;
+    byId("confirm").disabled = flag;
+  }
+
+  get held() {
+    return !byId("review-desk").hidden;
   }
 
   #edited(entry) {
@@ -102,12 +181,14 @@ export class Review {
     entry.removeAttribute("aria-invalid");
     row.querySelector(".complaint")?.remove();
     this.#showStatus(row, this.#statusOf(entry));
+    if (dateNames().has(entry.name)) this.#echoDates();
     if (entry.name === "date_of_expiry") this.#warnOfExpiry();
   }
 
   #warnOfExpiry() {
-    const { value } = byId("field-date_of_expiry");
-    this.#expiry.hidden = !(isDate(value) && value < today());
+    const entry = byId("field-date_of_expiry");
+    const day = entry ? dates.toIso(entry.value) : (this.#read.date_of_expiry?.value ?? "");
+    this.#expiry.hidden = !(day && day < dates.today());
   }
 
   /** Complains about what the card cannot take: nothing where it needs a value, a wrong date. */
@@ -115,10 +196,10 @@ export class Review {
     this.#error.hidden = true;
     for (const old of this.#form.querySelectorAll(".complaint")) old.remove();
     let first = null;
-    for (const { name, date, required } of [...DOCUMENT_FIELDS, ...GUEST_FIELDS]) {
+    for (const { name, date, required } of everyField()) {
       const entry = byId(`field-${name}`);
       const value = entry.value.trim();
-      if (value ? !date || isDate(value) : !required) continue;
+      if (value ? !date || dates.toIso(value) : !required) continue;
       this.#blame(entry, value ? "review.bad_date" : "review.needed");
       first ??= entry;
     }
@@ -129,16 +210,16 @@ export class Review {
   #blame(entry, key) {
     entry.setAttribute("aria-invalid", "true");
     const complaint = element("p", { className: "complaint", role: "alert" });
-    say(complaint, key);
+    say(complaint, key, dateExample);
     entry.closest(".field").append(complaint);
   }
 
   /** What the form says: every field of the document, and what the guest added. */
   values() {
     const values = {};
-    for (const { name } of DOCUMENT_FIELDS) values[name] = byId(`field-${name}`).value.trim();
-    for (const { name } of GUEST_FIELDS) {
-      const value = byId(`field-${name}`).value.trim();
+    for (const { name } of documentFields()) values[name] = meaning(byId(`field-${name}`));
+    for (const { name } of guestFields()) {
+      const value = meaning(byId(`field-${name}`));
       if (value) values[name] = value;
     }
     return values;
@@ -186,6 +267,10 @@ export class Review {
   /** Leaves no value behind, neither in the document nor here. */
   clear() {
     this.#read = {};
+    this.#result = null;
+    this.held = false;
+    byId("legend").open = false;
+    byId("legend").hidden = true;
     this.#form.reset();
     for (const entry of this.#form.querySelectorAll("input, select")) entry.value = "";
     byId("document-fields").replaceChildren();

@@ -1,24 +1,28 @@
 /** Which screen shows, and the one table of moves between them. */
 
-/** screen -> event -> next screen. An event that is not listed for a screen is ignored. */
+/** screen -> event -> next screen; "home" is attract, or start where nobody is to be attracted. */
 export const MOVES = Object.freeze({
-  start: { begin: "asking", specimen: "live", manual: "review", problem: "problem" },
-  asking: { granted: "live", problem: "problem", reset: "start" },
-  live: { result: "review", manual: "review", problem: "problem", reset: "start" },
+  "": { reset: "home" },
+  attract: { touch: "language", chosen: "start", begin: "asking", specimen: "live" },
+  language: { chosen: "start", begin: "asking", specimen: "live", reset: "home" },
+  start: { begin: "asking", specimen: "live", manual: "review", problem: "problem", reset: "home" },
+  asking: { granted: "live", problem: "problem", manual: "review", reset: "home" },
+  live: { result: "review", manual: "review", problem: "problem", reset: "home" },
   review: {
     confirmed: "card",
     rescan: "live",
     rescan_anew: "asking",
     problem: "problem",
-    reset: "start",
+    reset: "home",
   },
-  card: { edit: "review", finish: "thanks", reset: "start" },
-  thanks: { reset: "start" },
-  problem: { retry: "asking", specimen: "live", manual: "review", reset: "start" },
+  card: { edit: "review", finish: "thanks", reset: "home" },
+  thanks: { reset: "home" },
+  problem: { retry: "asking", specimen: "live", manual: "review", reset: "home" },
 });
 
 export class Screens {
-  #now = "start";
+  #now = "";
+  home = "attract";
 
   /** `entered(screen, from)` is called after each move. */
   constructor(entered) {
@@ -31,8 +35,9 @@ export class Screens {
 
   /** Makes the move if the table has it; true when it was made. */
   go(event) {
-    const to = MOVES[this.#now][event];
-    if (!to) return false;
+    const move = MOVES[this.#now][event];
+    if (!move) return false;
+    const to = move === "home" ? this.home : move;
     const from = this.#now;
     this.#now = to;
     document.body.dataset.screen = to;

@@ -5,7 +5,8 @@
  *   screen             the screen that shows
  *   marks              name -> performance.now() of the latest time it happened: begin,
  *                      cameraGranted, offerSent, answered, connected, firstOverlay,
- *                      firstDetected, captured, result, confirmed, lost, resumed
+ *                      firstDetected, captured, result, confirmed, lost, resumed,
+ *                      profile_tracking, profile_capture (see docs/protocol.md)
  *   overlays           overlay messages received
  *   matched            overlays that were drawn on the very frame they belong to
  *   reconnects         peers that were replaced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
-from tests.browser.kiosk import Kiosk, OpenKiosk, Server
+from tests.browser.kiosk import WEBCAM, Kiosk, OpenKiosk, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -45,10 +46,19 @@ def _wait_for_url(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def desk_port() -> int:
+    """A port for a front desk's page: its origin is the only one that may embed ours."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(desk_port: int) -> Iterator[Server]:
     """``python server.py`` on a free port; it must end by itself, with status 0, on SIGTERM."""
+    page = ("--page.specimen", "--page.frame-ancestors", f"http://127.0.0.1:{desk_port}")
     process = subprocess.Popen(
-        [sys.executable, "server.py", "--port", "0", "--log-level", "warning"],
+        [sys.executable, "server.py", "--port", "0", "--log-level", "warning", *page],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -85,7 +95,7 @@ async def _new_kiosk(browser: Browser, server: Server, scripts: tuple[str, ...])
     )
     page = await context.new_page()
     page.set_default_timeout(15_000)
-    for script in scripts:
+    for script in (WEBCAM, *scripts):
         await page.add_init_script(script)
     kiosk = Kiosk(page, server.url)
     kiosk.watch()
@@ -94,7 +104,8 @@ async def _new_kiosk(browser: Browser, server: Server, scripts: tuple[str, ...])
 
 @pytest.fixture
 async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
-    """``await kiosk(FAKE_CAMERA, ALLOWED, scripts=(…), path="/")`` opens the page.
+    """``await kiosk(FAKE_CAMERA, ALLOWED, scripts=(…), path="/")`` opens the page, past its
+    welcome: ``language=""`` stays there.
 
     Whatever the page complained of fails the test, except texts that hold one of ``expect``.
     """
@@ -107,6 +118,7 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             scripts: tuple[str, ...] = (),
             path: str = "/",
             expect: tuple[str, ...] = (),
+            language: str = "en",
         ) -> Kiosk:
             browser = await playwright.chromium.launch(
                 executable_path=CHROMIUM, args=[*QUIET, *flags]
@@ -115,7 +127,9 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             kiosk = await _new_kiosk(browser, server, scripts)
             opened.append((kiosk, expect))
             await kiosk.page.goto(server.url + path)
-            await kiosk.page.wait_for_function("() => document.querySelector('h1').textContent")
+            await kiosk.screen("attract")
+            if language:
+                await kiosk.welcome(language)
             return kiosk
 
         yield start
@@ -123,4 +137,4 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             await each.page.close(run_before_unload=False)
     for each, expect in opened:
         unexpected = [text for text in each.complaints if not any(part in text for part in expect)]
-        assert unexpected == []
+        assert not unexpected, "\n".join(unexpected)

@@ -15,6 +15,16 @@ FAKE_CAMERA = "--use-fake-device-for-media-stream"
 ALLOWED = "--use-fake-ui-for-media-stream"
 DENIED = "--use-fake-ui-for-media-stream=deny"
 
+# Chromium's fake camera gives four thousand pixels where it is asked, drawn without a GPU: no
+# more than most webcams have is asked of the machine that runs the tests.
+WEBCAM = """
+const everything = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+if (everything) navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (wanted.video.height?.exact > 1080) throw new OverconstrainedError("height", "");
+  return everything(wanted);
+};
+"""
+
 # Kept here, not in the page: the page shows nothing of its inside to whoever embeds it.
 WATCH_PEERS = """
 window.peers = [];
@@ -67,6 +77,13 @@ class Kiosk:
     async def screen(self, name: str, timeout_s: float = 15) -> None:
         """Wait until this screen shows."""
         await self.page.wait_for_selector(f"body[data-screen={name}]", timeout=timeout_s * 1000)
+
+    async def welcome(self, language: str = "en") -> None:
+        """From the screen that greets whoever passes by to the start, in this language."""
+        await self.do("touch")
+        await self.screen("language")
+        await self.page.click(f"#language-buttons [lang={language}]")
+        await self.screen("start")
 
     async def do(self, action: str) -> None:
         """Press the visible button of this action."""

@@ -38,6 +38,7 @@ async def visit(flags: list[str]) -> dict[str, str]:
             page = await browser.new_page()
             await page.goto(url)
             kiosk = Kiosk(page, url.rstrip("/"))
+            await kiosk.welcome()
             await kiosk.do("begin")
             await kiosk.screen("review", timeout_s=40)
             values = await kiosk.values()

@@ -102,7 +102,7 @@ async def test_sizes_are_tried_from_large_to_any(kiosk: OpenKiosk) -> None:
     guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(ONLY_SMALL,))
     await guest.do("begin")
     await guest.screen("live")
-    assert await guest.page.evaluate("window.asked") == [1080, 720, 0]
+    assert await guest.page.evaluate("window.asked") == [2160, 1080, 720, 0]
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,66 @@ async def test_no_camera_access_at_all(kiosk: OpenKiosk, script: str, kind: str)
     await guest.do("begin")
     await guest.problem(kind)
     await guest.do("reset")
-    await guest.screen("start")
+    await guest.screen("attract")
+
+
+LAMP = """
+window.lamp = [];
+MediaStreamTrack.prototype.getCapabilities = () => ({ torch: true });
+MediaStreamTrack.prototype.applyConstraints = async function (wanted) {
+  window.lamp.push(wanted.advanced[0].torch);
+};
+"""
+
+
+async def test_a_lamp_is_offered_where_there_is_one(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(LAMP,))
+    page = guest.page
+    await guest.do("begin")
+    await page.wait_for_selector("#torch:visible")
+    await page.click("#torch")
+    await page.click("#torch")
+    assert await page.evaluate("window.lamp") == [True, False]
+    await guest.do("reset")
+    assert await page.is_hidden("#torch")
+
+
+async def test_other_ways_are_offered_after_ten_seconds(kiosk: OpenKiosk) -> None:
+    """Neither before, nor on the way to a guest whose document is read at once."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED)
+    page = guest.page
+    await guest.do("begin")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    assert await page.is_hidden("#torch")
+    await page.clock.install()
+    await guest.do("reset")
+    await guest.welcome()
+    await guest.do("begin")
+    await guest.screen("live")
+    assert await page.is_hidden("#live-shutter")
+    await page.clock.fast_forward(5_000)
+    assert await page.is_hidden("#live-manual")
+    await page.clock.fast_forward(5_100)
+    await page.wait_for_selector("#live-shutter:visible")
+    await page.wait_for_selector("#live-manual:visible")
+    assert "other ways" in await page.inner_text("#live-slow")
+
+
+async def test_the_video_of_a_large_camera_is_scaled(kiosk: OpenKiosk) -> None:
+    """Four thousand pixels go as stills; the video stays at what encoders keep up with."""
+    large = """
+    const told = MediaStreamTrack.prototype.getSettings;
+    MediaStreamTrack.prototype.getSettings = function () {
+      return { ...told.call(this), width: 3840, height: 2160 };
+    };
+    window.senders = [];
+    const set = RTCRtpSender.prototype.setParameters;
+    RTCRtpSender.prototype.setParameters = function (parameters) {
+      window.senders.push(parameters.encodings[0].scaleResolutionDownBy);
+      return set.call(this, parameters);
+    };
+    """
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(large,))
+    await guest.do("begin")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    assert await guest.page.evaluate("window.senders") == [2]

@@ -9,6 +9,15 @@ from playwright.async_api import Response, Route
 
 from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server
 
+DEAF_CHANNELS = """
+window.channels = [];
+const listen = RTCDataChannel.prototype.addEventListener;
+RTCDataChannel.prototype.addEventListener = function (type, hear, ...options) {
+  window.channels.push(this);
+  listen.call(this, type, (event) => type === "message" && this.deaf || hear(event), ...options);
+};
+"""
+
 
 async def test_a_lost_peer_is_replaced_and_the_result_kept(kiosk: OpenKiosk) -> None:
     """Lost on the live screen and again in review: one session all along, and its document."""
@@ -17,7 +26,7 @@ async def test_a_lost_peer_is_replaced_and_the_result_kept(kiosk: OpenKiosk) -> 
     sessions: list[str] = []
 
     async def note(response: Response) -> None:
-        if response.url.endswith("/api/webrtc/offer"):
+        if response.url.endswith("/offer"):
             sessions.append((await response.json())["session_id"])
 
     page.on("response", note)
@@ -38,6 +47,19 @@ async def test_a_lost_peer_is_replaced_and_the_result_kept(kiosk: OpenKiosk) -> 
     assert len(set(sessions)) == 1
     # Typed data would have got a document id of their own, which begins with h.
     assert "/documents/h" not in (await card.value).url
+
+
+async def test_a_server_that_falls_silent_is_asked_anew(kiosk: OpenKiosk) -> None:
+    """As where a network vanishes: no peer tells, and nothing comes any more."""
+    guest = await kiosk(scripts=(DEAF_CHANNELS,))
+    page = guest.page
+    await guest.do("specimen")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    async with page.expect_response("**/api/sessions/*/offer", timeout=10_000) as resumed:
+        await page.evaluate("window.channels.forEach((channel) => (channel.deaf = true))")
+    assert (await resumed.value).status == 200
+    await page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
+    await guest.screen("review", timeout_s=30)
 
 
 async def test_a_confirmation_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
@@ -66,6 +88,8 @@ async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
     await guest.page.route("**/api/webrtc/offer", refuse_once)
     await guest.do("specimen")
     await guest.problem("busy")
+    # The screen shows its picture before the second offer is made.
+    await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
     await guest.screen("live")
     assert refusals == 2
 

@@ -113,7 +113,7 @@ async def test_junk_is_the_sender_s_fault(
     caplog.set_level(logging.CRITICAL, "aiohttp.server")
     server = await serve(None, "--api-token", "s3cret")
     request = (
-        b"POST /api/webrtc/offer HTTP/1.1\r\nHost: x\r\n"
+        b"POST /api/webrtc/offer HTTP/1.1\r\nHost: localhost\r\n"
         b"Content-Type: application/json\r\n" + head + b"\r\n\r\njunk"
     )
     assert (await raw(server, request)).split()[1] in (b"400", b"401")
@@ -183,7 +183,9 @@ def test_a_request_that_never_ends_does_not_hold_up_the_shutdown() -> None:
         assert served.stdout is not None
         port = int(served.stdout.readline().rstrip("/\n").rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
-            head = b"POST /api/webrtc/offer HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+            head = (
+                b"POST /api/webrtc/offer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+            )
             slow.sendall(head)
             time.sleep(0.3)
             served.send_signal(signal.SIGTERM)

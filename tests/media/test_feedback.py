@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from aiortc.rate import BandwidthUsage, RemoteBitrateEstimator
 from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from media.feedback import (
     NACK_BURST,
     NACK_EVERY_S,
     NACK_SHARE,
+    UNPROVEN_S,
     CalmEstimator,
     RepeatedNack,
 )
@@ -94,6 +96,45 @@ def test_remb_is_calm_but_slows_down_at_once() -> None:
         said.append(calm.add(step, 0, 100, 1))
     assert 5 <= sum(remb is not None for remb in said) <= 8
     assert said[50] == (500_000, [1])
+
+
+class Scripted:
+    """An estimator that says what it is told to say."""
+
+    def __init__(self) -> None:
+        self.bps = 400_000
+        self.usage = BandwidthUsage.NORMAL
+        self.detector = self
+
+    def state(self) -> BandwidthUsage:
+        return self.usage
+
+    def add(self, **_: int) -> tuple[int, list[int]]:
+        return self.bps, [1]
+
+
+def test_little_traffic_is_no_narrow_link_until_something_was_overused() -> None:
+    clock, scripted = Time(), Scripted()
+    calm = CalmEstimator(scripted, clock, floor_bps=2_000_000)
+
+    def told(at_s: float, usage: BandwidthUsage = BandwidthUsage.NORMAL) -> int:
+        clock.now_s, scripted.usage = at_s, usage
+        remb = calm.add(0, 0, 100, 1)
+        assert remb is not None
+        return remb[0]
+
+    assert told(1) == 2_000_000
+    assert told(2, BandwidthUsage.OVERUSING) == 400_000
+    assert told(2 + 1.9 * UNPROVEN_S) == 400_000, "the overuse came of not believing: 20 s"
+    assert told(2 + 2.1 * UNPROVEN_S) == 2_000_000
+    assert told(30, BandwidthUsage.OVERUSING) == 400_000
+    assert told(30 + 3.9 * UNPROVEN_S) == 400_000
+    scripted.bps = 3_000_000
+    assert told(100) == 3_000_000, "never lowered"
+
+
+def test_the_detector_is_where_it_is_looked_for() -> None:
+    assert RemoteBitrateEstimator().detector.state() is BandwidthUsage.NORMAL
 
 
 @given(st.lists(st.integers(0, 65535), max_size=200))

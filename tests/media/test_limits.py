@@ -15,10 +15,13 @@ from aiortc.mediastreams import MediaStreamError
 
 from examples.client import CaptureClient
 from media.ingest import drain
+from pipeline.card.order import CardOrder
 from pipeline.types import Capture, Document, Frame
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
+
+_PLAIN_ORDER = CardOrder()
 
 
 class CountingEngine(FakeEngine):
@@ -42,9 +45,11 @@ class CountingEngine(FakeEngine):
         self._work()
         return super().read(capture)
 
-    def fill_card(self, document: Document, confirmed: Mapping[str, str]) -> bytes:
+    def fill_card(
+        self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER
+    ) -> bytes:
         self._work()
-        return super().fill_card(document, confirmed)
+        return super().fill_card(document, confirmed, order)
 
 
 async def test_captures_reset_at_once_are_read_one_at_a_time(serve: Serve) -> None:

@@ -35,6 +35,7 @@ def observation(detection: Detection | None) -> Observation:
         rtp_timestamp=4_000_000_000,
         width_px=1280,
         height_px=720,
+        found=detection,
         detection=detection,
         stability=Stability(0.01, 330.0, 8, 8),
         quality=QUALITY,

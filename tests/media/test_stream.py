@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -10,10 +11,11 @@ import pytest
 from aiohttp import web
 
 from core.errors import CaptureFailed, InvalidSession, MrzError
+from core.http import SERVER_OPTIONS
 from core.settings import EnhanceSettings
-from media.state import CloseReason, SessionState
+from media.state import CloseReason
 from media.stream import Stream, arrived, attach
-from pipeline.types import CaptureState, Document, DocumentStatus
+from pipeline.types import CaptureState, Document, DocumentStatus, Frame, Observation
 from signaling.keys import DOORS, REGISTRY, SURROUNDINGS
 from tests.conftest import _build
 from tests.fakes import FakeEngine, FakeReader
@@ -29,7 +31,7 @@ async def begin() -> AsyncIterator[Begin]:
 
         async def start(engine: FakeEngine) -> Stream:
             app = await asyncio.to_thread(_build, engine, ())
-            runner = web.AppRunner(app)
+            runner = web.AppRunner(app, **SERVER_OPTIONS)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             session = app[REGISTRY].open()
@@ -37,6 +39,10 @@ async def begin() -> AsyncIterator[Begin]:
             return attach(session, app[SURROUNDINGS], app[DOORS])
 
         yield start
+
+
+def state_of(stream: Stream) -> str:
+    return stream.session.state.value
 
 
 def reader_of(stream: Stream) -> FakeReader:
@@ -53,15 +59,15 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_a_stream_is_connected_until_it_is_detached(begin: Begin) -> None:
     stream = await begin(FakeEngine())
-    assert stream.session.state is SessionState.CONNECTED
+    assert state_of(stream) == "connected"
     stream.session.detach(stream)
-    assert stream.session.state is SessionState.DISCONNECTED and stream.ended.is_set()
+    assert state_of(stream) == "disconnected" and stream.ended.is_set()
     with pytest.raises(InvalidSession):
         await stream.look(arrived(grey()))
     again = attach(stream.session, stream._around, stream._limits)
-    assert stream.session.state is SessionState.CONNECTED
+    assert state_of(stream) == "connected"
     stream.session.detach(stream)
-    assert stream.session.state is SessionState.CONNECTED, "only its own stream detaches it"
+    assert state_of(stream) == "connected", "only its own stream detaches it"
     assert (await again.look(arrived(grey()))).detected
 
 
@@ -139,3 +145,29 @@ async def test_times_of_a_batch_only_rise(begin: Begin) -> None:
     times = first + second
     assert times == sorted(times) and len(set(times)) == 10
     assert stream.next_times(0, 40) == []
+
+
+class LateReader(FakeReader):
+    """Tells of a frame seen during a reading only after that has ended."""
+
+    def see(self, frame: Frame) -> Observation:
+        seen = super().see(frame)
+        deadline_s = time.monotonic() + 5
+        while seen.capture is None and self.state is not CaptureState.DONE:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        return seen
+
+
+class LateEngine(FakeEngine):
+    def live_reader(self) -> FakeReader:
+        return LateReader(self)
+
+
+async def test_a_frame_looked_at_while_a_reading_ends_does_not_begin_it_anew(begin: Begin) -> None:
+    stream = await begin(LateEngine(capture_at=1, read_s=0.3))
+    await stream.look(arrived(grey()))
+    await stream.look(arrived(grey()))
+    assert stream.session.viewing.state is CaptureState.DONE
+    async with asyncio.timeout(5):
+        assert (await stream.capture()).document_id == "d1"

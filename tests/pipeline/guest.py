@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,25 +52,29 @@ class Guest:
         return 5000 + self.index * FRAME_MS
 
     def show(
-        self, count: int, found: Detection | None = None, bgr: ImageU8 = SHARP
+        self,
+        count: int,
+        found: Detection | None = None,
+        bgr: ImageU8 = SHARP,
+        full_scale: float = 1.0,
     ) -> list[Observation]:
         """That many frames of the same view."""
         start = len(self.seen)
         for _ in range(count):
-            frame = as_frame(bgr, self.index, self.now_ms)
+            frame = replace(as_frame(bgr, self.index, self.now_ms), full_scale=full_scale)
             self.index += 1
             self.frames.append(frame)
             self.detector.found = found
             self.seen.append(self.live.see(frame))
         return self.seen[start:]
 
-    def hold(self, count: int, bgr: ImageU8 = SHARP) -> list[Observation]:
-        return self.show(count, HELD, bgr)
+    def hold(self, count: int, bgr: ImageU8 = SHARP, full_scale: float = 1.0) -> list[Observation]:
+        return self.show(count, HELD, bgr, full_scale)
 
     def hold_until_captured(self, limit: int = 60) -> Capture:
         for _ in range(limit):
-            if capture := self.hold(1)[0].capture:
-                return capture
+            if taken := self.hold(1)[0].capture:
+                return taken.develop()
         raise AssertionError("no picture was taken")
 
     def away(self, count: int) -> list[Observation]:

@@ -104,6 +104,8 @@ class ScriptedDetector:
     """Finds what it was told to find next, in every frame."""
 
     found: Detection | None = None
+    calls: int = 0
 
     def detect(self, frame: Frame) -> Detection | None:
+        self.calls += 1
         return self.found

@@ -27,8 +27,8 @@ from pipeline.card.fill import CardFiller
 from pipeline.card.widgets import page_annotations
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-TEMPLATE = TEMPLATES / "registration_card.pdf"
-MAPPING = TEMPLATES / "registration_card.json"
+TEMPLATE = TEMPLATES / "registration_card" / "form.pdf"
+MAPPING = TEMPLATES / "registration_card" / "mapping.json"
 SPECIMEN = {
     "primary_identifier": "ERIKSSON",
     "document_number": "L898902C3",

@@ -22,8 +22,9 @@ from pipeline.card.fill import CardFiller
 from pipeline.card.mapping import CARD_FIELDS
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-TEMPLATE = TEMPLATES / "registration_card.pdf"
-MAPPING = TEMPLATES / "registration_card.json"
+TEMPLATE = TEMPLATES / "registration_card" / "form.pdf"
+MAPPING = TEMPLATES / "registration_card" / "mapping.json"
+RULES = TEMPLATES / "registration_card" / "rules.json"
 
 SPECIMEN = {
     "primary_identifier": "ERIKSSON",
@@ -50,7 +51,7 @@ STAY = {
 
 @pytest.fixture(scope="module")
 def filler() -> CardFiller:
-    return CardFiller(TEMPLATE, MAPPING)
+    return CardFiller(TEMPLATE, MAPPING, RULES)
 
 
 def _texts(card: bytes) -> tuple[str, str]:
@@ -104,7 +105,7 @@ def test_metadata_holds_neither_guest_nor_time(filler: CardFiller) -> None:
 
 def test_the_same_values_give_the_same_bytes(filler: CardFiller) -> None:
     assert filler.fill(SPECIMEN) == filler.fill(SPECIMEN)
-    assert filler.fill(SPECIMEN) == CardFiller(TEMPLATE, MAPPING).fill(SPECIMEN)
+    assert filler.fill(SPECIMEN) == CardFiller(TEMPLATE, MAPPING, RULES).fill(SPECIMEN)
 
 
 def test_threads_do_not_disturb_each_other(filler: CardFiller) -> None:
@@ -140,8 +141,15 @@ def test_a_card_is_filled_in_less_than_150_ms(filler: CardFiller) -> None:
 
 
 def test_an_unknown_field_is_named(filler: CardFiller) -> None:
-    with pytest.raises(DocumentFillingError, match="optional_data") as caught:
+    with pytest.raises(DocumentFillingError, match="shoe_size") as caught:
+        filler.fill({**SPECIMEN, "shoe_size": "ZE184226B"})
+    assert "ZE184226B" not in caught.value.message
+
+
+def test_a_forbidden_field_is_named_and_never_printed(filler: CardFiller) -> None:
+    with pytest.raises(DocumentFillingError, match=r"^optional_data must not") as caught:
         filler.fill({**SPECIMEN, "optional_data": "ZE184226B"})
+    assert caught.value.field == "optional_data"
     assert "ZE184226B" not in caught.value.message
 
 
@@ -233,5 +241,5 @@ _loaded: list[CardFiller] = []
 def _shared_filler() -> CardFiller:
     """Hypothesis runs one test many times: load the template once."""
     if not _loaded:
-        _loaded.append(CardFiller(TEMPLATE, MAPPING))
+        _loaded.append(CardFiller(TEMPLATE, MAPPING, RULES))
     return _loaded[0]

@@ -22,8 +22,8 @@ from pipeline.card.layout import PAGE_HEIGHT_PT, PAGE_WIDTH_PT
 from pipeline.card.widgets import Widget, embedded_font, read_widgets
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-TEMPLATE = TEMPLATES / "registration_card.pdf"
-MAPPING = TEMPLATES / "registration_card.json"
+TEMPLATE = TEMPLATES / "registration_card" / "form.pdf"
+MAPPING = TEMPLATES / "registration_card" / "mapping.json"
 
 Ink = NDArray[np.bool_]
 """H x W; True where something dark is printed."""
@@ -140,13 +140,13 @@ def filler() -> CardFiller:
 
 @pytest.fixture(scope="module")
 def widgets() -> dict[str, Widget]:
-    return {widget.name: widget for widget in read_widgets(PdfReader(TEMPLATE))}
+    return {widget.name: widget for widget in read_widgets(PdfReader(TEMPLATE), ("signature",))}
 
 
 @pytest.fixture(scope="module")
 def font_data() -> bytes:
     reader = PdfReader(TEMPLATE)
-    return embedded_font(reader, read_widgets(reader))
+    return embedded_font(reader, read_widgets(reader, ("signature",)))
 
 
 def _within_reach(ink: Ink) -> Ink:

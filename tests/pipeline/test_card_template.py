@@ -15,13 +15,15 @@ from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, Indirect
 
 from pipeline.card import template
 from pipeline.card.font import CardFont
-from pipeline.card.layout import PAGE_HEIGHT_PT, PAGE_WIDTH_PT, card_layout
+from pipeline.card.layout import PAGE_HEIGHT_PT, PAGE_WIDTH_PT, card_layout, load_plan
 from pipeline.card.mapping import CARD_FIELDS, load_mapping
 from pipeline.card.widgets import embedded_font, page_annotations, read_widgets
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-TEMPLATE = TEMPLATES / "registration_card.pdf"
-MAPPING = TEMPLATES / "registration_card.json"
+TEMPLATE = TEMPLATES / "registration_card" / "form.pdf"
+MAPPING = TEMPLATES / "registration_card" / "mapping.json"
+PLAN = TEMPLATES / "registration_card" / "form.json"
+FOLDERS = sorted(form.parent for form in TEMPLATES.glob("*/form.pdf"))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def reader() -> PdfReader:
 
 @pytest.fixture(scope="module")
 def font_data(reader: PdfReader) -> bytes:
-    return embedded_font(reader, read_widgets(reader))
+    return embedded_font(reader, read_widgets(reader, ("signature",)))
 
 
 def _plain(value: Any, numbers: dict[int, int]) -> Any:
@@ -61,13 +63,16 @@ def _says(pdf: bytes) -> Any:
 
 
 def test_the_committed_template_is_what_the_code_draws(font_data: bytes) -> None:
-    drawn = template.draw_template(font_data, load_mapping(MAPPING))
-    assert _says(drawn) == _says(TEMPLATE.read_bytes())
+    for folder in FOLDERS:
+        plan, mapping = load_plan(folder / "form.json"), load_mapping(folder / "mapping.json")
+        drawn = template.draw_template(font_data, plan, mapping)
+        assert _says(drawn) == _says((folder / "form.pdf").read_bytes()), folder.name
 
 
 def test_drawing_twice_gives_the_same_bytes(font_data: bytes) -> None:
-    mapping = load_mapping(MAPPING)
-    assert template.draw_template(font_data, mapping) == template.draw_template(font_data, mapping)
+    plan, mapping = load_plan(PLAN), load_mapping(MAPPING)
+    first, second = (template.draw_template(font_data, plan, mapping) for _ in range(2))
+    assert first == second
 
 
 def test_the_command_line_draws_the_template(
@@ -75,7 +80,7 @@ def test_the_command_line_draws_the_template(
 ) -> None:
     font, out = tmp_path / "font.ttf", tmp_path / "card.pdf"
     font.write_bytes(font_data)
-    arguments = ["template", str(out), "--font", str(font), "--mapping", str(MAPPING)]
+    arguments = ["template", str(PLAN.parent), "--out", str(out), "--font", str(font)]
     monkeypatch.setattr(sys, "argv", arguments)
     template.main()
     assert _says(out.read_bytes()) == _says(TEMPLATE.read_bytes())
@@ -85,13 +90,15 @@ def test_form_fields_and_mapping_name_each_other(reader: PdfReader) -> None:
     fields = reader.get_fields()
     assert fields is not None
     mapping = load_mapping(MAPPING)
-    assert set(fields) == set(mapping.fields) == set(CARD_FIELDS)
-    listed = [widget.name for widget in read_widgets(reader)]
-    assert listed == list(CARD_FIELDS)  # the tab order
-    for field in fields.values():
-        assert field["/FT"] == "/Tx"
+    assert set(fields) - {"signature"} == set(mapping.fields) == set(CARD_FIELDS)
+    listed = [widget.name for widget in read_widgets(reader, signature="signature")]
+    assert listed == [*CARD_FIELDS, "signature"]  # the tab order
+    for name, field in fields.items():
+        assert field["/FT"] == ("/Sig" if name == "signature" else "/Tx")
         assert field.get("/V") is None
     for widget in page_annotations(reader.pages[0]):
+        if str(widget["/T"]) == "signature":
+            continue
         assert str(widget["/MaxLen"]) == str(mapping.fields[str(widget["/T"])].max_length)
         assert str(widget["/TU"]).strip()
 
@@ -99,7 +106,7 @@ def test_form_fields_and_mapping_name_each_other(reader: PdfReader) -> None:
 def test_fields_lie_on_the_page_and_apart(reader: PdfReader) -> None:
     rectangles = [
         (w.left_pt, w.bottom_pt, w.left_pt + w.width_pt, w.bottom_pt + w.height_pt)
-        for w in read_widgets(reader)
+        for w in read_widgets(reader, signature="signature")
     ]
     for left, bottom, right, top in rectangles:
         assert 0 < left < right < PAGE_WIDTH_PT
@@ -112,9 +119,10 @@ def test_fields_lie_on_the_page_and_apart(reader: PdfReader) -> None:
 
 
 def test_there_is_room_to_sign_by_hand() -> None:
-    by_hand = [cell for cell in card_layout().cells if cell.name is None]
-    assert {cell.caption.english for cell in by_hand} == {"Date", "Guest\u2019s signature"}
-    assert all(cell.height_pt >= 36 and cell.width_pt >= 120 for cell in by_hand)
+    for folder in FOLDERS:
+        layout = card_layout(load_plan(folder / "form.json"))
+        assert [cell.name for cell in layout.signing] == [None, "signature"]
+        assert all(cell.height_pt >= 36 and cell.width_pt >= 120 for cell in layout.signing)
 
 
 def test_the_form_s_font_is_whole(font_data: bytes) -> None:
@@ -135,7 +143,7 @@ def test_the_template_tells_nothing_but_its_title(reader: PdfReader) -> None:
 
 
 def _type_into(page: pypdfium2.PdfPage, form: Any, name: str, text: str) -> None:
-    widget = next(w for w in read_widgets(PdfReader(TEMPLATE)) if w.name == name)
+    widget = next(w for w in read_widgets(PdfReader(TEMPLATE), ("signature",)) if w.name == name)
     x, y = widget.left_pt + 4, widget.bottom_pt + widget.height_pt / 2
     pdfium_c.FORM_OnMouseMove(form, page.raw, 0, x, y)
     assert pdfium_c.FORM_OnLButtonDown(form, page.raw, 0, x, y)

@@ -21,6 +21,7 @@ from pipeline.card.mapping import (
     formatted,
     load_mapping,
 )
+from pipeline.card.rules import load_rules
 from pipeline.card.widgets import embedded_font, read_widgets
 from pipeline.types import Document, DocumentStatus, Field, FieldStatus
 
@@ -30,8 +31,8 @@ DATE = FieldRule(source="date_of_birth", max_length=11, format=FieldFormat.DATE)
 
 @pytest.fixture(scope="module")
 def font() -> CardFont:
-    reader = PdfReader(io.BytesIO((TEMPLATES / "registration_card.pdf").read_bytes()))
-    return CardFont(embedded_font(reader, read_widgets(reader)))
+    reader = PdfReader(io.BytesIO((TEMPLATES / "registration_card" / "form.pdf").read_bytes()))
+    return CardFont(embedded_font(reader, read_widgets(reader, but=("signature",))))
 
 
 @pytest.mark.parametrize(
@@ -220,11 +221,16 @@ def test_what_the_card_has_no_place_for_never_reaches_it() -> None:
 
 
 def test_the_project_s_mapping_holds_the_project_s_fields() -> None:
-    mapping = load_mapping(TEMPLATES / "registration_card.json")
+    mapping = load_mapping(TEMPLATES / "registration_card" / "mapping.json")
     assert tuple(mapping.fields) == CARD_FIELDS
     assert all(rule.source == name for name, rule in mapping.fields.items())
-    required = {name for name, rule in mapping.fields.items() if rule.required}
-    assert required == {"primary_identifier", "document_number", "nationality", "date_of_birth"}
+    rules = load_rules(TEMPLATES / "registration_card" / "rules.json")
+    assert rules.required == {
+        "primary_identifier",
+        "document_number",
+        "nationality",
+        "date_of_birth",
+    }
 
 
 def _mapping(**changes: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from models.training.identity_documents import booklet, td1, td3
 from models.training.placing import paste
 from models.training.scenes import FacePool, compose
 from pipeline.detect import CornerDetector
-from pipeline.geometry import aligned_to, area, iou
+from pipeline.geometry import aligned_to, area, iou, mapped, unit_to
 from pipeline.types import Frame, ImageU8, QuadPx
 from pipeline.weights import Weights
 
@@ -105,6 +107,18 @@ def test_a_plain_frame_holds_nothing(detector: CornerDetector, level: int) -> No
     assert detector.detect(frame_of(np.full((HEIGHT, WIDTH, 3), level, np.uint8))) is None
 
 
+def test_a_small_document_is_placed_better_by_two_looks(detector: CornerDetector) -> None:
+    small = (HELD - np.float32(500)) * np.float32(0.45) + np.float32(500)
+    off = []
+    for scale in (2.0, 1.0):
+        frame = frame_of(picture(td3(np.random.default_rng(6)), small, 6))
+        found = detector.detect(replace(frame, full_scale=scale))
+        assert found is not None
+        off.append(iou(aligned_to(found.quad_px, small), small))
+    assert off[1] > 0.93
+    assert off[1] >= off[0] - 0.01
+
+
 def test_a_portrait_frame(detector: CornerDetector) -> None:
     upright = np.array([[90, 420], [640, 430], [630, 800], [95, 810]], np.float32)
     canvas = np.full((1280, 1280, 3), (90, 120, 140), np.uint8)
@@ -118,7 +132,14 @@ def test_a_portrait_frame(detector: CornerDetector) -> None:
 class DrawnAnswer:
     """A session that answers with the maps of one quad, given in ratios of the padded square."""
 
-    def __init__(self, quad: QuadPx, presence: float = 6.0, turn: int = 0, kind: int = 2) -> None:
+    def __init__(
+        self,
+        quad: QuadPx,
+        presence: float = 6.0,
+        turn: int = 0,
+        kind: int = 2,
+        zone: QuadPx | None = None,
+    ) -> None:
         grid = 64
         cells = np.arange(grid) + 0.5
         self._heat = np.stack(
@@ -130,6 +151,10 @@ class DrawnAnswer:
         mask = np.zeros((grid, grid), np.uint8)
         cv2.fillPoly(mask, [np.round(quad * grid - 0.5).astype(np.int32)], 1)
         self._mask = mask.astype(np.float32) * 8 - 4
+        band = np.zeros((grid, grid), np.uint8)
+        if zone is not None:
+            cv2.fillPoly(band, [np.round(zone * grid - 0.5).astype(np.int32)], 1)
+        self._band = band.astype(np.float32) * 8 - 4
         self._answers = (np.array([presence], np.float32), _hot(turn), _hot(kind))
 
     def run(
@@ -139,7 +164,8 @@ class DrawnAnswer:
         assert feed["picture"].shape == (1, 256, 256, 3)
         offset = np.zeros((1, 8, 64, 64), np.float32)
         presence, turn, kind = self._answers
-        return [self._heat[None], offset, self._mask[None], presence, turn, kind]
+        mask, band = self._mask[None], self._band[None]
+        return [self._heat[None], offset, mask, presence, turn, kind, band]
 
 
 def _hot(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -154,11 +180,67 @@ def _detector(answer: DrawnAnswer) -> CornerDetector:
 
 SQUARE = np.array([[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]], np.float32)
 BLACK = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+PREVIEW = replace(frame_of(BLACK), full_scale=2.0)
+"""A frame that is looked at once."""
+
+
+class Looks:
+    """A session that answers every look as told, and counts."""
+
+    def __init__(self, *answers: DrawnAnswer) -> None:
+        self._answers = answers
+        self.count = 0
+
+    def run(
+        self, names: list[str] | None, feed: dict[str, ImageU8]
+    ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+        answer = self._answers[self.count]
+        self.count += 1
+        return answer.run(names, feed)
+
+
+def test_a_second_look_moves_the_corners() -> None:
+    # What fills half of the frame fills two thirds of its own surroundings.
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer((SQUARE - 0.5) * 1.3 + 0.5))
+    twice = CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK))
+    once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
+    assert looks.count == 2
+    assert once is not None
+    assert twice is not None
+    assert 0.75 < iou(once.quad_px, twice.quad_px) < 0.999
+
+
+def test_a_preview_is_looked_at_once() -> None:
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer(SQUARE))
+    assert CornerDetector(DetectSettings(), looks, 256).detect(PREVIEW) is not None
+    assert looks.count == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        DrawnAnswer(SQUARE * 0.2),  # something else altogether
+        DrawnAnswer((SQUARE - 0.5) * 1.3 + 0.5, presence=-0.5),  # the same, with doubts
+    ],
+)
+def test_a_second_look_that_doubts_moves_nothing(second: DrawnAnswer) -> None:
+    looks = Looks(DrawnAnswer(SQUARE), second)
+    twice = CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK))
+    once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
+    assert once is not None
+    assert twice is not None
+    assert np.abs(once.quad_px - twice.quad_px).max() < 0.01
+    assert twice.confidence <= once.confidence
+
+
+def test_nothing_on_the_second_look_is_nothing() -> None:
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer(SQUARE, presence=-9))
+    assert CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK)) is None
 
 
 def test_padding_is_undone() -> None:
     settings = DetectSettings()
-    found = _detector(DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    found = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
     assert found is not None
     share = 0.5 * (1 + 2 * settings.padding)
     assert area(found.quad_px) == pytest.approx(share**2 * WIDTH * HEIGHT, rel=0.02)
@@ -171,6 +253,34 @@ def test_the_documents_own_top_left_comes_first() -> None:
     assert plain is not None
     assert turned is not None
     assert np.array_equal(turned.quad_px, np.roll(plain.quad_px, -2, axis=0))
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_the_zone_is_found_in_its_place(turn: int) -> None:
+    foot = np.array([[0.27, 0.62], [0.73, 0.62], [0.73, 0.73], [0.27, 0.73]], np.float32)
+    plain = _detector(DrawnAnswer(SQUARE)).detect(frame_of(BLACK))
+    found = _detector(DrawnAnswer(SQUARE, turn=turn, zone=foot)).detect(frame_of(BLACK))
+    assert plain is not None
+    assert plain.mrz_quad_px is None
+    assert found is not None
+    assert found.mrz_quad_px is not None
+    to_unit = np.asarray(np.linalg.inv(unit_to(found.quad_px)), np.float64)
+    low, high = (f(mapped(found.mrz_quad_px, to_unit), 0) for f in (np.min, np.max))
+    where = np.array([[0.04, 0.74], [0.96, 0.96]])
+    for _ in range(turn):
+        # The document's own frame turns against the picture.
+        where = np.stack([where[:, 1], 1 - where[::-1, 0]], 1)
+    assert np.abs(np.stack([low, high]) - where).max() < 0.04
+    # Its first corner is the one nearest the document's own first.
+    corners = np.linalg.norm(found.mrz_quad_px - found.quad_px[0], axis=1)
+    assert corners.argmin() == 0
+
+
+def test_a_few_stray_cells_are_no_zone() -> None:
+    speck = np.array([[0.5, 0.5], [0.53, 0.5], [0.53, 0.53], [0.5, 0.53]], np.float32)
+    found = _detector(DrawnAnswer(SQUARE, zone=speck)).detect(frame_of(BLACK))
+    assert found is not None
+    assert found.mrz_quad_px is None
 
 
 def test_formats_are_named() -> None:

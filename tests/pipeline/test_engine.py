@@ -19,6 +19,7 @@ from core.errors import (
 )
 from core.settings import PipelineSettings
 from models.training.specimen import draw_specimen
+from pipeline.card.order import CardForm, CardOrder
 from pipeline.engine import Engine, Parts
 from pipeline.rectify import rectify
 from pipeline.types import (
@@ -68,11 +69,18 @@ class RecordingCards:
     """Has a place for three values, and remembers what it was given."""
 
     names = frozenset({"primary_identifier", "document_number", "room"})
+    forbidden = frozenset({"sex"})
 
     def __init__(self) -> None:
         self.filled: list[dict[str, str]] = []
 
-    def fill(self, fields: Mapping[str, str]) -> bytes:
+    def get(self, name: str | None) -> RecordingCards:
+        return self
+
+    def form(self, name: str | None) -> CardForm:
+        return CardForm(name or "recorded", "Recorded", (), ("sex",), "", "")
+
+    def fill(self, fields: Mapping[str, str], order: CardOrder) -> bytes:
         self.filled.append(dict(fields))
         return b"%PDF-recorded"
 
@@ -159,8 +167,9 @@ def test_live_readers_know_nothing_of_each_other() -> None:
         ),
         ({"primary_identifier": ""}, {"primary_identifier": ""}),
         ({"optional_data": "ZE184226B"}, {"primary_identifier": "ERIKSSON"}),
+        ({"sex": "F"}, {"primary_identifier": "ERIKSSON", "sex": "F"}),
     ],
-    ids=["as read", "added", "edited", "emptied", "no place for it"],
+    ids=["as read", "added", "edited", "emptied", "no place for it", "left to the card to refuse"],
 )
 def test_what_is_confirmed_outweighs_what_was_read(
     confirmed: dict[str, str], expected: dict[str, str]
@@ -169,6 +178,7 @@ def test_what_is_confirmed_outweighs_what_was_read(
         "primary_identifier": Field("ERIKSSON", "ERIKSSON", FieldStatus.READ, 0.9),
         "document_number": Field(None, None, FieldStatus.MISSING, 0.0),
         "nationality": Field("UTO", "UTO", FieldStatus.READ, 0.9),
+        "sex": Field("M", "M", FieldStatus.READ, 0.9),
     }
     cards = RecordingCards()
     parts = Parts(ScriptedDetector(), ScriptedZones(specimen_read()), cards)

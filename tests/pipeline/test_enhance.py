@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -84,11 +85,14 @@ class Zones:
         return parse_lines(LINES)
 
 
-class Cards:
-    names: frozenset[str] = frozenset()
+class NoCards:
+    """No card to choose from: none is asked for."""
 
-    def fill(self, fields: object) -> bytes:
-        return b""
+    def get(self, name: str | None) -> NoReturn:
+        raise NotImplementedError
+
+    def form(self, name: str | None) -> NoReturn:
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_a_capture_s_own_filters_outweigh_the_settings(
     settings: EnhanceSettings, asked: EnhanceSettings | None, width: int
 ) -> None:
     zones = Zones()
-    parts = Parts(ScriptedDetector(None), zones, Cards())
+    parts = Parts(ScriptedDetector(None), zones, NoCards())
     engine = Engine(PipelineSettings(enhance=settings), parts)
     capture = Capture("c", (text_page(600),) * 2, QUALITY, Trigger.MANUAL)
     engine.read(replace(capture, enhance=asked))

@@ -56,7 +56,7 @@ def test_from_an_empty_desk_to_a_result() -> None:
         "searching", "aligning", "holding", "captured", "reading", "done", "searching",
     ]  # fmt: skip
     assert (capture.id, capture.trigger, len(capture.pages)) == ("d1", Trigger.AUTO, 3)
-    assert [o.capture for o in guest.seen if o.capture] == [capture]
+    assert [o.capture.id for o in guest.seen if o.capture] == [capture.id]
 
 
 def test_the_picture_is_taken_after_eight_still_frames_and_five_of_the_burst() -> None:
@@ -70,7 +70,9 @@ def test_an_observation_speaks_of_its_frame() -> None:
     seen = Guest().hold(1)[0]
     assert (seen.frame_index, seen.width_px, seen.height_px) == (0, 640, 360)
     assert seen.rtp_timestamp is None
-    assert seen.detection is HELD
+    assert seen.detection is not None
+    assert np.abs(seen.detection.quad_px - HELD.quad_px).max() < 0.01
+    assert seen.detection.confidence == HELD.confidence
     assert seen.quality is not None
     assert seen.quality.score > 60
     assert seen.analysis_ms == pytest.approx(4)
@@ -125,6 +127,8 @@ def test_the_best_frames_are_the_pages() -> None:
     sharp = guest.seen[-1].quality
     assert sharp is not None
     assert last.capture.quality.score == pytest.approx(sharp.score)
+    assert guest.asked_in_full() == [], "watching goes on, developing is for another thread"
+    assert last.capture.page_count == len(last.capture.develop().pages) == 3
     assert guest.asked_in_full() == [7, 10, 11]
 
 
@@ -176,8 +180,9 @@ def test_a_change_of_resolution_and_of_corner_order_changes_nothing() -> None:
         bgr, quad_px = (SHARP, QUAD_PX) if index < 5 else (large, large_quad)
         guest.show(1, Detection(turned(quad_px, 2 * (index % 2)), 0.9), bgr)
     assert [o.stability.stable_count for o in guest.seen] == list(range(1, 13))
-    assert guest.seen[-1].capture is not None
-    assert [page.shape[1] for page in guest.seen[-1].capture.pages] == [500] * 3
+    taken = guest.seen[-1].capture
+    assert taken is not None
+    assert [page.shape[1] for page in taken.develop().pages] == [500] * 3
 
 
 def test_losing_the_document_searches_again() -> None:
@@ -192,9 +197,10 @@ def test_the_shutter_takes_the_document_unsteady_as_it_is() -> None:
     assert guest.live.request_capture() is True
     seen = guest.hold(5, BLURRED)
     assert states(seen) == ["captured", "reading"]
-    capture = seen[-1].capture
-    assert capture is not None
-    assert capture.trigger is Trigger.MANUAL
+    taken = seen[-1].capture
+    assert taken is not None
+    capture = taken.develop()
+    assert (taken.trigger, capture.trigger) == (Trigger.MANUAL, Trigger.MANUAL)
     assert capture.page.shape[1] == 500
 
 
@@ -204,8 +210,9 @@ def test_the_shutter_takes_the_whole_frame_when_there_is_no_document() -> None:
     guest.live.request_capture()
     seen = guest.away(5)
     assert seen[0].quality is not None
-    capture = seen[-1].capture
-    assert capture is not None
+    taken = seen[-1].capture
+    assert taken is not None
+    capture = taken.develop()
     assert capture.page.shape == (281, 500, 3)
     assert capture.px_per_mm is None
 
@@ -216,7 +223,7 @@ def shots(guest: Guest, count: int) -> list[Shot]:
     for _ in range(count):
         seen = guest.hold(1)[0]
         assert seen.quality is not None
-        kept.append(Shot(guest.frames[-1], seen.detection, seen.quality))
+        kept.append(Shot(guest.frames[-1], seen.found, seen.quality))
     return kept
 
 
@@ -224,12 +231,12 @@ def test_a_picture_is_made_of_frames_seen_before() -> None:
     guest = Guest()
     kept = shots(guest, 3)
     capture = guest.live.take(kept)
-    assert (capture.trigger, len(capture.pages)) == (Trigger.MANUAL, 3)
-    assert guest.live.state is CaptureState.READING
+    assert (capture.trigger, len(capture.develop().pages)) == (Trigger.MANUAL, 3)
+    assert guest.live.state.value == "reading"
     with pytest.raises(CaptureFailed):
         guest.live.take(kept)
     assert guest.live.reading_finished(document(capture.id)) is True
-    assert guest.live.state is CaptureState.DONE
+    assert guest.live.state.value == "done"
 
 
 def test_a_burst_under_way_ends_with_what_it_holds() -> None:
@@ -237,7 +244,8 @@ def test_a_burst_under_way_ends_with_what_it_holds() -> None:
     kept = shots(guest, 9)
     assert guest.live.state is CaptureState.CAPTURED
     capture = guest.live.take(kept[-2:])
-    assert (capture.trigger, len(capture.pages)) == (Trigger.AUTO, 2), "no frame counts twice"
+    pages = capture.develop().pages
+    assert (capture.trigger, len(pages)) == (Trigger.AUTO, 2), "no frame counts twice"
 
 
 def test_without_a_frame_no_picture_is_made_and_the_guest_may_go_on() -> None:
@@ -248,3 +256,32 @@ def test_without_a_frame_no_picture_is_made_and_the_guest_may_go_on() -> None:
     assert guest.live.state is CaptureState.SEARCHING
     guest.live.reset()
     guest.hold_until_captured()
+
+
+def test_a_preview_leads_to_holding_and_no_further_until_the_large_picture_comes() -> None:
+    guest = Guest()
+    preview = guest.hold(30, full_scale=2.0)
+    assert states(preview) == ["aligning", "holding"] or states(preview) == ["holding"]
+    assert preview[-1].stability.progress == 1
+    large = guest.hold(5)
+    assert large[-1].capture is not None, "stillness was counted meanwhile"
+    large[-1].capture.develop()
+    assert set(guest.asked_in_full()) <= {30, 31, 32, 33, 34}, "no preview among the pages"
+
+
+def test_small_print_and_softness_of_a_preview_are_not_the_guests_fault() -> None:
+    small, quad_px = webcam_view(specimen_page(), (320, 180), share=0.65)
+    for scale, fault in ((1.0, GuidanceCode.MOVE_CLOSER), (2.0, GuidanceCode.HOLD_STILL)):
+        guest = Guest()
+        seen = guest.show(30, Detection(quad_px, 0.9), small, full_scale=scale)
+        assert seen[-1].guidance.code is fault
+
+
+def test_the_shutter_waits_for_the_large_picture() -> None:
+    guest = Guest()
+    guest.show(3, None, full_scale=2.0)
+    assert guest.live.request_capture()
+    assert {o.state for o in guest.show(5, None, full_scale=2.0)} == {CaptureState.SEARCHING}
+    taken = guest.show(8, None)
+    assert taken[0].state is CaptureState.CAPTURED
+    assert [o.capture is not None for o in taken].count(True) == 1

@@ -19,7 +19,7 @@ from pipeline.types import (
     QuadPx,
     Trigger,
 )
-from tests.pipeline.guest import FRAME_MS, HELD, SETTINGS, SHARP, Guest, document
+from tests.pipeline.guest import HELD, SETTINGS, SHARP, Guest, document
 from tests.pipeline.posed import ScriptedDetector, as_frame
 
 
@@ -179,10 +179,15 @@ def test_a_picture_that_cannot_be_developed_does_not_block_the_next() -> None:
         raise CaptureFailed("the decoder has let go of the frame")
 
     guest.detector.found = HELD
+    taken = None
+    while taken is None:
+        now_ms = guest.now_ms
+        frame = Frame(guest.index, now_ms, now_ms, as_frame(SHARP).luma, no_colour)
+        taken = guest.live.see(frame).capture
+        guest.index += 1
     with pytest.raises(CaptureFailed):
-        for index in range(20):
-            now_ms = index * FRAME_MS
-            guest.live.see(Frame(index, now_ms, now_ms, as_frame(SHARP).luma, no_colour))
+        taken.develop()
+    guest.live.reading_failed(taken.id)
     assert guest.live.state is CaptureState.SEARCHING
     guest.live.reset()
     assert guest.hold_until_captured().id == "d2"

@@ -121,6 +121,58 @@ def test_a_clear_print_is_never_rewritten_for_a_check_digit() -> None:
         assert not found.complete
 
 
+def recomputed(line: str) -> str:
+    """The second line of a passport with its check digits of birth date and of all put right."""
+    line = line[:19] + check_digit(line[13:19]) + line[20:]
+    return line[:43] + check_digit(line[:10] + line[13:20] + line[21:43])
+
+
+def test_a_date_that_does_not_exist_is_no_repair() -> None:
+    """Reading the tens of the day as a 7 would satisfy the check digits, were there such a day;
+    another month is one that exists."""
+    born = recomputed(TD3[1][:13] + "740812" + TD3[1][19:])
+    misread = born[:16] + "4" + born[17:]
+    assert misread != born
+    rival = {(1, 16): (born[16], 3.5)}
+    assert decoded((TD3[0], misread), rival).lines == (TD3[0], born)
+    bogus = recomputed(TD3[1][:13] + "740872" + TD3[1][19:])
+    misread = bogus[:17] + "1" + bogus[18:]
+    found = decoded((TD3[0], misread), {(1, 17): ("7", 2.0)})
+    assert found.lines == (TD3[0], misread)
+    assert found.corrections == ()
+
+
+def test_a_calendar_leaves_one_of_two_repairs() -> None:
+    """A 9 for the 1 of the day satisfies the check digits as well as a 1 for the 7 of the month,
+    and the scores hold it likelier."""
+    line = recomputed(TD3[1][:13] + "741112" + TD3[1][19:])
+    spoilt = line[:15] + "7" + line[16:]
+    both = spoilt[:17] + "9" + spoilt[18:]
+    assert check_digit(both[13:19]) == check_digit(line[13:19])
+    found = decoded((TD3[0], spoilt), {(1, 15): ("1", 2.5), (1, 17): ("9", 2.0)})
+    assert found.lines == (TD3[0], line)
+    assert [(c.read, c.corrected, c.why) for c in found.corrections] == [("7", "1", "check_digit")]
+
+
+def test_a_printed_date_that_does_not_exist_is_returned_in_doubt() -> None:
+    line = recomputed(TD3[1][:13] + "741332" + TD3[1][19:])
+    found = decoded((TD3[0], line), {})
+    assert found.lines == (TD3[0], line)
+    assert found.corrections == ()
+    assert found.complete
+    assert max(found.confidences[1][13:19]) <= 0.5
+
+
+def test_a_document_code_that_no_format_has_is_in_doubt() -> None:
+    """No check digit covers it, so that all of them pass without it being right."""
+    near = decoded(printed(0, 0, "R"), {(0, 0): ("P", 3.0)})
+    assert near.lines == TD3
+    assert [(c.read, c.corrected, c.why) for c in near.corrections] == [("R", "P", "format")]
+    clear = decoded(printed(0, 0, "R"), {})
+    assert clear.lines == printed(0, 0, "R")
+    assert clear.confidences[0][0] <= 0.5
+
+
 def test_names_are_not_touched_by_check_digits() -> None:
     lines = printed(1, 9, "7")
     found = decoded(lines, {(0, 5): ("F", 1.0), (0, 6): ("P", 1.0)})

@@ -230,6 +230,25 @@ def test_the_deadline_ends_reading() -> None:
     assert late.read([blurred, drawn.bgr], deadline_ms=2000).frames_fused == 1
 
 
+def test_the_deadline_ends_the_search_where_there_is_no_zone() -> None:
+    """Each look at the clock costs a second, so that few steps are left after it has run out."""
+    looks = 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return float(looks)
+
+    hurried = MrzReader(MrzSettings(), clock=clock)
+    with pytest.raises(MrzNotFound):
+        hurried.read([typewriter_page()] * 3, deadline_ms=2500)
+    within = looks
+    looks = 0
+    with pytest.raises(MrzNotFound):
+        hurried.read([typewriter_page()], deadline_ms=60_000)
+    assert within <= 8 < looks
+
+
 def test_missing_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="tesseract-ocr-eng"):
         MrzReader(MrzSettings(tessdata=tmp_path))

@@ -178,3 +178,12 @@ def test_the_mrz_stays_in_the_page_when_corners_are_a_little_off() -> None:
     where = mapped(quad_px, matrix)
     assert where[:, 0].min() > 0
     assert where[:, 0].max() < WIDTH_PX
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 900), (20, 3000), (400, 1700)])
+def test_a_strip_of_a_picture_does_not_become_a_tower(width: int, height: int) -> None:
+    """One pixel by 900 once asked for a page of 1500 by 1 350 000."""
+    strip = np.full((height, width, 3), 90, np.uint8)
+    page = rectify(as_frame(strip), None, 1500).bgr
+    assert page.shape[0] <= 4 * 1500
+    assert page.shape[1] == max(1, round(page.shape[0] * width / height))

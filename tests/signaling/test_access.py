@@ -271,7 +271,7 @@ async def test_basic_authentication(serve: Serve, monkeypatch: pytest.MonkeyPatc
         ["--access.api-keys", f"pms:king:sha256${'0' * 64}"],
         ["--access.allowed-origins", "https://hotel.example/path"],
         ["--access.allowed-origins", "*"],
-        ["--access.frame-ancestors", "http://hotel.example"],
+        ["--access.allowed-origins", "http://hotel.example"],
         ["--access.audit", "file"],
     ],
 )

@@ -117,7 +117,7 @@ async def test_pages_of_allowed_origins_may_ask_and_no_others(serve: Serve) -> N
         assert asked.status == 401 and asked.headers["Access-Control-Allow-Origin"] == HOTEL
 
 
-@pytest.mark.parametrize("given", [[], ["--access.frame-ancestors", HOTEL]])
+@pytest.mark.parametrize("given", [[], ["--page.frame-ancestors", HOTEL]])
 async def test_who_may_frame_the_page(serve: Serve, given: list[str]) -> None:
     server = await serve(None, *given)
     async with aiohttp.ClientSession() as http:

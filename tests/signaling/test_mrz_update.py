@@ -13,6 +13,7 @@ from core.settings import DoorSettings, PipelineSettings
 from pipeline.engine import Engine
 from signaling.api.documents import preview_page
 from signaling.api.shelf import Shelf
+from signaling.shards import Shard
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
 from tests.signaling.pictures import base64_of, grey
@@ -157,7 +158,7 @@ def test_a_preview_escapes_names_too() -> None:
 
 def test_the_shelf_forgets_in_time_and_in_number() -> None:
     now_s = 0.0
-    shelf = Shelf(DoorSettings(card_ttl_s=10, max_cards=2), clock=lambda: now_s)
+    shelf = Shelf(DoorSettings(card_ttl_s=10, max_cards=2), Shard().new_secret, clock=lambda: now_s)
     first, second, third = (shelf.put(bytes([number])) for number in range(3))
     for kept, there in ((first, False), (second, True), (third, True)):
         assert _has(shelf, kept) is there

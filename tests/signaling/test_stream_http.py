@@ -127,8 +127,8 @@ async def test_a_batch_answers_each_frame_in_order(serve: Serve, as_form: bool) 
 
 
 async def test_batches_are_bounded(serve: Serve) -> None:
-    limits = ("--doors.max-batch-frames", "3", "--doors.max-batch-s", "0.3")
-    server = await serve(FakeEngine(see_s=0.2), *limits)
+    limits = ("--doors.max-batch-frames", "3", "--doors.max-batch-s", "0.8")
+    server = await serve(FakeEngine(see_s=0.5), *limits)
     async with Http() as http:
         own = await begin(http, server)
         path, frame = "/api/stream/video/frames", base64_of(grey())
@@ -140,7 +140,7 @@ async def test_batches_are_bounded(serve: Serve) -> None:
         await asyncio.sleep(0.1)
         assert (await post(http, server, path, json=three))[1]["error_code"] == "RATE_LIMITED"
         told = (await first)[1]
-        assert told["truncated"] is True and told["frames_processed"] == 2
+        assert told["truncated"] is True and told["frames_processed"] in (1, 2)
 
 
 def recorded(kind: str, pictures: int = 24) -> bytes:

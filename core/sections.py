@@ -1,16 +1,19 @@
-"""The settings of the pipeline: what a document, a good picture and a still hand are.
+"""Sections of the settings: the pipeline, the guest's page, the doors without WebRTC.
 
 Read as a part of all settings by ``core/settings.py``.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
+ORIGIN = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?"
 
 
 class Section(BaseModel):
@@ -202,10 +205,20 @@ class PipelineSettings(Section):
 
     models: Path = Field(Path("models"), description="Folder of the models and their manifest.")
     templates: Path = Field(
-        Path("templates"), description="Folder of the registration card and its mapping."
+        Path("templates"), description="Folder of the registration cards, a folder for each."
+    )
+    card: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")] = Field(
+        "registration_card", description="The card to fill, unless a session asks for another."
+    )
+    fonts: Annotated[list[Path], NoDecode] = Field(
+        default_factory=list,
+        description="Folders searched for the Noto fonts before the system's; comma-separated.",
     )
     hotel_name: Annotated[str, Field(max_length=80)] = Field(
         "", description="The hotel's name on the registration card."
+    )
+    hotel_address: Annotated[str, Field(max_length=160)] = Field(
+        "", description="The hotel's full address, for cards that ask for it."
     )
     detect: DetectSettings = DetectSettings()
     stability: StabilitySettings = StabilitySettings()
@@ -214,3 +227,84 @@ class PipelineSettings(Section):
     guidance: GuidanceSettings = GuidanceSettings()
     enhance: EnhanceSettings = EnhanceSettings()
     mrz: MrzSettings = MrzSettings()
+
+    @field_validator("fonts", mode="before")
+    @classmethod
+    def _split_folders(cls, given: Any) -> Any:
+        parts = given.split(",") if isinstance(given, str) else given
+        return [part for part in parts if str(part).strip()]
+
+
+class PageSettings(Section):
+    """The guest's page: the property's own look, and who may hold it in a frame."""
+
+    folder: Path | None = Field(
+        None, description="The property's folder: page.json, theme.css, logo.svg; all optional."
+    )
+    specimen: bool = Field(
+        False, description="Offer the drawn specimen as a camera, for trials: never to guests."
+    )
+    frame_ancestors: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Origins of front-desk pages that may embed the page "
+        "(https://desk.example); comma-separated. Others are refused.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_origins(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("frame_ancestors"), str):
+            origins = [part.strip() for part in data["frame_ancestors"].split(",")]
+            data = {**data, "frame_ancestors": [origin for origin in origins if origin]}
+        return data
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _is_origin(cls, origins: list[str]) -> list[str]:
+        # An origin as browsers write it (RFC 6454): they are compared character by character.
+        if not all(re.fullmatch(ORIGIN, origin) and origin == origin.lower() for origin in origins):
+            raise ValueError("must be origins: https://HOST or https://HOST:PORT, in small letters")
+        return origins
+
+
+class DoorSettings(Section):
+    """Streams without WebRTC, uploads and documents: how much each may bring."""
+
+    max_frame_bytes: Annotated[int, Field(ge=10_000)] = Field(
+        2_000_000, description="Largest frame of a stream, as a JPEG, WebP or PNG file."
+    )
+    max_frame_pixels: Annotated[int, Field(ge=76_800, le=50_000_000)] = Field(
+        3840 * 2160, description="Most pixels of a stream's frame."
+    )
+    max_batch_frames: Annotated[int, Field(ge=1, le=500)] = Field(
+        60, description="Most frames in one batch, and most analysed of one video chunk."
+    )
+    max_batch_bytes: Annotated[int, Field(ge=100_000)] = Field(
+        20_000_000, description="Largest body of a batch of frames, or video chunk."
+    )
+    max_batch_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        20, description="Longest time spent on one batch or video chunk."
+    )
+    max_upload_bytes: Annotated[int, Field(ge=100_000)] = Field(
+        20_000_000, description="Largest uploaded file."
+    )
+    max_upload_pages: Annotated[int, Field(ge=1, le=100)] = Field(
+        10, description="Most pages of an uploaded TIFF or PDF file that are read."
+    )
+    max_upload_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="Longest time spent on one upload; pages left over are told."
+    )
+    waiting_uploads: Annotated[int, Field(ge=0, le=1000)] = Field(
+        8, description="Uploads that may wait for the one being read; more get 503."
+    )
+    capture_timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        30, description="Longest wait for the reading of a stream's capture."
+    )
+    card_ttl_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        300,
+        description="How long a card made by the API can be fetched, and a session that its "
+        "client has closed can still be given a card, in seconds.",
+    )
+    max_cards: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="Most such cards and sessions remembered; the oldest falls."
+    )

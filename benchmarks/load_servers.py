@@ -1,0 +1,156 @@
+"""The servers that ``benchmarks/load.py`` compares, each a process: ``… KIND``.
+
+- ``lobbylens``: the whole server, with its detector.
+- ``blind``: the same with a reader that sees nothing, so that what is measured is media alone.
+- ``slow``: the same with a reader that takes 80 ms for each frame.
+- ``stock``: aiortc as its own examples use it: ``recv()`` in a loop, a line of JSON a frame.
+- ``stock-slow``: the same with 80 ms of work on a thread for each frame.
+
+Each prints its address; the stock ones have a page that sends a camera's picture. None sheds
+load: what is measured is the full work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+import time
+from typing import Any
+
+import av
+from aiohttp import web
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+import server
+from core.settings import PipelineSettings, load_settings
+from media.lanes import take_short_turns
+from pipeline.engine import Engine, load_parts
+from pipeline.live import Detector
+from pipeline.types import Detection, Frame
+
+UNBOUNDED = (
+    *("--port", "0", "--log-level", "warning", "--signaling.max-sessions", "1000"),
+    *("--load.max-cpu-share", "9", "--load.max-lag-ms", "100000"),
+    *("--signaling.offers-per-min", "100000"),
+)
+
+
+SLOW_S = 0.08
+STOCK_PAGE = """<!doctype html><button data-action="begin">begin</button><script>
+const marks = {};
+window.lobbylens = {stats: {marks}};
+document.querySelector('button').onclick = async () => {
+  const video = {width: 1280, height: 720, frameRate: 24};
+  const stream = await navigator.mediaDevices.getUserMedia({video});
+  marks.cameraGranted = performance.now();
+  const pc = new RTCPeerConnection({iceServers: []});
+  pc.addTransceiver(stream.getVideoTracks()[0], {direction: 'sendonly'});
+  pc.createDataChannel('overlay', {ordered: false, maxRetransmits: 0}).onmessage = () => {
+    marks.firstOverlay ??= performance.now();
+  };
+  await pc.setLocalDescription();
+  while (pc.iceGatheringState !== 'complete') await new Promise((done) => setTimeout(done, 10));
+  const headers = {'Content-Type': 'application/json'};
+  const body = JSON.stringify({sdp: pc.localDescription.sdp, type: 'offer'});
+  const answer = await fetch('/api/webrtc/offer', {method: 'POST', headers, body});
+  await pc.setRemoteDescription({type: 'answer', sdp: (await answer.json()).sdp});
+};
+</script>"""
+
+
+class BlindDetector:
+    """Sees nothing, for nothing."""
+
+    def detect(self, frame: Frame) -> Detection | None:
+        return None
+
+
+class SlowDetector:
+    """Sees nothing, slowly."""
+
+    def detect(self, frame: Frame) -> Detection | None:
+        time.sleep(SLOW_S)
+        return None
+
+
+def ours(kind: str) -> int:
+    take_short_turns()
+    parts = load_parts(PipelineSettings())
+    others: dict[str, Detector] = {"blind": BlindDetector(), "slow": SlowDetector()}
+    other = others.get(kind)
+    if other is not None:
+        parts = dataclasses.replace(parts, detector=other)
+    settings = load_settings(list(UNBOUNDED))
+    app = server.make_app(settings, Engine(settings.pipeline, parts))
+    asyncio.run(server.serve(settings, app, None, None))
+    return 0
+
+
+class Stock:
+    """A server as aiortc's examples are: no more than the documentation shows."""
+
+    def __init__(self, work_s: float = 0.0) -> None:
+        self._work_s = work_s
+        self.peers: set[RTCPeerConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def offer(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.peers.add(pc)
+        channels: list[Any] = []
+        pc.on("datachannel", channels.append)
+        pc.on("track", lambda track: self._begin(self._watch(track, channels)))
+        await pc.setRemoteDescription(RTCSessionDescription(body["sdp"], "offer"))
+        await pc.setLocalDescription(await pc.createAnswer())
+        sdp = pc.localDescription.sdp
+        return web.json_response(
+            {"sdp": sdp, "type": "answer", "session_id": "", "resume_token": ""}
+        )
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self, track: MediaStreamTrack, channels: list[Any]) -> None:
+        index = 0
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            assert isinstance(frame, av.VideoFrame)
+            if self._work_s:
+                await asyncio.to_thread(time.sleep, self._work_s)
+            size = {"width": frame.width, "height": frame.height}
+            stamp = {"index": index, "pts": frame.pts, "rtp_timestamp": frame.pts, **size}
+            index += 1
+            if channels and channels[0].readyState == "open":
+                channels[0].send(json.dumps({"type": "overlay", "frame": stamp}))
+
+
+async def page(request: web.Request) -> web.Response:
+    return web.Response(text=STOCK_PAGE, content_type="text/html")
+
+
+async def stock(work_s: float) -> None:
+    app = web.Application()
+    app.router.add_get("/", page)
+    app.router.add_post("/api/webrtc/offer", Stock(work_s).offer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    print(f"stock aiortc serves http://{host}:{port}/", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    kind = sys.argv[1]
+    if kind.startswith("stock"):
+        asyncio.run(stock(SLOW_S if kind == "stock-slow" else 0.0))
+    sys.exit(ours(kind))

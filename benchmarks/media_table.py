@@ -1,0 +1,219 @@
+"""Every figure that the media layer promises, beside aiortc as it comes, in one run.
+
+``python -m benchmarks.media_table`` takes half an hour at full size; ``--quick`` a few minutes,
+for a look. ``--only browser,load,network,endings`` runs a part. Each line names what it ran. Run
+it on a quiet machine; ``python -m benchmarks.soak`` answers for the hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import bad_network, endings, latency, load
+from benchmarks.films import SHAPES, read_film, write_film
+from core.settings import load_settings
+from models.training.specimen_scene import Phases
+from pipeline.engine import Engine
+
+IN_VIEW = Phases(empty=0.05, moving_in=0.05, held=10.0, leaving=0.5, empty_after=0.5)
+"""The document lies there from the start, so that large pictures are wanted at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything is run."""
+
+    visits: int
+    visit_s: float
+    load_s: float
+    sessions: int
+    call_s: float
+
+
+FULL = Size(visits=7, visit_s=12, load_s=30, sessions=20, call_s=60)
+QUICK = Size(visits=1, visit_s=8, load_s=6, sessions=4, call_s=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One promise: the figure, what it is to reach, the same of stock aiortc, and what ran."""
+
+    what: str
+    ours: str
+    target: str
+    stock: str
+    ran: str
+
+    def __str__(self) -> str:
+        return f"{self.what:44} {self.ours:>16} {self.target:>14} {self.stock:>16}  {self.ran}"
+
+
+def middle(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known) / 1000:.2f} s" if known else "never"
+
+
+def overlay_ages(runs: Sequence[latency.Run]) -> str:
+    ages = [age for run in runs for age in run.overlays_ms]
+    return f"{latency.percentile(ages, 50):.0f} / {latency.percentile(ages, 95):.0f} ms"
+
+
+async def visits(kind: str, phases: Phases, size: Size) -> list[latency.Run]:
+    server = await load.start("benchmarks.load_servers", kind)
+    try:
+        url = (await load.line_of(server)).split()[-1]
+        return await latency.visits(url, phases, size.visits, size.visit_s)
+    finally:
+        await load.end(server)
+
+
+async def in_browser(size: Size) -> AsyncIterator[Line]:
+    ran = f"Chromium, {size.visits} visits, benchmarks.latency"
+    ours, stock = await visits("lobbylens", IN_VIEW, size), await visits("stock", IN_VIEW, size)
+    for what, target, name in (
+        ("camera granted to first overlay, median", "0.6 s", "first_overlay_ms"),
+        ("720p reached, median", "1.5 s", "full_size_ms"),
+    ):
+        told = [middle([getattr(run, name) for run in runs]) for runs in (ours, stock)]
+        yield Line(what, told[0], target, told[1], f"{ran}, a document in view")
+    ours, stock = (
+        await visits("lobbylens", latency.PHASES, size),
+        await visits("stock", latency.PHASES, size),
+    )
+    yield Line(
+        "frame to overlay, p50 / p95, with the detector",
+        overlay_ages(ours),
+        "25 / 45 ms",
+        overlay_ages(stock),
+        f"{ran}; stock without a detector",
+    )
+    results = [run.result_ms for run in ours]
+    yield Line("document at rest to result, median", middle(results), "", "-", ran)
+
+
+async def under_load(size: Size) -> AsyncIterator[Line]:
+    with tempfile.TemporaryDirectory() as folder:
+        films = {name: Path(folder) / name for name in SHAPES}
+        for name, film in films.items():
+            await asyncio.to_thread(write_film, film, SHAPES[name], "VP8", False)
+
+        async def run(kind: str, profile: str, sessions: int) -> load.Figures:
+            fps = SHAPES[profile].fps
+            return await load.measure(kind, sessions, size.load_s, films[profile], "VP8", fps)
+
+        slow, stock = await run("slow", "capture", 1), await run("stock-slow", "capture", 1)
+        yield Line(
+            "the same while analysis takes 80 ms, p95",
+            f"{slow.overlay_p95_ms:.0f} ms",
+            "150 ms",
+            f"{stock.overlay_p95_ms:.0f} ms",
+            f"benchmarks.load, 720p24, 1 session, {size.load_s:.0f} s",
+        )
+        for profile, name, target, sessions in (
+            ("capture", "720p24 VP8", "0.10", 2),
+            ("tracking", "tracking profile", "0.02", 8),
+        ):
+            ours, stock = (
+                await run("blind", profile, sessions),
+                await run("stock", profile, sessions),
+            )
+            yield Line(
+                f"CPU per {name} stream-second, no model",
+                f"{ours.cpu_per_stream_s:.4f}",
+                target,
+                f"{stock.cpu_per_stream_s:.4f}",
+                f"benchmarks.load --profile {profile}, {sessions} sessions",
+            )
+        many = await run("lobbylens", "tracking", size.sessions)
+        ran = f"benchmarks.load --profile tracking, {size.sessions} sessions"
+        share = many.busy_cores / (os.cpu_count() or 1) * 100
+        yield Line("processors busy, with the detector", f"{share:.0f} %", "70 %", "-", ran)
+        yield Line("overlay p95 there", f"{many.overlay_p95_ms:.0f} ms", "100 ms", "-", ran)
+        memory = f"{many.base_mb:.0f} + {many.session_mb:.1f} MB"
+        yield Line("memory: base, each session", memory, "400 + 25 MB", "-", ran)
+
+
+async def on_bad_networks(size: Size) -> AsyncIterator[Line]:
+    engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
+    pictures = await asyncio.to_thread(bad_network.held_pictures)
+    targets = {"a packet that never comes, each 2 s": "0.3 s", "3 % loss": "0.3 s"}
+    try:
+        for case in bad_network.CASES:
+            if case.name not in targets:
+                continue
+            ours = await bad_network.play(engine, pictures, case, size.call_s)
+            with bad_network.stock_reception():
+                stock = await bad_network.play(engine, pictures, case, size.call_s)
+            yield Line(
+                f"{case.name}: longest freeze",
+                f"{ours.longest_s:.2f} s",
+                targets[case.name],
+                f"{stock.longest_s:.2f} s",
+                f"benchmarks.bad_network, {size.call_s:.0f} s; freezes {ours.freezes}, "
+                f"stock {stock.freezes}",
+            )
+    finally:
+        engine.close()
+
+
+async def at_the_end(size: Size) -> AsyncIterator[Line]:
+    engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            small, large = Path(folder) / "small", Path(folder) / "large"
+            await asyncio.to_thread(write_film, small, SHAPES["tracking"], "VP8", False)
+            await asyncio.to_thread(write_film, large, SHAPES["capture"], "VP8", False)
+            frames, fps = await asyncio.to_thread(read_film, small), SHAPES["tracking"].fps
+            ours = await endings.crash_noticed_s(engine, frames, fps)
+            stock = await endings.stock_crash_noticed_s(frames, fps)
+            yield Line(
+                "a peer that crashes is noticed and freed",
+                f"{ours:.1f} s",
+                "5 s",
+                f"{stock:.1f} s",
+                "benchmarks.endings, sockets closed without a word",
+            )
+            ours = await endings.close_stall_s(engine, large)
+            stock = await endings.stock_close_stall_s(large)
+            yield Line(
+                "closing with a backlog: the loop stands still",
+                f"{ours * 1000:.0f} ms",
+                "50 ms",
+                f"{stock * 1000:.0f} ms",
+                "benchmarks.endings, 720p at 240 frames a second",
+            )
+    finally:
+        engine.close()
+
+
+PARTS: dict[str, Callable[[Size], AsyncIterator[Line]]] = {
+    "browser": in_browser,
+    "load": under_load,
+    "network": on_bad_networks,
+    "endings": at_the_end,
+}
+
+
+async def main(size: Size, parts: Sequence[str]) -> None:
+    load_now = os.getloadavg()[0]
+    print(f"{platform.machine()}, {os.cpu_count()} processors, load before {load_now:.2f}")
+    print(Line("", "this server", "to reach", "stock aiortc", "what ran"), flush=True)
+    for part in parts:
+        async for line in PARTS[part](size):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="The figures of the media layer.")
+    parser.add_argument("--quick", action="store_true", help="a few minutes, for a look")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
+    arguments = parser.parse_args()
+    asyncio.run(main(QUICK if arguments.quick else FULL, arguments.only))

@@ -1,0 +1,177 @@
+"""Guests come and go for hours; does anything grow?
+
+``python -m benchmarks.soak --minutes 120 --sessions 6`` starts the whole server and keeps so many
+peers with it. Each stays for some seconds, then says goodbye, loses its network without a word,
+or comes back with its resume token first. At intervals a line tells what the server holds; the
+end tells how fast each figure grew after the warm-up, a quarter of the time, by a straight line
+through the medians of its thirds (so that the guests of the moment count little).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import platform
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+
+from benchmarks.films import SHAPES, FilmTrack, read_film, write_film
+from benchmarks.load import end, line_of, start
+from benchmarks.process_usage import usage
+from examples.client import CaptureClient, Refused
+from media.adaptations import ice_connections
+
+STAY_S = (4.0, 20.0)
+ENDINGS = ("goodbye", "goodbye", "vanished", "resumed")
+_SHAPE = SHAPES["tracking"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the server held at a moment, ``at_s`` from the start."""
+
+    at_s: float
+    rss_mb: float
+    threads: float
+    sockets: float
+    tasks: float
+    sessions: float
+
+
+FIGURES = ("rss_mb", "threads", "sockets", "tasks")
+
+
+def growth_per_hour(samples: Sequence[Sample], name: str) -> float:
+    """How fast a figure grew: a line through the medians of the first and the last third."""
+    third = len(samples) // 3
+    if third < 1:
+        return float("nan")
+    early, late = samples[:third], samples[-third:]
+    rise = np.median([getattr(s, name) for s in late]) - np.median(
+        [getattr(s, name) for s in early]
+    )
+    time_s = np.median([s.at_s for s in late]) - np.median([s.at_s for s in early])
+    return float(rise / time_s * 3600)
+
+
+async def gauge(url: str, *names: str) -> list[float]:
+    """Values of the server's own metrics."""
+    async with aiohttp.ClientSession() as http, http.get(f"{url}metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return [float(found[name]) for name in names]
+
+
+def vanish(client: CaptureClient) -> None:
+    """Lose the network: sockets close, nothing is said."""
+    for connection in ice_connections(client.pc):
+        for protocol in connection._protocols:
+            if protocol.transport is not None:
+                protocol.transport.abort()
+
+
+async def visit(url: str, frames: list[bytes], ending: str, stay_s: float) -> None:
+    """One guest, from coming to leaving."""
+    client = CaptureClient(url, FilmTrack(frames, _SHAPE.fps), codec="VP8")
+    try:
+        await client.open()
+        await client.wait_for("overlay")
+        await asyncio.sleep(stay_s)
+        if ending == "resumed":
+            vanish(client)
+            second = CaptureClient(url, FilmTrack(frames, _SHAPE.fps), codec="VP8")
+            try:
+                await second.open(resume_token=client.resume_token)
+                await second.wait_for("overlay")
+                await asyncio.sleep(stay_s / 2)
+                second.send({"type": "close"})
+            finally:
+                await second.close()
+        elif ending == "vanished":
+            vanish(client)
+        else:
+            client.send({"type": "close"})
+    finally:
+        with contextlib.suppress(OSError):
+            await client.close()
+
+
+async def guests(url: str, frames: list[bytes], seed: int, told: Counter[str]) -> None:
+    """One place at the desk: a guest after the other, until cancelled."""
+    draw = random.Random(seed)
+    while True:
+        ending = draw.choice(ENDINGS)
+        try:
+            await visit(url, frames, ending, draw.uniform(*STAY_S))
+            told[ending] += 1
+        except (Refused, ConnectionError, TimeoutError) as error:
+            told[type(error).__name__] += 1
+            await asyncio.sleep(1)
+
+
+async def soak(
+    minutes: float, sessions: int, every_s: float, kind: str = "lobbylens"
+) -> tuple[list[Sample], Counter[str]]:
+    """The samples, one each ``every_s``, and how visits ended."""
+    told: Counter[str] = Counter()
+    samples: list[Sample] = []
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film"
+        await asyncio.to_thread(write_film, film, _SHAPE, "VP8", True)
+        frames = await asyncio.to_thread(read_film, film)
+    server = await start("benchmarks.load_servers", kind)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        url = (await line_of(server)).split()[-1]
+        tasks = [
+            asyncio.create_task(guests(url, frames, number, told)) for number in range(sessions)
+        ]
+        began_s = time.monotonic()
+        while time.monotonic() - began_s < minutes * 60:
+            await asyncio.sleep(every_s)
+            held = usage(server.pid)
+            on_loop, open_now = await gauge(url, "lobbylens_tasks", "lobbylens_sessions")
+            at_s = time.monotonic() - began_s
+            samples.append(Sample(at_s, held.rss_mb, held.threads, held.sockets, on_loop, open_now))
+            print(
+                f"{at_s / 60:7.1f} {open_now:9.0f} {held.rss_mb:8.1f} {held.threads:8d} "
+                f"{held.sockets:8d} {on_loop:6.0f}",
+                flush=True,
+            )
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(server)
+    return samples, told
+
+
+async def main(minutes: float, sessions: int, every_s: float) -> None:
+    print(f"{platform.machine()}, {os.cpu_count()} processors, {sessions} guests at a time")
+    print(
+        f"{'minutes':>7} {'sessions':>9} {'RSS MB':>8} {'threads':>8} {'sockets':>8} {'tasks':>6}"
+    )
+    samples, told = await soak(minutes, sessions, every_s)
+    settled = samples[len(samples) // 4 :]
+    print("visits:", ", ".join(f"{count} {name}" for name, count in sorted(told.items())))
+    for name in FIGURES:
+        print(f"growth of {name} after the warm-up: {growth_per_hour(settled, name):+.1f} an hour")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Guests come and go; does anything grow?")
+    parser.add_argument("--minutes", type=float, default=120)
+    parser.add_argument("--sessions", type=int, default=6)
+    parser.add_argument("--every", type=float, default=30, help="seconds between two lines")
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.minutes, arguments.sessions, arguments.every))

@@ -1,0 +1,4 @@
+import "react";
+import "/vendor/react-dom/umd/react-dom.production.min.js";
+
+export const { createRoot } = globalThis.ReactDOM;

@@ -1,0 +1,141 @@
+"""What the front desk sees of a session, and how it helps.
+
+The stream that a clerk watches holds states, codes and names of fields: never a value of the
+guest's, the session's secret id, or an address with it. Values are given once, when a clerk takes
+over the form, and the guest's page is told of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from core.errors import Overloaded
+from media import messages
+from media.channels import Channels
+from media.review import Reviews
+from media.viewing import Viewing
+
+_WATCHERS = 4
+_WAITING = 64
+
+Notice = dict[str, Any]
+"""One masked message, ready for JSON."""
+
+_SHOWN: dict[type[messages.ServerMessage], frozenset[str]] = {
+    messages.GuidanceMessage: frozenset({"code", "severity"}),
+    messages.StateMessage: frozenset({"capture", "session"}),
+    messages.CaptureMessage: frozenset({"document_id", "side", "trigger"}),
+    messages.ResultMessage: frozenset({"document_id", "status"}),
+    messages.ConfirmedMessage: frozenset({"document_id", "edited"}),
+    messages.ErrorMessage: frozenset({"code", "category"}),
+    messages.HintMessage: frozenset({"code"}),
+    messages.FormMessage: frozenset({"holder"}),
+}
+
+
+def masked(message: messages.ServerMessage) -> Notice | None:
+    """What a clerk may see of a message; None for one that is none of the desk's business."""
+    shown = _SHOWN.get(type(message))
+    if shown is None:
+        return None
+    notice: Notice = {"type": message.type, **message.model_dump(include=set(shown))}
+    if isinstance(message, messages.ResultMessage):
+        notice["format"] = message.document.get("format")
+        notice["fields"] = {name: field.status for name, field in message.fields.items()}
+    return notice
+
+
+class Desk:
+    """One session as the front desk meets it."""
+
+    def __init__(self, channels: Channels, viewing: Viewing, reviews: Reviews) -> None:
+        self._channels = channels
+        self._viewing = viewing
+        self._reviews = reviews
+        self._born_s = time.monotonic()
+        self._latest: dict[str, Notice] = {}
+        self._watchers: set[asyncio.Queue[Notice | None]] = set()
+        channels.overheard = self._overhear
+
+    def _overhear(self, message: messages.ServerMessage) -> None:
+        notice = masked(message)
+        if notice is None:
+            return
+        self._latest[message.type] = notice
+        for queue in self._watchers:
+            self._offer(queue, notice)
+
+    @staticmethod
+    def _offer(queue: asyncio.Queue[Notice | None], notice: Notice | None) -> None:
+        if queue.full():
+            queue.get_nowait()  # the oldest falls: a clerk needs to know how things stand now
+        queue.put_nowait(notice)
+
+    def overview(self) -> Notice:
+        """A line for the list of sessions; ``age_s`` in seconds."""
+        state = self._latest.get("state", {})
+        return {
+            "age_s": int(time.monotonic() - self._born_s),
+            "language": self._viewing.language,
+            "session": state.get("session", "new"),
+            "capture": state.get("capture", "searching"),
+            "guidance": self._latest.get("guidance", {}).get("code"),
+            "result": self._latest.get("result", {}).get("status"),
+            "confirmed": "confirmed" in self._latest,
+            "documents": len(self._reviews.all()),
+        }
+
+    @contextmanager
+    def watch(self) -> Iterator[asyncio.Queue[Notice | None]]:
+        """Notices as they come, after the latest of each kind; None is the end.
+
+        Raises Overloaded where several clerks watch this session already.
+        """
+        if len(self._watchers) >= _WATCHERS:
+            raise Overloaded("enough screens watch this session: close one of them", 5)
+        queue: asyncio.Queue[Notice | None] = asyncio.Queue(_WAITING)
+        for notice in self._latest.values():
+            queue.put_nowait(notice)
+        self._watchers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._watchers.discard(queue)
+
+    def hint(self, code: str | None, text: str) -> None:
+        """Show the guest a hint: a guidance code, which the page translates, or a text."""
+        self._channels.send_event(messages.HintMessage(code=code, text=text))
+
+    def take_picture(self) -> None:
+        self._viewing.take_picture()
+
+    def take_form(self) -> tuple[str | None, dict[str, str]]:
+        """Take over the form: id and values of the newest document, or (None, {}) for typing.
+
+        The guest's page is told, and shows it.
+        """
+        self._channels.send_event(messages.FormMessage(holder="clerk"))
+        documents = self._reviews.all()
+        if not documents:
+            return None, {}
+        newest = documents[-1]
+        read = {name: field.value or "" for name, field in newest.document.fields.items()}
+        return newest.document.id, {**read, **newest.confirmed}
+
+    def say(self, message: messages.ServerMessage) -> None:
+        """Tell the guest's page, and whoever watches."""
+        self._channels.send_event(message)
+
+    def reset(self) -> None:
+        """The guest began anew: nothing of the one before is shown."""
+        for kind in ("capture", "result", "confirmed", "error", "form"):
+            self._latest.pop(kind, None)
+
+    def close(self) -> None:
+        """The session is over: every stream ends."""
+        for queue in self._watchers:
+            self._offer(queue, None)

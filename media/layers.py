@@ -1,0 +1,73 @@
+"""Leaving out temporal layers of a VP8 stream before they are decoded.
+
+A sender that codes in layers (L1T3 of W3C WebRTC-SVC: 24, 12 and 6 frames a second in one stream)
+says in each packet which layer a frame belongs to, TID, and by Y whether it builds on the lowest
+layer alone (RFC 7741, section 4.2). No frame builds on a layer above its own, so the upper ones
+may be left out at any frame; they come back with a frame that needs nothing of what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ALL_LAYERS = 4
+"""TID has two bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """TID, and Y: whether the frame builds on layer 0 alone."""
+
+    tid: int
+    sync: bool
+
+
+def layer_of(payload: bytes) -> Layer | None:
+    """The layer in a VP8 payload descriptor (RFC 7741, section 4.2); None where it has none."""
+    try:
+        if not payload[0] & 0x80:
+            return None
+        extensions, place = payload[1], 2
+        if not extensions & 0x20:
+            return None
+        if extensions & 0x80:
+            place += 2 if payload[place] & 0x80 else 1
+        if extensions & 0x40:
+            place += 1
+        return Layer(payload[place] >> 6, bool(payload[place] & 0x20))
+    except IndexError:
+        return None
+
+
+class LayerGate:
+    """Lets frames of the wanted layers pass, one stream's in their order.
+
+    ``wanted`` gives the number of layers wanted now; ``left_out`` is called for each frame that
+    does not pass.
+    """
+
+    def __init__(self, wanted: Callable[[], int], left_out: Callable[[], None]) -> None:
+        self._wanted = wanted
+        self._left_out = left_out
+        self._missing_from = ALL_LAYERS
+        """The lowest layer of which frames are missing."""
+
+    def passes(self, payload: bytes, key: bool) -> bool:
+        """Whether to decode the frame that begins with this RTP payload; ``key``: a key frame."""
+        wanted = self._wanted()
+        if key:
+            self._missing_from = ALL_LAYERS
+        if wanted >= ALL_LAYERS and self._missing_from >= ALL_LAYERS:
+            return True
+        layer = layer_of(payload)
+        if key or layer is None or layer.tid == 0:
+            return True
+        if layer.tid < wanted and (layer.sync or layer.tid < self._missing_from):
+            # A layer that is whole again says nothing of those above it, nor of one below.
+            if layer.tid == self._missing_from:
+                self._missing_from += 1
+            return True
+        self._missing_from = min(self._missing_from, layer.tid)
+        self._left_out()
+        return False

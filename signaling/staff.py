@@ -1,0 +1,130 @@
+"""The front desk's doors: live sessions without guest data, one over server-sent events, help.
+
+All ask for the operator's token. A session is named by its label, which opens nothing elsewhere;
+its secret id never comes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import InvalidMessage, UnsupportedMediaType
+from core.http import public, read_text
+from core.log import Log
+from media.messages import Confirm
+from media.session import Session
+from signaling.documents import ConfirmBody
+from signaling.keys import REGISTRY, SIGNALING
+from signaling.pages import STATIC
+
+_log = Log("staff")
+_KEEP_ALIVE_S = 15
+_BODY_BYTES = 4096
+
+
+class Hint(BaseModel):
+    """Either a guidance code, which the guest's page words in the guest's language, or a text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    code: Annotated[str, Field(pattern=r"^[A-Z_]{3,40}$")] | None = None
+    text: Annotated[str, Field(max_length=200)] = ""
+
+
+@public
+async def page(request: web.Request) -> web.FileResponse:
+    """``GET /staff``: the page itself holds nothing; it asks for the token."""
+    return web.FileResponse(STATIC / "staff.html")
+
+
+def _session(request: web.Request) -> Session:
+    return request.app[REGISTRY].labelled(request.match_info["label"])
+
+
+def _needs_json(request: web.Request) -> None:
+    # A page of elsewhere cannot send this type without a preflight, which nothing here answers.
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType("send application/json")
+
+
+async def sessions(request: web.Request) -> web.Response:
+    """``GET /api/staff/sessions``: what is going on, oldest first."""
+    found = [
+        {"label": session.label, **session.desk.overview()} for session in request.app[REGISTRY]
+    ]
+    return web.json_response({"sessions": found})
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """``GET /api/staff/sessions/{label}/events``: masked messages as server-sent events."""
+    session = _session(request)
+    # A clerk who looks at another session, or closes the page, is nothing to tell of.
+    with session.desk.watch() as queue, contextlib.suppress(ConnectionError):
+        answer = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await answer.prepare(request)
+        while True:
+            try:
+                async with asyncio.timeout(_KEEP_ALIVE_S):
+                    notice = await queue.get()
+            except TimeoutError:
+                await answer.write(b": still here\n\n")
+                continue
+            if notice is None:
+                break
+            await answer.write(f"data: {json.dumps(notice)}\n\n".encode())
+        await answer.write(b"event: end\ndata: {}\n\n")
+    return answer
+
+
+async def hint(request: web.Request) -> web.Response:
+    """``POST /api/staff/sessions/{label}/hint`` with ``{"code": …}`` or ``{"text": …}``."""
+    _needs_json(request)
+    session = _session(request)
+    text = await read_text(request, _BODY_BYTES)
+    try:
+        said = Hint.model_validate_json(text)
+    except ValidationError:
+        raise InvalidMessage("a hint has a guidance code or a text of 200 characters") from None
+    if said.code is None and not said.text.strip():
+        raise InvalidMessage("a hint needs a code or a text", "text")
+    session.desk.hint(said.code, said.text.strip())
+    return web.Response(status=204)
+
+
+async def picture(request: web.Request) -> web.Response:
+    """``POST /api/staff/sessions/{label}/picture``: the shutter, pressed at the desk."""
+    _needs_json(request)
+    _session(request).desk.take_picture()
+    return web.Response(status=204)
+
+
+async def form(request: web.Request) -> web.Response:
+    """``POST /api/staff/sessions/{label}/form``: take over the form; the guest is told."""
+    _needs_json(request)
+    session = _session(request)
+    document_id, fields = session.desk.take_form()
+    _log.info("form taken over", session=session.label)
+    return web.json_response({"document_id": document_id, "fields": fields})
+
+
+async def confirm(request: web.Request) -> web.Response:
+    """``POST /api/staff/sessions/{label}/confirm`` with ``{"document_id": …, "fields": {…}}``."""
+    _needs_json(request)
+    session = _session(request)
+    text = await read_text(request, request.app[SIGNALING].max_body_bytes)
+    try:
+        body = ConfirmBody.model_validate_json(text)
+    except ValidationError:
+        raise InvalidMessage("send document_id and fields, name to text", "fields") from None
+    message: Confirm = body.model_copy(update={"actor": "clerk"})
+    confirmed = await session.confirm(message)
+    session.desk.say(confirmed)
+    return web.json_response({"document_id": confirmed.document_id, "edited": confirmed.edited})

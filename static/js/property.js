@@ -1,0 +1,26 @@
+/** The property's own settings: its name, languages, and what the page offers. */
+
+import { byId } from "./dom.js";
+
+const DEFAULTS = Object.freeze({
+  name: "LobbyLens",
+  languages: [],
+  language: "en",
+  attract: true,
+  specimen: false,
+  sound: true,
+  idle_s: 60,
+  frame_ancestors: [],
+});
+
+/** As the server has them; its defaults where it does not answer, as the page must still say so. */
+export async function loadProperty() {
+  const answer = await fetch("/page.json").catch(() => null);
+  const told = answer?.ok ? await answer.json() : {};
+  const property = Object.freeze({ ...DEFAULTS, ...told });
+  byId("property-name").textContent = document.title = property.name;
+  if (!property.specimen) {
+    for (const button of document.querySelectorAll('[data-action="specimen"]')) button.remove();
+  }
+  return property;
+}

@@ -1,0 +1,64 @@
+/** Two short sounds, made here, with a switch. Never the only sign: all they say is shown too. */
+
+import { byId } from "./dom.js";
+
+/** name -> [frequency in Hz, beginning in s, length in s] of each note. */
+const SOUNDS = {
+  captured: [
+    [880, 0, 0.09],
+    [1318.5, 0.08, 0.16],
+  ],
+  done: [
+    [659.3, 0, 0.12],
+    [880, 0.11, 0.12],
+    [1108.7, 0.22, 0.24],
+  ],
+};
+const LOUDNESS = 0.12;
+
+export class Sound {
+  #button = byId("sound");
+  #context = null;
+  #usual = true;
+
+  constructor() {
+    this.#button.addEventListener("click", () => this.#switch(!this.on));
+  }
+
+  /** What the property wishes; the next guest finds it so again. */
+  set usual(flag) {
+    this.#usual = flag;
+    this.#switch(flag);
+  }
+
+  reset() {
+    this.#switch(this.#usual);
+  }
+
+  get on() {
+    return this.#button.getAttribute("aria-pressed") === "true";
+  }
+
+  #switch(flag) {
+    this.#button.setAttribute("aria-pressed", String(flag));
+    byId("sound-icon").setAttribute("href", flag ? "#i-sound" : "#i-silent");
+  }
+
+  play(name) {
+    // Browsers let no page sound that nobody has touched: a host's own button may have begun.
+    if (!this.on || navigator.userActivation?.hasBeenActive === false) return;
+    this.#context ??= new AudioContext();
+    const context = this.#context;
+    context.resume().catch(() => {});
+    for (const [hertz, begin, length] of SOUNDS[name]) {
+      const at = context.currentTime + begin;
+      const tone = new OscillatorNode(context, { type: "sine", frequency: hertz });
+      const gain = new GainNode(context, { gain: 0 });
+      gain.gain.linearRampToValueAtTime(LOUDNESS, at + 0.01);
+      gain.gain.exponentialRampToValueAtTime(0.0005, at + length);
+      tone.connect(gain).connect(context.destination);
+      tone.start(at);
+      tone.stop(at + length);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+"""The review form of a server whose card is another law's: it asks for what that card needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.kiosk import OpenKiosk, Server
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with Germany's card, on a free port."""
+    with subprocess.Popen(
+        [sys.executable, "server.py", "--port", "0", "--pipeline.card", "germany_bmg"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "http://" in line)
+        yield Server(line[line.index("http://") :].strip().rstrip("/"))
+        process.terminate()
+
+
+async def test_the_form_asks_for_what_the_card_needs_and_no_more(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.wait_for_selector("#field-companions")
+    assert (await guest.values()).keys() == {
+        "primary_identifier",
+        "secondary_identifier",
+        "nationality",
+        "date_of_birth",
+        "document_number",
+        "address",
+        "arrival_date",
+        "departure_date",
+        "companions",
+        "companions_nationality",
+    }
+    assert await page.inner_text('label[for="field-companions"]') == (
+        "Number of family members travelling with you"
+    )
+    await page.select_option("#language", "de")
+    await page.wait_for_selector("html[lang=de]")
+    assert await page.inner_text('label[for="field-companions"]') == (
+        "Zahl der mitreisenden Angehörigen"
+    )
+
+
+async def test_a_needed_value_is_asked_for_and_the_card_is_printed(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.wait_for_selector("#field-companions")
+    await guest.type_document(secondary_identifier="Anna Maria")
+    await page.click("#confirm")
+    blamed = await page.eval_on_selector_all(
+        "[aria-invalid=true]", "entries => entries.map((entry) => entry.name)"
+    )
+    assert sorted(blamed) == ["address", "departure_date"]
+    await page.fill("#field-address", "1 High Street, Utopia City")
+    await page.fill("#field-departure_date", "2026-11-27")
+    await page.click("#confirm")
+    await guest.screen("card")
+    path = await page.get_attribute("#card-link", "href")
+    answer = await page.request.get(f"{guest.origin}{path}")
+    assert b"Meldeschein" in await answer.body()
+
+
+async def test_the_wrong_card_for_a_guest_says_so(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.wait_for_selector("#field-companions")
+    await guest.type_document(
+        secondary_identifier="Anna Maria",
+        nationality="D",
+        address="1 High Street",
+        departure_date="2026-11-27",
+    )
+    await page.click("#confirm")
+    await page.wait_for_selector("#field-nationality[aria-invalid=true]")
+    assert await page.inner_text("#review-error")

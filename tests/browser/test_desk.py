@@ -1,0 +1,102 @@
+"""The front desk's page beside a guest's: what it shows, and how its help arrives."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page
+
+from tests.browser.kiosk import Kiosk, OpenKiosk
+
+HIDDEN = ("ERIKSSON", "L898902C3", "ANNA MARIA")
+
+
+async def open_desk(guest: Kiosk) -> Page:
+    """The staff page in a tab of its own, with the youngest session chosen."""
+    page = await guest.page.context.new_page()
+    await page.goto(f"{guest.origin}/staff")
+    await page.click("#list button >> nth=-1")
+    await page.wait_for_selector("#log li, #facts dd")
+    return page
+
+
+async def test_a_clerk_watches_and_takes_over_the_form(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("live")
+    desk = await open_desk(guest)
+    await guest.screen("review", timeout_s=40)
+    await desk.wait_for_selector("#log li:has-text('Read: complete')")
+    shown = await desk.content()
+    assert not any(secret in shown for secret in HIDDEN)
+
+    await desk.select_option("#hint", "GLARE")
+    await desk.click("#send-hint")
+    await guest.page.wait_for_selector("#desk-note:has-text('A reflection is in the way')")
+    await desk.fill("#words", "I am on my way")
+    await desk.click("#send-words")
+    await guest.page.wait_for_selector("#desk-note:has-text('I am on my way')")
+
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    await guest.page.wait_for_selector("#review-desk:visible")
+    assert await guest.page.is_disabled("#confirm")
+    assert await guest.page.is_disabled("#field-primary_identifier")
+    assert await desk.input_value("#staff-primary_identifier") == "ERIKSSON"
+    await desk.fill("#staff-secondary_identifier", "Anna María")
+    await desk.click("#form [type=submit]")
+    await guest.screen("card")
+    assert not await desk.is_visible("#form")
+    shown = await desk.content()
+    assert not any(secret in shown for secret in HIDDEN)
+
+
+async def test_a_guest_takes_the_form_back(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await page.wait_for_selector("#review-desk:visible")
+    await page.click("#review-mine")
+    assert await page.is_hidden("#review-desk")
+    await guest.type_document()
+    await page.click("#confirm")
+    await guest.screen("card")
+
+
+async def test_a_clerk_begins_where_the_camera_does_not_help(kiosk: OpenKiosk) -> None:
+    """From the live screen the guest's page goes to a form that the clerk fills in."""
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("live")
+    await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await guest.screen("review")
+    await guest.page.wait_for_selector("#review-desk:visible")
+
+
+async def test_the_desk_asks_for_the_token(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(expect=("401",))
+    page = guest.page
+    refused = 0
+
+    async def gate(route: object) -> None:
+        nonlocal refused
+        given = route.request.headers.get("authorization")  # type: ignore[attr-defined]
+        if given == "Bearer the-token":
+            await route.continue_()  # type: ignore[attr-defined]
+        else:
+            refused += 1
+            await route.fulfill(status=401, body="{}")  # type: ignore[attr-defined]
+
+    await page.route("**/api/staff/**", gate)
+    await page.goto(f"{guest.origin}/staff")
+    await page.wait_for_selector("#gate:visible")
+    await page.fill("#token", "the-token")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#sessions:visible")
+    assert refused == 1
+    assert "the-token" not in page.url
+    stored = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert stored == "[{},{}]"

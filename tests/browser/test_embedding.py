@@ -1,0 +1,166 @@
+"""A front desk of another origin takes the page in with one tag, and nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Page, Request
+
+from examples.frontdesk_host import make_host
+from tests.browser.kiosk import OpenKiosk, Server
+
+TOKEN = "a-token-of-the-desk"
+KEEP_EVENTS = """
+window.told = [];
+addEventListener("DOMContentLoaded", () => {
+  const names = ["ready", "guidance", "capture", "result", "confirmed", "error", "close"];
+  const seen = new WeakSet();
+  new MutationObserver(() => {
+    for (const element of document.querySelectorAll("lobbylens-capture")) {
+      if (seen.has(element)) continue;
+      seen.add(element);
+      for (const name of names) {
+        element.addEventListener(name, ({ type, detail }) => window.told.push({ type, detail }));
+      }
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+});
+"""
+Host = Callable[[int], Awaitable[str]]
+
+
+@pytest.fixture
+async def host(server: Server) -> AsyncIterator[Host]:
+    """``await host(port)`` serves the example's front desk there; its address."""
+    async with AsyncExitStack() as stack:
+
+        async def serve(port: int) -> str:
+            app = make_host(server.url, TOKEN, specimen=True)
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        yield serve
+
+
+async def told(page: Page, kind: str) -> dict[str, object]:
+    """Wait for an event of the element; its detail."""
+    await page.wait_for_function(
+        "(kind) => window.told.some(({ type }) => type === kind)", arg=kind, timeout=40_000
+    )
+    detail: dict[str, object] = await page.evaluate(
+        "(kind) => window.told.findLast(({ type }) => type === kind).detail", kind
+    )
+    return detail
+
+
+@pytest.mark.parametrize("path", ["/", "/react"])
+async def test_a_front_desk_embeds_the_page(
+    kiosk: OpenKiosk, host: Host, desk_port: int, path: str
+) -> None:
+    """From its own button to its own list of what was read, and the token in no address."""
+    # No kiosk of our own is opened by this page: only its frame is ours.
+    guest = await kiosk(scripts=(KEEP_EVENTS,), expect=("request to",))
+    page = guest.page
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+    await page.goto(await host(desk_port) + path)
+    assert await told(page, "ready") == {
+        "v": 1,
+        "languages": ["en", "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ar", "he", "zh"],
+    }
+    await page.click("#start")
+    result = await told(page, "result")
+    assert result["status"] == "complete"
+    assert "ERIKSSON" in await page.inner_text("#guest")
+    assert (await told(page, "capture"))["trigger"] == "auto"
+    assert (await told(page, "guidance"))["code"]
+
+    frame = next(each for each in page.frames if each.url == f"{guest.origin}/")
+    await frame.click("#confirm")
+    assert "/card.pdf" in str((await told(page, "confirmed"))["card"])
+    await page.click("#stop")
+    assert await told(page, "close") == {"reason": "stopped"}
+    assert "ERIKSSON" not in await page.inner_text("main")
+    assert "ERIKSSON" not in await frame.content()
+
+    offers = [each for each in asked if each.url.endswith("/api/webrtc/offer")]
+    assert offers[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert not [each.url for each in asked if TOKEN in each.url]
+    assert await page.locator("lobbylens-capture").count() == 1
+
+
+async def test_a_foreign_origin_is_refused(kiosk: OpenKiosk, host: Host) -> None:
+    guest = await kiosk(scripts=(KEEP_EVENTS,), expect=("request to", "frame", "postMessage"))
+    page = guest.page
+    await page.goto(await host(0))
+    await page.wait_for_function("() => document.querySelector('lobbylens-capture')")
+    async with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
+        await page.evaluate(
+            "() => { const it = document.querySelector('lobbylens-capture');"
+            " it.parentNode.append(it); }"
+        )
+    await page.click("#start")
+    await page.wait_for_timeout(500)
+    assert await page.evaluate("window.told.filter(({type}) => type === 'ready').length") == 0
+    assert not [frame for frame in page.frames if frame.url.startswith(guest.origin)]
+
+
+ASK = """async (origin) => {
+  const frame = document.createElement("iframe");
+  frame.src = "/";
+  document.body.append(frame);
+  await new Promise((resolve) => frame.addEventListener("load", resolve));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const inner = frame.contentWindow;
+  const { port1, port2 } = new MessageChannel();
+  const answered = new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data.type);
+    setTimeout(() => resolve("silence"), 1000);
+  });
+  const data = { type: "lobbylens.connect", v: 1 };
+  const source = inner.parent;
+  inner.dispatchEvent(new inner.MessageEvent("message", { data, origin, source, ports: [port2] }));
+  const answer = await answered;
+  frame.remove();
+  return answer;
+}"""
+
+
+async def test_the_page_answers_exactly_the_origins_of_its_settings(
+    kiosk: OpenKiosk, desk_port: int
+) -> None:
+    """The second lock, should a browser let a frame through: the origin of the message itself."""
+    guest = await kiosk()
+    desk = f"http://127.0.0.1:{desk_port}"
+    for origin, answer in [
+        (desk, "ready"),
+        (f"{desk}0", "silence"),
+        (f"https://127.0.0.1:{desk_port}", "silence"),
+        (f"{desk}.example", "silence"),
+        ("null", "silence"),
+        (guest.origin, "ready"),
+    ]:
+        assert await guest.page.evaluate(ASK, origin) == answer, origin
+
+
+async def test_a_window_that_is_not_the_parent_is_not_answered(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    async with guest.page.expect_popup() as opened:
+        await guest.page.evaluate("void (window.other = open('/'))")
+    other = await opened.value
+    await other.wait_for_selector("body[data-screen=attract]")
+    answer = await guest.page.evaluate(
+        """() => new Promise((resolve) => {
+          const { port1, port2 } = new MessageChannel();
+          port1.onmessage = ({ data }) => resolve(data.type);
+          window.other.postMessage({ type: "lobbylens.connect", v: 1 }, location.origin, [port2]);
+          setTimeout(() => resolve("silence"), 1000);
+        })"""
+    )
+    assert answer == "silence"

@@ -1,0 +1,50 @@
+"""What the page sends, as the browser itself counts it: small and seldom, then all there is."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, WATCH_PEERS, Kiosk, OpenKiosk, play_file
+
+ENCODING = "window.peers[0].getSenders()[0].getParameters().encodings[0]"
+WIDTHS = """
+window.widths = [];
+const open = RTCPeerConnection.prototype.createDataChannel;
+RTCPeerConnection.prototype.createDataChannel = function (...values) {
+  const channel = open.apply(this, values);
+  channel.addEventListener('message', ({data}) => {
+    const message = JSON.parse(data);
+    if (message.type === 'overlay') window.widths.push(message.frame.width);
+  });
+  return channel;
+};
+"""
+
+
+async def encoding(kiosk: Kiosk, **wanted: object) -> dict[str, Any]:
+    """The sender's encoding, once it has these values."""
+    async with asyncio.timeout(10):
+        while True:
+            found: dict[str, Any] = await kiosk.page.evaluate(ENCODING)
+            if all(found.get(name) == value for name, value in wanted.items()):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def test_small_pictures_until_a_document_is_held(kiosk: OpenKiosk, scene_y4m: Path) -> None:
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m), scripts=(WATCH_PEERS, WIDTHS))
+    await guest.do("begin")
+    small = await encoding(guest, scaleResolutionDownBy=2)
+    assert (small["maxFramerate"], small["maxBitrate"]) == (12, 500_000)
+    assert small["scalabilityMode"] == "L1T3", "layers that a busy server can leave out"
+    large = await encoding(guest, scaleResolutionDownBy=1)
+    assert not {"maxFramerate", "maxBitrate"} & large.keys()
+    await guest.screen("review", timeout_s=30)
+    widths = await guest.page.evaluate("window.widths")
+    assert {640, 1280} <= set(widths)
+    after = widths[len(widths) - widths[::-1].index(640) :] if 640 in widths else widths
+    assert after and set(after) == {1280}, "the picture is taken while large ones come"
+    marks = (await guest.stats())["marks"]
+    assert marks["profile_tracking"] < marks["profile_capture"] < marks["result"]

@@ -1,0 +1,155 @@
+"""For whom the server answers, whom it believes, and what it says of settings that are none."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from core.errors import RateLimited, SettingsError
+from core.http import HostRule
+from core.settings import load_settings
+from signaling.misspelt import misspelt, warn_of_misspelt
+from signaling.rates import OfferRates
+from tests.conftest import RunningServer, Serve
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8080", True),
+        ("kiosk.localhost.", True),
+        ("127.0.0.1:8080", True),
+        ("192.0.2.7", True),
+        ("[::1]:8080", True),
+        ("desk.hotel.example:443", True),
+        ("a.b.wild.example", True),
+        (None, True),
+        ("wild.example", False),
+        ("hotel.example", False),
+        ("desk.hotel.example.evil.example", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost@evil.example", False),
+        ("", False),
+        ("a b", False),
+        ("[::1", False),
+    ],
+)
+def test_hosts(host: str | None, allowed: bool) -> None:
+    rule = HostRule(["desk.hotel.example", "*.wild.example"])
+    assert rule.allows(host) is allowed
+    assert HostRule(["*"]).allows(host)
+
+
+async def ask(server: RunningServer, **headers: str) -> aiohttp.ClientResponse:
+    async with aiohttp.ClientSession() as http:
+        answer = await http.get(f"{server.url}/health", headers=headers)
+        await answer.read()
+        return answer
+
+
+async def test_a_name_that_somebody_else_points_here_is_refused(serve: Serve) -> None:
+    server = await serve(None, "--signaling.allowed-hosts", "hotel.example, *.hotel.example")
+    for host in ("hotel.example", "desk.hotel.example:8443", "127.0.0.1"):
+        assert (await ask(server, Host=host)).status == 200
+    refused = await ask(server, Host="rebound.evil.example")
+    told = await refused.json()
+    assert (refused.status, told["error_code"]) == (421, "MISDIRECTED_REQUEST")
+    assert "signaling.allowed-hosts" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("allowed-hosts", "https://hotel.example"),
+        ("allowed-hosts", "hotel.example:443"),
+        ("trusted-proxies", "proxy.example"),
+        ("trusted-proxies", "10.0.0.1/8"),
+        ("machine", "East 1"),
+    ],
+)
+def test_what_cannot_be_is_named(setting: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=setting.replace("-", "_")):
+        load_settings([f"--signaling.{setting}", value])
+
+
+async def offers(server: RunningServer, forwarded: str) -> list[int]:
+    """The statuses of three offers that come through a proxy."""
+    async with aiohttp.ClientSession() as http:
+        return [
+            (
+                await http.post(
+                    f"{server.url}/whip",
+                    data="junk",
+                    headers={"Content-Type": "application/sdp", "X-Forwarded-For": forwarded},
+                )
+            ).status
+            for _ in range(3)
+        ]
+
+
+async def test_offers_are_counted_by_who_makes_them_as_trusted_proxies_tell(serve: Serve) -> None:
+    arguments = ("--signaling.offers-per-min", "2", "--signaling.trusted-proxies")
+    believing = await serve(None, *arguments, "127.0.0.0/8,10.0.0.9")
+    assert await offers(believing, "192.0.2.1") == [422, 422, 429]
+    # What a client itself wrote before its proxy counts for nothing.
+    assert await offers(believing, "203.0.113.5, 192.0.2.1, 10.0.0.9") == [429, 429, 429]
+    assert await offers(believing, "192.0.2.2") == [422, 422, 429]
+    assert await offers(believing, "junk, 192.0.2.3") == [422, 422, 429]
+    doubting = await serve(None, *arguments, "10.0.0.9")
+    assert await offers(doubting, "192.0.2.1") == [422, 422, 429]
+    assert await offers(doubting, "192.0.2.2") == [429, 429, 429]
+
+
+def test_addresses_are_forgotten_and_a_network_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.rates._MOST_ADDRESSES", 3)
+    rates = OfferRates(2)
+    for address in ("2001:db8::1", "2001:db8::2"):
+        rates.count(address, 0)
+    with pytest.raises(RateLimited) as told:
+        rates.count("2001:db8::3", 0)
+    assert told.value.retry_after_s > 0
+    rates.count("2001:db8::3", 31)
+    for number in range(50):
+        rates.count(f"192.0.2.{number}", 31)
+    assert len(rates._buckets) == 3
+
+
+async def test_a_refusal_is_logged_without_the_address(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server = await serve(None, "--signaling.trusted-proxies", "127.0.0.1")
+    for _ in range(2):
+        await offers(server, "192.0.2.77")
+    labels = {
+        record.__dict__["values"]["client"] for record in caplog.records if record.msg == "refused"
+    }
+    assert len(labels) == 1 and len(labels.pop()) == 4
+    assert all("192.0.2.77" not in str(vars(record)) for record in caplog.records)
+
+
+def test_a_misspelt_setting_is_told_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = {"LOBBYLENS_PORT", "LOBBYLENS_MEDIA", "lobbylens_media__udp_ports", "PATH", "LOBBY"}
+    wrong = {
+        "LOBBYLENS_API_TOKN": "LOBBYLENS_API_TOKEN",
+        "LOBBYLENS_UDP_PORTS": "LOBBYLENS_MEDIA__UDP_PORTS",
+        "LOBBYLENS_SIGNALING__MAX_SESSION": "LOBBYLENS_SIGNALING__MAX_SESSIONS",
+    }
+    assert misspelt(right | set(wrong)) == wrong
+    monkeypatch.setenv("LOBBYLENS_API_TOKN", "s3cret")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("LOBBYLENS_PROT=8081\n")
+    warn_of_misspelt()
+    told = [record.__dict__["values"] for record in caplog.records]
+    assert told == [
+        {"name": "LOBBYLENS_API_TOKN", "meant": "LOBBYLENS_API_TOKEN"},
+        {"name": "LOBBYLENS_PROT", "meant": "LOBBYLENS_PORT"},
+    ]
+    assert "s3cret" not in caplog.text

@@ -1,0 +1,165 @@
+"""Two machines behind one nginx, configured as docs/deployment.md says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiortc import RTCSessionDescription
+
+from core.http import METRICS, SERVER_OPTIONS, client_address, public
+from core.settings import load_settings
+from examples.client import CaptureClient, Refused
+from server import make_app
+from signaling.keys import REGISTRY
+from tests.conftest import RunningServer
+from tests.fakes import FakeEngine
+from tests.live.nginx import nginx
+from tests.peer import DrawnTrack
+from tests.signaling.test_whip import FRAGMENT, SDP, candidates_of
+
+NAMES = ("east", "west")
+
+
+@dataclass
+class Hotel:
+    """``url`` is nginx's; ``more`` lets a long answer go on."""
+
+    url: str
+    machines: dict[str, RunningServer]
+    more: asyncio.Event
+
+    async def guest(self, **session: Any) -> CaptureClient:
+        client = CaptureClient(self.url, DrawnTrack(), insecure=True)
+        await client.open(**session)
+        return client
+
+
+def http(**options: Any) -> aiohttp.ClientSession:
+    """A client that comes from another address than nginx, and minds no certificate."""
+    connector = aiohttp.TCPConnector(ssl=False, local_addr=("127.0.0.2", 0))
+    return aiohttp.ClientSession(connector=connector, **options)
+
+
+def logs(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.glob("*.log"))
+
+
+def _add_long_answer(app: web.Application, more: asyncio.Event) -> None:
+    @public
+    async def long_answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(client_address(request).encode())
+        await more.wait()
+        await response.write(b" and more")
+        return response
+
+    app.router.add_get("/api/sessions/{session_id}/long", long_answer)
+
+
+@pytest.fixture
+async def hotel(tmp_path: Path) -> AsyncIterator[Hotel]:
+    more = asyncio.Event()
+
+    def build(name: str) -> web.Application:
+        arguments = ["--signaling.machine", name, "--signaling.max-sessions", "2"]
+        arguments += ["--signaling.trusted-proxies", "127.0.0.1"]
+        return make_app(load_settings(arguments), FakeEngine(capture_at=4))
+
+    machines, runners, places = {}, [], {}
+    for name, documented in zip(NAMES, ("192.0.2.11:8080", "192.0.2.12:8080"), strict=True):
+        app = await asyncio.to_thread(build, name)
+        _add_long_answer(app, more)
+        runners.append(web.AppRunner(app, access_log=None, **SERVER_OPTIONS))
+        await runners[-1].setup()
+        await web.TCPSite(runners[-1], "127.0.0.1", 0).start()
+        places[documented] = "{}:{}".format(*runners[-1].addresses[0])
+        machines[name] = RunningServer(f"http://{places[documented]}", app[REGISTRY], app[METRICS])
+    try:
+        async with nginx(tmp_path, places) as url:
+            yield Hotel(url, machines, more)
+    finally:
+        for runner in runners:
+            await runner.cleanup()
+
+
+async def test_sessions_find_their_machine_by_their_address(hotel: Hotel, tmp_path: Path) -> None:
+    guests = [await hotel.guest() for _ in range(4)]
+    assert [len(machine.registry) for machine in hotel.machines.values()] == [2, 2]
+    # Whichever machine is asked first: both are full, and nginx has asked both.
+    refused = CaptureClient(hotel.url, DrawnTrack(), insecure=True)
+    with pytest.raises(Refused, match="503 OVERLOADED"):
+        await refused.open()
+    await refused.close()
+    for guest in guests:
+        result = await guest.wait_for("result")
+        session = f"{hotel.url}/api/sessions/{guest.session_id}"
+        document = f"{session}/documents/{result['document_id']}"
+        async with http() as client:
+            still = b"\xff\xd8" * 400_000
+            kind = {"Content-Type": "image/jpeg"}
+            answer = await client.post(f"{session}/still", data=still, headers=kind)
+            assert await answer.json() == {"taken": False}
+            confirmed = await client.post(f"{document}/confirm", json={"fields": {"room": "1"}})
+            assert confirmed.status == 200
+            card = await client.get(f"{document}/card.pdf")
+            assert card.content_type == "application/pdf"
+            assert card.headers["Strict-Transport-Security"]
+        await guest.close()
+        # The door for everybody may reach either machine; the session's own always the right one.
+        token = guest.resume_token
+        back = await hotel.guest(resumed=guest.session_id, resume_token=token)
+        assert back.session_id == guest.session_id
+        await back.wait_for("overlay")
+        async with http() as client:
+            assert (await client.get(f"{document}/card.pdf")).status == 200
+            assert (await client.delete(session)).status == 204
+            assert (await client.delete(session)).status == 404
+        await back.close()
+    written = await asyncio.to_thread(logs, tmp_path)
+    assert "/api/webrtc/offer" in written
+    assert not any(guest.session_id in written for guest in guests)
+
+
+async def test_a_publisher_behind_nginx(hotel: Hotel) -> None:
+    for _ in range(2):
+        client = CaptureClient(hotel.url, DrawnTrack(), insecure=True)
+        bare, fragment = candidates_of(await client.offer())
+        async with http() as session:
+            answer = await session.post(f"{hotel.url}/whip", data=bare, headers=SDP)
+            assert answer.status == 201
+            place = hotel.url + answer.headers["Location"]
+            described = RTCSessionDescription(await answer.text(), "answer")
+            await client.pc.setRemoteDescription(described)
+            patched = await session.patch(place, data=fragment, headers=FRAGMENT)
+            assert patched.status == 204
+            await client.wait_for("overlay")
+            assert (await session.delete(place)).status == 200
+        await client.close()
+
+
+async def test_long_answers_come_as_they_are_made_and_proxies_tell_who_asks(hotel: Hotel) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9"}
+    path = f"{hotel.url}/api/sessions/west.0.{'a' * 24}/long"
+    async with http(headers=forged) as client, client.get(path) as answer:
+        async with asyncio.timeout(10):
+            # Nothing more is made before this has come.
+            assert await answer.content.readany() == b"127.0.0.2"
+            hotel.more.set()
+            assert await answer.content.read() == b" and more"
+
+
+async def test_bodies_that_are_too_long_end_at_nginx(hotel: Hotel) -> None:
+    async with http() as client:
+        answer = await client.post(f"{hotel.url}/whip", data="x" * 300_000, headers=SDP)
+        assert answer.status == 413
+    for machine in hotel.machines.values():
+        seen = await asyncio.to_thread(machine.metric, "lobbylens_errors_total", code="TOO_LARGE")
+        assert seen == 0

@@ -1,0 +1,91 @@
+"""A session's card: told, chosen, ordered."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import aiohttp
+import pytest
+
+from core.errors import InvalidMessage
+from examples.client import CaptureClient
+from media.cards import card_order
+from media.messages import Confirm, parse_client_message
+from pipeline.card.order import CardOrder, Signature, Variant
+from tests.conftest import Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+
+def _confirm(**more: Any) -> Confirm:
+    return Confirm(type="confirm", fields={}, **more)
+
+
+def test_a_confirm_says_how_the_card_comes_out() -> None:
+    assert card_order(_confirm(), None) == CardOrder()
+    assert card_order(_confirm(), "germany_bmg").card == "germany_bmg"
+    assert card_order(_confirm(card="spain_rd933"), "germany_bmg").card == "spain_rd933"
+    order = card_order(_confirm(variant="print", archival=True), None)
+    assert (order.variant, order.archival) == (Variant.PRINT, True)
+
+
+def test_a_signature_comes_as_a_picture_or_as_strokes() -> None:
+    png = base64.b64encode(b"picture").decode()
+    drawn = card_order(_confirm(signature={"png": png}), None).signature
+    assert drawn == Signature(png=b"picture")
+    drawn = card_order(_confirm(signature={"strokes": [[[0.0, 0.5], [1.0, 1.0]]]}), None).signature
+    assert drawn == Signature(strokes=(((0.0, 0.5), (1.0, 1.0)),))
+
+
+@pytest.mark.parametrize("signature", [{}, {"png": "AA==", "strokes": []}, {"png": "no base64"}])
+def test_a_signature_that_is_none_is_refused(signature: dict[str, Any]) -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        card_order(_confirm(signature=signature), None)
+    assert caught.value.field == "signature"
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ('{"type": "confirm", "fields": {}, "card": "../x"}', "card"),
+        ('{"type": "confirm", "fields": {}, "variant": "round"}', "variant"),
+        ('{"type": "confirm", "fields": {}, "signature": {"strokes": [[[2, 0]]]}}', "signature"),
+        ('{"type": "configure", "card": "A B"}', "card"),
+    ],
+)
+def test_a_wrong_wish_is_named(message: str, field: str) -> None:
+    with pytest.raises(InvalidMessage, match=f"^{field}"):
+        parse_client_message(message, 10_000)
+
+
+async def test_a_session_tells_what_its_card_asks_for_and_takes_another(serve: Serve) -> None:
+    engine = FakeEngine()
+    server = await serve(engine)
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    form = await client.wait_for("card_form")
+    assert form["card"] == "fake" and form["forbidden"] == ["optional_data"]
+    assert form["fields"][0]["name"] == "room" and form["fields"][0]["required"]
+    client.send({"type": "configure", "card": "nowhere"})
+    error = await client.wait_for("error")
+    assert (error["code"], error["field"]) == ("DOCUMENT_FILLING_ERROR", "card")
+    client.send({"type": "configure", "card": "other"})
+    assert (await client.wait_for("card_form"))["card"] == "other"
+    async with aiohttp.ClientSession() as http:
+        path = f"{server.url}/api/sessions/{client.session_id}/card-form"
+        async with http.get(path) as answer:
+            told = await answer.json()
+        async with http.get(path, params={"card": "nowhere"}) as refused:
+            assert refused.status == 422
+            assert (await refused.json())["error_code"] == "DOCUMENT_FILLING_ERROR"
+    assert told.keys() == {"card", "title", "law", "counsel", "fields", "forbidden"}
+    assert told["card"] == "other"
+    client.send({"type": "confirm", "document_id": None, "fields": {"room": "1"}})
+    await client.wait_for("confirmed")
+    client.send(
+        {"type": "confirm", "document_id": None, "fields": {}, "card": "fake", "variant": "print"}
+    )
+    await client.wait_for("confirmed")
+    assert engine.orders == [CardOrder("other"), CardOrder("fake", Variant.PRINT)]
+    await client.close()

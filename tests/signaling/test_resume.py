@@ -1,0 +1,126 @@
+"""Coming back into a session: once, in time, from the same origin."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+import pytest
+
+from core.errors import Forbidden, InvalidSession
+from examples.client import CaptureClient
+from media.adaptations import ice_connections
+from media.session import Session
+from signaling.resume import ResumeTokens
+from signaling.shards import Shard
+from tests.conftest import RunningServer, Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+from tests.signaling.test_bad_offers import offer_of
+
+HERE = "https://kiosk.hotel.example"
+
+
+def fake_session() -> Session:
+    return cast(Session, SimpleNamespace(connections=1))
+
+
+def test_a_token_is_spent_when_its_peer_is_connected_and_not_before() -> None:
+    session, tokens = fake_session(), ResumeTokens(Shard("", 3), 100)
+    first = tokens.issue(session, HERE, 0)
+    assert first.startswith("3.")
+    for now_s in (1, 2):
+        # The answer was lost on its way: nobody has seen the token that came with it.
+        assert tokens.redeem(first, HERE, now_s) is session
+        second = tokens.issue(session, HERE, now_s)
+    session.connections += 1
+    with pytest.raises(InvalidSession, match="used already"):
+        tokens.redeem(first, HERE, 3)
+    assert tokens.redeem(second, HERE, 3) is session
+
+
+def test_tokens_expire_are_bound_and_do_not_pile_up() -> None:
+    session, tokens = fake_session(), ResumeTokens(Shard(), 100)
+    token = tokens.issue(session, HERE, 0)
+    for origin in (None, "null", HERE + ":8443", "http://kiosk.hotel.example"):
+        with pytest.raises(Forbidden, match="another origin"):
+            tokens.redeem(token, origin, 1)
+    with pytest.raises(InvalidSession, match="expired"):
+        tokens.redeem(token, HERE, 101)
+    for _ in range(20):
+        tokens.redeem(token, HERE, 1)
+        session.connections += 1
+        token = tokens.issue(session, HERE, 1)
+    assert len(tokens) <= 4
+    tokens.forget(session)
+    assert len(tokens) == 0
+    with pytest.raises(InvalidSession, match="unknown"):
+        tokens.redeem(token, HERE, 1)
+
+
+async def ask(
+    server: RunningServer, path: str, token: str | None, origin: str | None = None
+) -> tuple[int, dict[str, Any]]:
+    """The answer to a good offer with this token."""
+    session = {} if token is None else {"resume_token": token}
+    body = {"sdp": await offer_of("video"), "type": "offer", "session": session}
+    headers = {} if origin is None else {"Origin": origin}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{server.url}{path}", json=body, headers=headers) as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+DOOR = "/api/webrtc/offer"
+
+
+async def test_foreign_and_expired_tokens_are_refused_with_the_reason(serve: Serve) -> None:
+    server = await serve(None, "--signaling.resume-token-ttl-s", "0.5")
+    status, begun = await ask(server, DOOR, None, HERE)
+    assert status == 200
+    status, told = await ask(server, DOOR, begun["resume_token"], "https://elsewhere.example")
+    assert (status, told["error_code"]) == (403, "FORBIDDEN") and "origin" in told["error"]
+    await asyncio.sleep(0.6)
+    status, told = await ask(server, DOOR, begun["resume_token"], HERE)
+    assert (status, told["error_code"]) == (404, "INVALID_SESSION") and "expired" in told["error"]
+
+
+async def test_a_session_s_own_address_takes_its_own_token_only(serve: Serve) -> None:
+    server = await serve()
+    begun = [(await ask(server, DOOR, None))[1] for _ in range(2)]
+    door = f"/api/sessions/{begun[0]['session_id']}/offer"
+    status, told = await ask(server, door, None)
+    assert (status, told["field"]) == (400, "session.resume_token")
+    status, told = await ask(server, door, begun[1]["resume_token"])
+    assert (status, told["error_code"]) == (404, "INVALID_SESSION")
+    status, told = await ask(server, door, begun[0]["resume_token"])
+    assert (status, told["session_id"]) == (200, begun[0]["session_id"])
+
+
+def cut(client: CaptureClient) -> None:
+    """The network is gone: whatever is sent vanishes, and nobody is told."""
+    for connection in ice_connections(client.pc):
+        for protocol in connection._protocols:
+            setattr(protocol.transport, "sendto", lambda *_: None)  # noqa: B010
+
+
+async def test_a_guest_whose_network_vanished_is_back_within_five_seconds(serve: Serve) -> None:
+    server = await serve(FakeEngine(capture_at=4))
+    lost, back = (CaptureClient(server.url, DrawnTrack()) for _ in range(2))
+    await lost.open()
+    result = await lost.wait_for("result")
+    cut(lost)
+    # The page notices after three seconds of silence; what is bounded here is the server's part.
+    async with asyncio.timeout(2):
+        await back.open(resumed=lost.session_id, resume_token=lost.resume_token)
+        assert back.session_id == lost.session_id
+        assert (await back.wait_for("result"))["document_id"] == result["document_id"]
+        await back.wait_for("overlay")
+    status, told = await ask(server, DOOR, lost.resume_token)
+    assert (status, told["error_code"]) == (404, "INVALID_SESSION") and "used" in told["error"]
+    assert len(server.registry) == 1
+    await lost.close()
+    await back.close()

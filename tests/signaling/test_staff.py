@@ -1,0 +1,198 @@
+"""The front desk's doors: what they show, and what they never do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from examples.client import CaptureClient
+from media.desk import masked
+from media.messages import Pong
+from tests.conftest import RunningServer, Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+GUEST_DATA = ("ERIKSSON", "L898902C3", "P<UTO")
+
+
+@asynccontextmanager
+async def guest(server: RunningServer, token: str | None = None) -> AsyncIterator[CaptureClient]:
+    client = CaptureClient(server.url, DrawnTrack(), token=token)
+    await client.open(language="fr")
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def desk(server: RunningServer, token: str = "") -> AsyncIterator[aiohttp.ClientSession]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with aiohttp.ClientSession(server.url, headers=headers) as http:
+        yield http
+
+
+async def sessions(http: aiohttp.ClientSession) -> list[dict[str, Any]]:
+    async with http.get("/api/staff/sessions") as answer:
+        assert answer.status == 200
+        found: list[dict[str, Any]] = (await answer.json())["sessions"]
+        return found
+
+
+async def notices(answer: aiohttp.ClientResponse, until: str) -> list[dict[str, Any]]:
+    """The stream's notices up to the first of this type."""
+    found = []
+    async with asyncio.timeout(15):
+        async for line in answer.content:
+            if line.startswith(b"data: "):
+                found.append(json.loads(line[6:]))
+                if found[-1].get("type") == until:
+                    return found
+    raise AssertionError(f"no {until} in {found}")
+
+
+async def test_a_clerk_sees_how_it_goes_and_no_guest_data(serve: Serve) -> None:
+    server = await serve(FakeEngine(capture_at=3))
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("ready")
+        [line] = await sessions(http)
+        assert line["language"] == "fr"
+        assert line["session"] == "connected"
+        async with http.get(f"/api/staff/sessions/{line['label']}/events") as stream:
+            assert stream.content_type == "text/event-stream"
+            told = await notices(stream, "result")
+        result = told[-1]
+        assert result["status"] == "complete"
+        assert result["fields"]["document_number"] == "checksum"
+        seen = json.dumps([told, await sessions(http)])
+        for secret in (*GUEST_DATA, client.session_id):
+            assert secret not in seen
+
+
+async def test_help_reaches_the_guest(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("ready")
+        [line] = await sessions(http)
+        door = f"/api/staff/sessions/{line['label']}"
+        async with http.post(f"{door}/hint", json={"code": "GLARE"}) as answer:
+            assert answer.status == 204
+        assert (await client.wait_for("hint"))["code"] == "GLARE"
+        async with http.post(f"{door}/hint", json={"text": " Use the lamp "}) as answer:
+            assert answer.status == 204
+        assert (await client.wait_for("hint"))["text"] == "Use the lamp"
+        async with http.post(f"{door}/picture", json={}) as answer:
+            assert answer.status == 204
+        result = await client.wait_for("result")
+
+        async with http.post(f"{door}/form", json={}) as answer:
+            taken = await answer.json()
+        assert (await client.wait_for("form"))["holder"] == "clerk"
+        assert taken["document_id"] == result["document_id"]
+        assert taken["fields"]["primary_identifier"] == "ERIKSSON"
+        body = {"document_id": taken["document_id"], "fields": {"primary_identifier": "Eriksson"}}
+        async with http.post(f"{door}/confirm", json=body) as answer:
+            assert (await answer.json())["edited"] == ["primary_identifier"]
+        confirmed = await client.wait_for("confirmed")
+        assert await client.fetch(confirmed["card"])
+        assert server.registry.get(client.session_id).desk.overview()["confirmed"]
+
+
+async def test_a_form_can_be_filled_before_anything_was_read(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("ready")
+        [line] = await sessions(http)
+        door = f"/api/staff/sessions/{line['label']}"
+        async with http.post(f"{door}/form", json={}) as answer:
+            assert await answer.json() == {"document_id": None, "fields": {}}
+        body = {"document_id": None, "fields": {"primary_identifier": "Eriksson"}}
+        async with http.post(f"{door}/confirm", json=body) as answer:
+            assert answer.status == 200
+        assert await client.wait_for("confirmed")
+
+
+async def test_a_reset_takes_the_guest_before_out_of_the_stream(serve: Serve) -> None:
+    server = await serve(FakeEngine(capture_at=3))
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("result")
+        client.send({"type": "reset"})
+        client.send({"type": "ping", "id": 1})
+        await client.wait_for("pong")
+        assert (await sessions(http))[0]["documents"] == 0
+        assert (await sessions(http))[0]["confirmed"] is False
+
+
+async def test_the_desk_needs_the_token(serve: Serve) -> None:
+    server = await serve(FakeEngine(), "--api-token", "right")
+    async with guest(server, "right") as client, desk(server, "wrong") as http:
+        await client.wait_for("ready")
+        label = next(iter(server.registry)).label
+        door = f"/api/staff/sessions/{label}"
+        for path in ("/api/staff/sessions", f"{door}/events"):
+            async with http.get(path) as answer:
+                assert answer.status == 401
+        for action in ("hint", "picture", "form", "confirm"):
+            async with http.post(f"{door}/{action}", json={}) as answer:
+                assert answer.status == 401
+        async with http.get("/staff") as answer:
+            assert answer.status == 200
+    async with desk(server, "right") as http:
+        assert (await sessions(http))[0]["label"] == label
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "code"),
+    [
+        ("hint", {}, "INVALID_MESSAGE"),
+        ("hint", {"text": "x" * 201}, "INVALID_MESSAGE"),
+        ("hint", {"code": "no code"}, "INVALID_MESSAGE"),
+        ("confirm", {"fields": "none"}, "INVALID_MESSAGE"),
+        ("confirm", {"document_id": "d9", "fields": {}}, "NOT_FOUND"),
+    ],
+)
+async def test_what_cannot_be_used_is_refused(
+    serve: Serve, action: str, body: dict[str, Any], code: str
+) -> None:
+    server = await serve(FakeEngine())
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("ready")
+        label = next(iter(server.registry)).label
+        async with http.post(f"/api/staff/sessions/{label}/{action}", json=body) as answer:
+            assert (await answer.json())["error_code"] == code
+        async with http.post(f"/api/staff/sessions/{label}/picture", data="{}") as answer:
+            assert (await answer.json())["error_code"] == "UNSUPPORTED_MEDIA_TYPE"
+        async with http.post("/api/staff/sessions/none/picture", json={}) as answer:
+            assert (await answer.json())["error_code"] == "INVALID_SESSION"
+
+
+async def test_a_stream_ends_with_its_session_and_few_may_watch(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("ready")
+        door = f"/api/staff/sessions/{next(iter(server.registry)).label}/events"
+        streams = [await http.get(door) for _ in range(4)]
+        async with http.get(door) as refused:
+            assert refused.status == 503
+        client.send({"type": "close"})
+        async with asyncio.timeout(10):
+            for stream in streams:
+                assert (await stream.read()).endswith(b"event: end\ndata: {}\n\n")
+
+
+def test_a_pong_is_none_of_the_desk_s_business() -> None:
+    assert masked(Pong(id="x")) is None
+
+
+async def test_labels_of_living_sessions_differ(serve: Serve, monkeypatch: Any) -> None:
+    given = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
+    server = await serve(FakeEngine())
+    monkeypatch.setattr("signaling.sessions.secrets.token_hex", lambda size: next(given))
+    first, second = server.registry.open(), server.registry.open()
+    assert (first.label, second.label) == ("aaaa", "bbbb")

@@ -1,0 +1,121 @@
+"""When the supervisor replaces a worker, with a process that is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from core.settings import load_settings
+from server import own_names
+from signaling import tls
+from signaling.board import Board
+from signaling.supervisor import Supervisor, Worker, listen, worker_count
+
+
+class FakeProcess:
+    def __init__(self) -> None:
+        self.status: int | None = None
+
+    def poll(self) -> int | None:
+        return self.status
+
+    def kill(self) -> None:
+        self.status = -9
+
+
+class FakeSupervisor:
+    """Starts processes that live until told otherwise, and keeps the times of their starts."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.starts: list[float] = []
+        self.now_s = 1000.0
+        self.process = FakeProcess()
+
+    def start(self, worker: Worker) -> None:
+        self.starts.append(self.now_s)
+        self.process = FakeProcess()
+        worker.process = cast(Any, self.process)
+        worker._lifeline, worker._began_s = os.dup(self.board.fd), self.now_s
+        row = self.board.row(worker.number)
+        self.board.write(worker.number, replace(row, pid=1, sessions=3, beat_s=self.now_s))
+
+    def pass_time(self, worker: Worker, seconds: float, *, hangs: bool = False) -> None:
+        for _ in range(round(seconds * 10)):
+            self.now_s += 0.1
+            row = self.board.row(0)
+            if row.pid and not hangs:
+                self.board.write(0, replace(row, beat_s=self.now_s))
+            worker.tend(cast(Supervisor, self), self.now_s)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSupervisor]:
+    board = Board.create(1)
+    monkeypatch.setattr(Worker, "start", lambda worker, supervisor: supervisor.start(worker))
+    yield FakeSupervisor(board)
+    board.close()
+
+
+def test_a_worker_that_keeps_dying_is_replaced_ever_later(fake: FakeSupervisor) -> None:
+    worker = Worker(0)
+    fake.start(worker)
+    waits = []
+    for _ in range(7):
+        died_s, fake.process.status = fake.now_s, 1
+        fake.pass_time(worker, 0.1)
+        assert worker.process is None and fake.board.sessions == 0
+        fake.pass_time(worker, 31)
+        waits.append(round(fake.starts[-1] - died_s))
+    assert waits == [0, 1, 3, 10, 30, 30, 30]
+    assert fake.board.row(0).restarts == worker.restarts == 7
+    fake.pass_time(worker, 61)
+    fake.process.status = -9
+    fake.pass_time(worker, 0.3)
+    assert worker.process is not None, "one that has proven itself is replaced at once"
+
+
+def test_a_worker_that_hangs_is_ended(fake: FakeSupervisor) -> None:
+    worker = Worker(0)
+    fake.start(worker)
+    fake.pass_time(worker, 29, hangs=True)
+    assert fake.process.status is None
+    hanging = fake.process
+    fake.pass_time(worker, 3, hangs=True)
+    assert hanging.status == -9 and len(fake.starts) == 2
+
+
+def test_a_worker_that_still_loads_is_left_alone(fake: FakeSupervisor) -> None:
+    worker = Worker(0)
+    fake.start(worker)
+    fake.board.clear(0, 0)
+    fake.pass_time(worker, 60)
+    assert fake.process.status is None
+
+
+def test_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 5})
+    assert worker_count(load_settings(["--workers", "0"])) == 3
+    assert worker_count(load_settings([])) == 1
+
+
+def test_the_port_is_held_for_this_server_alone() -> None:
+    (listening,) = listen("127.0.0.1", 0)
+    with listening, pytest.raises(OSError, match="in use"):
+        listen("127.0.0.1", listening.getsockname()[1])
+
+
+def test_names_of_the_machine_and_of_the_certificate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "desk.lan")
+    pem = tmp_path / "pem"
+    pem.write_bytes(tls.self_signed_pem("kiosk.hotel.example"))
+    pem = str(pem)
+    settings = load_settings(["--tls", "files", "--tls-cert", pem, "--tls-key", pem])
+    assert {"desk.lan", "desk", "desk.local", "kiosk.hotel.example"} <= set(own_names(settings))
+    assert "kiosk.hotel.example" not in own_names(load_settings([]))
