@@ -15,6 +15,7 @@ from signaling.access.door import AUTHENTICATOR
 from signaling.access.limits import LIMITS, Limits, add_quota
 from signaling.access.origins import ORIGINS, Origins, add_origin_headers
 from signaling.access.session_tokens import SESSION_TOKENS, SessionTokens
+from signaling.colleagues import COLLEAGUES
 from signaling.keeping.keeper import KEEPER, Keeper
 from signaling.webhooks import Webhooks
 
@@ -22,11 +23,15 @@ LISTENERS: web.AppKey[tuple[Listener, ...]] = web.AppKey("listeners", tuple)
 
 
 def guard(app: web.Application, settings: Settings) -> None:
-    """Must come after the signal that adds security headers, and before sessions are made.
+    """Must come after the signal that adds security headers and after the colleagues, and before
+    sessions are made.
 
     Raises SettingsError for keys that cannot be used.
     """
-    audit, tokens = Audit(settings.access), SessionTokens(settings.access.session_token_ttl_s)
+    audit = Audit(settings.access)
+    tokens = SessionTokens(
+        settings.access.session_token_ttl_s, new_secret=app[COLLEAGUES].shard.new_secret
+    )
     app[AUDIT] = audit
     app[SESSION_TOKENS] = tokens
     app[AUTHENTICATOR] = Credentials(settings.access, settings.api_token, tokens)

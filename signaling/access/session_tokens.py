@@ -6,7 +6,6 @@ hands it to its page. Kept in memory; bounded in number and time.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,10 +18,21 @@ from core.auth import Principal, Scope, SessionUse, is_web_origin
 from core.errors import Forbidden, InvalidMessage, Overloaded, Unauthorized
 from core.http import read_text
 from signaling.access.audit import label
+from signaling.shards import Shard, shard_of
 
 _MOST = 10_000
 _PREFIX = "st_"
 _LONGEST_BODY = 4096
+_ALONE = Shard()
+
+
+def shard_in(authorization: str | None) -> Shard | None:
+    """Where the session token in an Authorization header is kept; None for what is none."""
+    scheme, _, told = (authorization or "").partition(" ")
+    told = told.strip()
+    if scheme.lower() != "bearer" or not told.startswith(_PREFIX):
+        return None
+    return shard_of(told.removeprefix(_PREFIX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +42,17 @@ class _Token:
 
 
 class SessionTokens:
-    """``clock`` is monotonic."""
+    """``clock`` is monotonic; ``new_secret`` makes secrets that name the worker they are of."""
 
-    def __init__(self, ttl_s: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        ttl_s: int,
+        clock: Callable[[], float] = time.monotonic,
+        new_secret: Callable[[], str] = _ALONE.new_secret,
+    ) -> None:
         self.ttl_s = ttl_s
         self._clock = clock
+        self._new_secret = new_secret
         self._tokens: OrderedDict[str, _Token] = OrderedDict()
         self._lent: dict[Principal, tuple[str, _Token]] = {}
 
@@ -47,7 +63,7 @@ class SessionTokens:
             self._tokens.popitem(last=False)
         if len(self._tokens) >= _MOST:
             raise Overloaded("too many session tokens wait for their use", 60)
-        token = _PREFIX + secrets.token_urlsafe(24)
+        token = _PREFIX + self._new_secret()
         self._tokens[token] = _Token(origin, now_s + self.ttl_s)
         return token
 

@@ -16,6 +16,7 @@ from signaling.access.audit import Audit
 from signaling.access.limits import Limits, Rate, network
 from signaling.access.session_tokens import SessionTokens
 from tests.conftest import Serve
+from tests.signaling.house import house
 
 HOTEL, EVIL = "https://hotel.example", "https://evil.example"
 TOKEN = ["--api-token", "t0ken"]
@@ -68,6 +69,34 @@ async def test_a_session_that_could_not_begin_uses_no_token_up(serve: Serve) -> 
             await socket.send_json({"action": "init", "token": told})
             assert (await socket.receive_json(timeout=10))["action"] == "init_ok"
         assert (await http.post(f"{url}/api/stream/session", headers=page)).status == 401
+
+
+async def test_a_session_token_is_good_once_at_whichever_worker() -> None:
+    async with house(*TOKEN, *NAMES) as two, aiohttp.ClientSession() as http:
+        urls = [worker.url for worker in two.workers]
+        for issuer in (0, 1, 0, 1):
+            issued = f"{urls[issuer]}/api/session-tokens"
+            asked = await http.post(issued, json={"origin": HOTEL}, headers=HOLDER)
+            page = {"Authorization": f"Bearer {(await asked.json())['token']}", "Origin": HOTEL}
+            for url in urls:
+                assert (await http.get(f"{url}/api/webrtc/config", headers=page)).status == 200
+                wrong = await http.post(f"{url}/api/webrtc/offer", headers=page, json={"sdp": 1})
+                assert wrong.status == 400
+                evil = {**page, "Origin": EVIL}
+                refused = await http.post(f"{url}/api/stream/session", headers=evil)
+                assert refused.status == 403
+            begun = await http.post(f"{urls[1]}/api/stream/session", headers=page)
+            assert begun.status == 200 and begun.headers.getall("Vary") == ["Origin"]
+            for url in urls:
+                again = await http.post(f"{url}/api/stream/session", headers=page)
+                assert again.status == 401
+            # The session itself asks for its own secrets only.
+            session_id = (await begun.json())["session_id"]
+            for url in urls:
+                form = await http.get(f"{url}/api/sessions/{session_id}/card-form", headers=page)
+                assert form.status == 200
+            closed = await http.post(f"{urls[0]}/api/sessions/{session_id}/close", headers=page)
+            assert closed.status == 204
 
 
 def test_session_tokens_expire() -> None:
