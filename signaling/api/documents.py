@@ -75,7 +75,7 @@ async def update(request: web.Request) -> web.StreamResponse:
     shelf = request.app[SHELF]
     try:
         if wanted.session_id is None:
-            require_token(request)
+            await require_token(request)
             told = await _by_hand(request, wanted, fields)
         elif shelf.was_closed(wanted.session_id):
             told = await _by_hand(request, wanted, fields)
@@ -137,12 +137,14 @@ async def _by_hand(
     """A card without a session, or for one that its client has closed: from these data alone."""
     around, shelf = request.app[SURROUNDINGS], request.app[SHELF]
     session_id, order = wanted.session_id, card_order(_confirm(wanted, None, fields), None)
-    nothing_read, loop = Reviews().get(None).document, asyncio.get_running_loop()
+    review, loop = Reviews().get(None), asyncio.get_running_loop()
     form = await loop.run_in_executor(around.captures, around.engine.card_form, order.card)
     kept, left_out = allowed(fields, form.forbidden)
     pdf = await loop.run_in_executor(
-        around.captures, around.engine.fill_card, nothing_read, kept, order
+        around.captures, around.engine.fill_card, review.document, kept, order
     )
+    review.confirm(kept, None, pdf)
+    around.tell(review.as_confirmed(""))
     request.app[METRICS].cards.inc()
     data, card_id = _flat(fields), shelf.put(pdf)
     as_read = session_id is not None and shelf.is_as_read(session_id, data)
@@ -185,7 +187,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
     original: dict[str, str] | None = None
     if wanted.session_id is None or request.app[SHELF].was_closed(wanted.session_id):
         if wanted.session_id is None:
-            require_token(request)
+            await require_token(request)
     else:
         session = request.app[REGISTRY].get(wanted.session_id)
         original = original_of(session, wanted.document_id)
