@@ -1,7 +1,8 @@
 """Builds the house and locks up: settings, logging, engine, application.
 
 ``python server.py --host 127.0.0.1 --port 8080``; ``--help`` explains every setting.
-``python server.py template check FILE`` looks at a card's form instead.
+``python server.py template check FILE`` looks at a card's form instead, ``access …`` makes
+credentials and ``store …`` looks after stored files.
 """
 
 from __future__ import annotations
@@ -24,17 +25,14 @@ from typing import Any
 
 from aiohttp import web
 
-from core.auth import Authenticator
 from core.errors import LobbyLensError
 from core.http import (
-    AUTHENTICATOR,
     FRAME_ANCESTORS,
     HOSTS,
     METRICS,
     SERVER_OPTIONS,
     TRUSTED_PROXIES,
     HostRule,
-    access,
     add_security_headers,
     errors,
     hosts,
@@ -49,11 +47,14 @@ from media.surroundings import Reading, Surroundings
 from media.uploads import Uploads
 from pipeline.card.check import main as template_check
 from pipeline.engine import Engine
-from signaling import pages, tls
+from signaling import commands, pages, tls
+from signaling.access.door import door
+from signaling.access.origins import preflights
 from signaling.api.shelf import SHELF, Shelf
 from signaling.assignment import Assignment, receive
 from signaling.board import Board
 from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
+from signaling.guarding import LISTENERS, guard
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
@@ -100,12 +101,11 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     ``post``: its place among several workers, None for a server of one process.
     """
     app = web.Application(
-        middlewares=[errors, hosts, access, to_owner],
+        middlewares=[errors, hosts, preflights, door, to_owner],
         client_max_size=settings.signaling.max_body_bytes,
     )
     metrics = Metrics()
     app[METRICS] = metrics
-    app[AUTHENTICATOR] = Authenticator(settings.api_token)
     app[HOSTS] = HostRule(own_names(settings))
     app[TRUSTED_PROXIES] = tuple(
         ipaddress.ip_network(each) for each in settings.signaling.trusted_proxies
@@ -119,7 +119,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
 
     alone = post is None
-    post = post or Post(0, Board.create(1), None)
+    post = post or Post(0, Board(-1, 1), None)
     board, shard = post.board, Shard(settings.signaling.machine, post.worker)
     app[SHELF] = Shelf(settings.doors, shard.new_secret)
     app[COLLEAGUES] = Colleagues(shard, board, post.folder, largest_body(settings))
@@ -157,6 +157,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
                 load=load,
                 texts=texts,
                 card_link=card_link,
+                listeners=app[LISTENERS],
             )
             app[SURROUNDINGS] = around
             app[UPLOADS] = Uploads(around, settings.doors)
@@ -180,12 +181,13 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
         await app[REGISTRY].drain()
 
     app.on_shutdown.append(end_streams)
+    app.on_response_prepare.append(add_security_headers)
     app.cleanup_ctx.append(share_board)
     app.cleanup_ctx.append(app[COLLEAGUES].running)
+    guard(app, settings)
     app.cleanup_ctx.append(sessions)
     app.cleanup_ctx.append(watch_load)
     app.on_startup.append(pages.remember_start)
-    app.on_response_prepare.append(add_security_headers)
     add_routes(app)
     return app
 
@@ -337,6 +339,8 @@ def main(arguments: list[str]) -> int:
     take_short_turns()
     if arguments[:2] == ["template", "check"]:
         return template_check(arguments[2:])
+    if arguments[:1] and arguments[0] in commands.COMMANDS:
+        return commands.main(arguments)
     if arguments[:1] == ["worker"]:
         assignment = receive(int(arguments[1]))
         settings = assignment.settings

@@ -1,13 +1,44 @@
-"""Who is asking: a bearer token becomes a Principal (RFC 6750)."""
+"""Who may do what, and what may be kept: scopes, principals, and the settings of both.
+
+The authenticator that makes a Principal of credentials is in `signaling.access`; what is kept of
+guests, and for how long, is in `signaling.keeping`.
+"""
 
 from __future__ import annotations
 
-import hmac
+import base64
+import binascii
+import ipaddress
+import re
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-from core.errors import Unauthorized
+from core.sections import Section
+
+_KEY_ID = r"[A-Za-z0-9_-]{1,32}"
+_MIN_HS256_BYTES = 32
+
+
+class Scope(StrEnum):
+    """What a principal may do; an operator may all that the others may."""
+
+    OPERATOR = "operator"
+    KIOSK = "kiosk"
+    READER = "reader"
+
+
+class SessionUse(StrEnum):
+    """What a door does with a session token of an embedded page."""
+
+    NO = "no"
+    PEEK = "peek"
+    SPEND = "spend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,28 +46,302 @@ class Principal:
     """Whoever passed a door. ``name`` is for the logs."""
 
     name: str
+    scopes: frozenset[Scope] = frozenset()
+
+    def may(self, scope: Scope) -> bool:
+        """Whether a door that asks for ``scope`` is open."""
+        return scope in self.scopes or Scope.OPERATOR in self.scopes
 
 
-ANONYMOUS = Principal("anonymous")
-TOKEN_HOLDER = Principal("token")
+ANONYMOUS = Principal("anonymous", frozenset({Scope.OPERATOR}))
+"""Anybody, on a server whose settings name no credential; they allow that on loopback only."""
+TOKEN_HOLDER = Principal("token", frozenset({Scope.OPERATOR}))
+NOBODY = Principal("nobody")
+"""Whoever came by an address that asks for nothing."""
 
 
-class Authenticator:
-    """Checks ``Authorization: Bearer``; without a configured token everyone may pass.
+class Authenticator(Protocol):
+    """Makes a principal of a request's credentials."""
 
-    The settings allow that on a loopback bind only.
-    """
+    async def principal(
+        self, authorization: str | None, origin: str | None, use: SessionUse
+    ) -> Principal:
+        """``origin``: of the page that asks. ``use``: of a session token.
 
-    def __init__(self, token: SecretStr | None) -> None:
-        self._token = token.get_secret_value().encode() if token else None
+        Raises Unauthorized for credentials that are missing, forged or expired, and Forbidden
+        for those of a page of another origin.
+        """
+        ...
 
-    def principal(self, authorization: str | None) -> Principal:
-        """Raises Unauthorized when a token is configured and ``authorization`` lacks it."""
-        if self._token is None:
-            return ANONYMOUS
-        scheme, _, given = (authorization or "").partition(" ")
-        # A header may hold any bytes, which are no text then.
-        told = given.strip().encode(errors="surrogateescape")
-        if scheme.lower() == "bearer" and hmac.compare_digest(told, self._token):
-            return TOKEN_HOLDER
-        raise Unauthorized("give the server's token: Authorization: Bearer TOKEN")
+    def give_back(self, principal: Principal) -> None:
+        """The door did not open after all: a session token may be used again."""
+        ...
+
+    def settle(self, principal: Principal) -> None:
+        """The door opened: a session token is used up."""
+        ...
+
+
+def parts(text: str) -> list[str]:
+    """The items of a comma-separated setting."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _keys(told: SecretStr | None, what: str) -> dict[str, str]:
+    """``ID:VALUE`` items by their id. Raises ValueError."""
+    found: dict[str, str] = {}
+    for item in parts(told.get_secret_value() if told else ""):
+        name, _, value = item.partition(":")
+        if not re.fullmatch(_KEY_ID, name) or not value or name in found:
+            raise ValueError(f"{what} must be ID:VALUE, comma-separated, each id once")
+        found[name] = value
+    return found
+
+
+def is_web_origin(text: str) -> bool:
+    """Whether ``text`` is an origin (RFC 6454) by https, or by http on this machine."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    plain = f"{url.scheme}://{url.netloc}" == text and port != 0
+    return plain and not set("@*;, '") & set(text) and secure(text)
+
+
+def secure(url: str) -> bool:
+    """Whether a URL is https, or stays on this machine."""
+    split = urlsplit(url)
+    host = split.hostname or ""
+    if split.scheme == "https":
+        return bool(host)
+    if split.scheme != "http":
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class AccessSettings(Section):
+    """Who may pass which door, and how often."""
+
+    jwt_hs256_keys: SecretStr | None = Field(
+        None,
+        description="Keys of JSON Web Tokens signed by HS256, as ID:SECRET, comma-separated; "
+        "32 bytes or more each.",
+    )
+    jwt_eddsa_keys: Annotated[list[Path], NoDecode] = Field(
+        default_factory=list,
+        description="Public keys of tokens signed by EdDSA, as PEM files; a file's name without "
+        "its ending is the key's id.",
+    )
+    jwt_issuer: str = Field("", description="Issuer (iss) that tokens must name.")
+    jwt_audience: str = Field("lobbylens", description="Audience (aud) that tokens must name.")
+    api_keys: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="API keys as hashes, NAME:SCOPE+SCOPE:HASH, comma-separated; "
+        "`python server.py access key NAME SCOPE` makes one.",
+    )
+    basic_users: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Users of basic authentication, NAME:SCOPE+SCOPE:HASH, comma-separated; "
+        "`python server.py access password NAME SCOPE` makes one.",
+    )
+    session_token_ttl_s: Annotated[int, Field(ge=10, le=3600)] = Field(
+        300, description="How long a session token for an embedded page waits for its use."
+    )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Origins whose pages may use the API (CORS), comma-separated.",
+    )
+    openings_per_min: Annotated[int, Field(ge=1)] = Field(
+        600, description="Sessions begun and files read, for each principal and address."
+    )
+    frames_per_min: Annotated[int, Field(ge=1)] = Field(
+        12_000, description="Requests with frames or stills, for each address."
+    )
+    requests_per_min: Annotated[int, Field(ge=1)] = Field(
+        6000, description="Other requests, for each principal and address."
+    )
+    failures_per_min: Annotated[int, Field(ge=1)] = Field(
+        30, description="Refused credentials, for each address."
+    )
+    audit: Literal["off", "stderr", "file"] = Field(
+        "stderr", description="Where it is noted who did what: JSON lines."
+    )
+    audit_file: Path | None = Field(None, description="The file, for audit=file.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, data: Any) -> Any:
+        return _split_lists(data, "jwt_eddsa_keys", "api_keys", "basic_users", "allowed_origins")
+
+    @field_validator("api_keys", "basic_users")
+    @classmethod
+    def _credentials(cls, items: list[str]) -> list[str]:
+        names = [Credential.parse(item).name for item in items]
+        if len(set(names)) < len(names):
+            raise ValueError("each name once")
+        return items
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        if not all(is_web_origin(origin) for origin in origins):
+            raise ValueError("must be origins such as https://hotel.example, without a path")
+        return origins
+
+    @model_validator(mode="after")
+    def _sound(self) -> AccessSettings:
+        secrets = self.hs256_keys
+        if any(len(secret.encode()) < _MIN_HS256_BYTES for secret in secrets.values()):
+            # RFC 7518, section 3.2.
+            raise ValueError(f"a key of HS256 has {_MIN_HS256_BYTES} bytes or more")
+        if (secrets or self.jwt_eddsa_keys) and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("tokens need jwt-issuer and jwt-audience, which they must name")
+        if self.audit == "file" and self.audit_file is None:
+            raise ValueError("audit=file needs audit-file")
+        return self
+
+    @property
+    def hs256_keys(self) -> dict[str, str]:
+        return _keys(self.jwt_hs256_keys, "jwt-hs256-keys")
+
+    @property
+    def names_credentials(self) -> bool:
+        """Whether anybody could show a credential named here."""
+        return bool(self.jwt_hs256_keys or self.jwt_eddsa_keys or self.api_keys or self.basic_users)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """``hash`` is sha256$HEX of a key of high entropy, or scrypt$N$R$P$SALT$HEX of a password."""
+
+    name: str
+    scopes: frozenset[Scope]
+    hash: str
+
+    @staticmethod
+    def parse(text: str) -> Credential:
+        """``NAME:SCOPE+SCOPE:HASH``. Raises ValueError that repeats nothing."""
+        name, _, rest = text.partition(":")
+        told, _, digest = rest.partition(":")
+        form = r"sha256\$[0-9a-f]{64}|scrypt\$\d{4,7}\$\d{1,2}\$\d{1,2}\$[0-9a-f]{32}\$[0-9a-f]{64}"
+        if not re.fullmatch(_KEY_ID, name) or not re.fullmatch(form, digest):
+            raise ValueError("must be NAME:SCOPE+SCOPE:HASH, as `server.py access` prints it")
+        try:
+            return Credential(name, frozenset(Scope(item) for item in told.split("+")), digest)
+        except ValueError:
+            raise ValueError(f"scopes are {', '.join(Scope)}") from None
+
+
+class KeepingSettings(Section):
+    """What of a guest's visit is stored, and how long. By default nothing is."""
+
+    folder: Path | None = Field(None, description="Folder of stored files; needs keys.")
+    keys: SecretStr | None = Field(
+        None,
+        description="Keys of stored files, as ID:BASE64 of 32 bytes, comma-separated. The first "
+        "encrypts, all decrypt; `python server.py store key ID` makes one.",
+    )
+    image_hours: Annotated[float, Field(gt=0, le=87_600)] | None = Field(
+        None, description="Keep the picture of each document this long; unset: not at all."
+    )
+    json_hours: Annotated[float, Field(gt=0, le=87_600)] | None = Field(
+        None, description="Keep what was read and confirmed this long; unset: not at all."
+    )
+    pdf_hours: Annotated[float, Field(gt=0, le=87_600)] | None = Field(
+        None, description="Keep the filled card this long; unset: not at all."
+    )
+    sweep_every_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        300, description="How often files whose time is over are deleted."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> KeepingSettings:
+        for key in self.parsed_keys.values():
+            if len(key) != 32:
+                raise ValueError("a key is the base64 of 32 bytes: `server.py store key ID`")
+        if self.hours and not (self.folder and self.keys):
+            raise ValueError("storing needs keeping.folder and keeping.keys")
+        return self
+
+    @property
+    def hours(self) -> dict[str, float]:
+        """Retention in hours by kind, of the kinds that are stored."""
+        told = {"image": self.image_hours, "json": self.json_hours, "pdf": self.pdf_hours}
+        return {kind: hours for kind, hours in told.items() if hours is not None}
+
+    @property
+    def parsed_keys(self) -> dict[str, bytes]:
+        """Keys by id, the one that encrypts first."""
+        try:
+            named = _keys(self.keys, "keys")
+            return {name: base64.b64decode(value, validate=True) for name, value in named.items()}
+        except binascii.Error:
+            raise ValueError("a key is the base64 of 32 bytes: `server.py store key ID`") from None
+
+
+class WebhookSettings(Section):
+    """Where captured and confirmed documents are told."""
+
+    urls: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses that are told, https or on this machine, comma-separated.",
+    )
+    secrets: SecretStr | None = Field(
+        None,
+        description="Secrets that sign, base64 of 24 to 64 bytes with or without whsec_ before; "
+        "comma-separated while one is replaced.",
+    )
+    payload: Literal["minimal", "fields"] = Field(
+        "minimal", description="minimal: ids and states; fields: guest data too."
+    )
+    attempts: Annotated[int, Field(ge=1, le=20)] = Field(
+        8, description="How often an event is sent to an address that does not take it."
+    )
+    first_wait_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        1, description="Longest wait before the second attempt; it doubles from then on."
+    )
+    max_wait_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        600, description="Longest wait before any attempt."
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        10, description="Longest time for one attempt."
+    )
+    max_pending: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        500, description="Events under way; further ones are left out and told in the log."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, data: Any) -> Any:
+        return _split_lists(data, "urls")
+
+    @model_validator(mode="after")
+    def _sound(self) -> WebhookSettings:
+        if not all(secure(url) and "@" not in url for url in self.urls):
+            raise ValueError("an address must be https, or http on this machine")
+        if self.urls and not self.signing_keys:
+            raise ValueError("urls need secrets, so that receivers can tell who speaks")
+        return self
+
+    @property
+    def signing_keys(self) -> list[bytes]:
+        """Raises ValueError for what is no such secret."""
+        told = parts(self.secrets.get_secret_value() if self.secrets else "")
+        try:
+            keys = [base64.b64decode(item.removeprefix("whsec_"), validate=True) for item in told]
+        except binascii.Error:
+            raise ValueError("a secret is the base64 of 24 to 64 bytes") from None
+        if not all(24 <= len(key) <= 64 for key in keys):
+            raise ValueError("a secret is the base64 of 24 to 64 bytes")
+        return keys
+
+
+def _split_lists(data: Any, *names: str) -> Any:
+    if isinstance(data, dict):
+        told = {name: parts(data[name]) for name in names if isinstance(data.get(name), str)}
+        return {**data, **told}
+    return data

@@ -13,11 +13,13 @@ LobbyLensError
 │   └── TooLarge              over a size limit                       413
 ├── Unauthorized              no or wrong credentials                 401
 ├── Forbidden                 right, but not for who asks             403
+│   └── InsufficientScope     a known principal without the scope     403
 ├── MisdirectedRequest        a Host that is none of ours             421
 ├── NotFound                  no such thing                           404
 │   └── InvalidSession        no such session, or it is over          404
 ├── Overloaded                full; carries retry_after_s             503
 ├── RateLimited               a client asks or sends too much         429
+├── StoredFileError           a stored file that is none, or changed   500
 ├── SettingsError             the operator's configuration            500
 ├── ModelNotFound             a model file is missing or wrong        500
 ├── CaptureFailed             no frame good enough                    422
@@ -113,9 +115,15 @@ class TooLarge(BadRequest):
 
 
 class Unauthorized(LobbyLensError):
+    """``challenge``: what WWW-Authenticate tells (RFC 9110, section 11.6.1; RFC 6750)."""
+
     code = "UNAUTHORIZED"
     category = "access"
     status = 401
+
+    def __init__(self, message: str, challenge: str = "Bearer") -> None:
+        super().__init__(message)
+        self.challenge = challenge
 
 
 class Forbidden(LobbyLensError):
@@ -124,6 +132,16 @@ class Forbidden(LobbyLensError):
     code = "FORBIDDEN"
     category = "access"
     status = 403
+
+
+class InsufficientScope(Forbidden):
+    """A principal that is known, at a door that asks for another scope (RFC 6750, section 3.1)."""
+
+    code = "INSUFFICIENT_SCOPE"
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
 
 
 class MisdirectedRequest(LobbyLensError):
@@ -168,6 +186,13 @@ class RateLimited(LobbyLensError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class StoredFileError(LobbyLensError):
+    """A stored file that is none, was changed, or whose key is not there."""
+
+    code = "STORED_FILE"
+    category = "keeping"
 
 
 class SettingsError(LobbyLensError):

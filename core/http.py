@@ -14,9 +14,9 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from core.auth import Authenticator
 from core.errors import (
     BadRequest,
+    InsufficientScope,
     InvalidMessage,
     LobbyLensError,
     MethodNotAllowed,
@@ -34,7 +34,6 @@ from core.metrics import Metrics
 
 Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 METRICS = web.AppKey("metrics", Metrics)
 FRAME_ANCESTORS: web.AppKey[tuple[str, ...]] = web.AppKey("frame_ancestors", tuple)
 """Origins besides our own that may hold the page in a frame."""
@@ -156,8 +155,8 @@ def error_response(error: LobbyLensError, request_id: str) -> web.Response:
     headers = {}
     if isinstance(error, Overloaded | RateLimited):
         headers[hdrs.RETRY_AFTER] = str(error.retry_after_s)
-    if isinstance(error, Unauthorized):
-        headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    if isinstance(error, Unauthorized | InsufficientScope):
+        headers[hdrs.WWW_AUTHENTICATE] = error.challenge
     if isinstance(error, MethodNotAllowed):
         headers[hdrs.ALLOW] = error.allowed
     if isinstance(error, UpgradeRequired):
@@ -216,22 +215,6 @@ async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         return error_response(
             LobbyLensError("the server failed on this request; see its log"), request_id
         )
-
-
-@web.middleware
-async def access(request: web.Request, handler: Endpoint) -> web.StreamResponse:
-    """Every route is closed unless it was marked public."""
-    target = request.match_info.handler
-    is_static = isinstance(request.match_info.route.resource, web.StaticResource)
-    if not (is_static or getattr(target, "public", False)):
-        request.app[AUTHENTICATOR].principal(request.headers.get(hdrs.AUTHORIZATION))
-    if not is_static:
-        return await handler(request)
-    try:
-        return await handler(request)
-    except OSError:
-        # A name that no file could have.
-        raise NotFound("there is nothing at this address") from None
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, CliSettingsSource, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from core.auth import AccessSettings, KeepingSettings, WebhookSettings
 from core.errors import SettingsError
 from core.sections import (
     CaptureSettings,
@@ -40,10 +41,10 @@ from core.sections import (
 )
 
 __all__ = [
-    "CaptureSettings", "DetectSettings", "DoorSettings", "EnhanceSettings", "GuidanceSettings",
-    "LoadSettings", "MediaSettings", "MrzSettings", "PageSettings", "PipelineSettings",
-    "QualitySettings", "QualityWeights", "Section", "Settings", "SignalingSettings",
-    "StabilitySettings", "is_loopback", "load_settings",
+    "AccessSettings", "CaptureSettings", "DetectSettings", "DoorSettings", "EnhanceSettings",
+    "GuidanceSettings", "KeepingSettings", "LoadSettings", "MediaSettings", "MrzSettings",
+    "PageSettings", "PipelineSettings", "QualitySettings", "QualityWeights", "Section", "Settings",
+    "SignalingSettings", "StabilitySettings", "WebhookSettings", "is_loopback", "load_settings",
 ]  # fmt: skip
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -305,6 +306,9 @@ class Settings(BaseSettings):
     signaling: SignalingSettings = SignalingSettings()
     page: PageSettings = PageSettings()
     doors: DoorSettings = DoorSettings()
+    access: AccessSettings = AccessSettings()
+    keeping: KeepingSettings = KeepingSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @field_validator("api_token")
     @classmethod
@@ -314,7 +318,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _safe_to_serve(self) -> Settings:
-        if not is_loopback(self.host) and self.api_token is None:
+        named = self.api_token is not None or self.access.names_credentials
+        if not is_loopback(self.host) and not named:
             raise ValueError(
                 f"refusing to serve on {self.host} without authentication: set "
                 "LOBBYLENS_API_TOKEN to a long random string, or serve on 127.0.0.1"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import InvalidMessage, NotFound
+from media.events import Confirmed
 from pipeline.types import Document, DocumentStatus
 
 MAX_DOCUMENTS = 20
+
+
+def new_record() -> str:
+    return secrets.token_hex(16)
 
 
 @dataclass(slots=True)
@@ -20,6 +26,32 @@ class Review:
     edited: list[str] = field(default_factory=list)
     actor: str | None = None
     card: bytes | None = None
+    record: str = field(default_factory=new_record)
+    """Names it beyond the session, see `media.events`."""
+
+    def confirm(self, fields: Mapping[str, str], actor: str | None, card: bytes) -> None:
+        """Keep what was accepted, and the card filled with it."""
+        self.confirmed, self.actor, self.card = dict(fields), actor, card
+        self.edited = edited_fields(self.document, fields)
+
+    def filled_card(self) -> bytes:
+        """The card, PDF. Raises NotFound before the document was confirmed."""
+        if self.card is None:
+            raise NotFound("there is no card before the document is confirmed")
+        return self.card
+
+    def as_confirmed(self, session: str) -> Confirmed:
+        """What listeners are told; ``session`` is the label."""
+        assert self.card is not None
+        return Confirmed(
+            record=self.record,
+            session=session,
+            document=self.document,
+            fields=self.confirmed,
+            edited=tuple(self.edited),
+            actor=self.actor,
+            card=self.card,
+        )
 
 
 class Reviews:

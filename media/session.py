@@ -13,7 +13,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import InvalidSession, LobbyLensError, NotFound, Overloaded, RateLimited
+from core.errors import (
+    InvalidSession,
+    LobbyLensError,
+    Overloaded,
+    RateLimited,
+)
 from core.log import Log, session_label
 from media import messages, reports
 from media.cards import SessionCards
@@ -23,7 +28,7 @@ from media.ingest import drain
 from media.layers import LayerGate
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
-from media.review import Reviews, clean_fields, edited_fields
+from media.review import Reviews, clean_fields
 from media.state import CloseReason, SessionState, StateDoor
 from media.surroundings import Surroundings
 from media.viewing import Viewing
@@ -348,9 +353,9 @@ class Session:
                 card = await self.cards.fill(message, review.document, fields)
         finally:
             self._confirms -= 1
-        review.confirmed, review.actor, review.card = fields, message.actor, card
-        review.edited = edited_fields(review.document, fields)
+        review.confirm(fields, message.actor, card)
         self._around.metrics.cards.inc()
+        self._around.tell(review.as_confirmed(self.label))
         return messages.ConfirmedMessage(
             document_id=review.document.id,
             card=self._around.card_link(self.id, review.document.id),
@@ -384,9 +389,7 @@ class Session:
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""
-        card = self._reviews.get(document_id).card
-        if card is None:
-            raise NotFound("there is no card before the document is confirmed")
+        card = self._reviews.get(document_id).filled_card()
         self._acted_s = time.monotonic()
         return card
 

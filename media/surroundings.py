@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.metrics import Metrics
 from core.settings import EnhanceSettings, MediaSettings
+from media.events import Event, Listener
 from media.load import LoadProbe
 from pipeline.card.order import CardForm, CardOrder
 from pipeline.types import (
@@ -77,6 +78,12 @@ class Surroundings:
     load: LoadProbe
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
+    listeners: tuple[Listener, ...] = ()
+    """They are told what became of documents."""
+
+    def tell(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
 
     def texts_in(self, language: str) -> Mapping[str, str]:
         """Guidance by code in ``language`` (BCP 47), else in its base language, else English."""

@@ -13,7 +13,9 @@ from typing import TypeVar
 from core.errors import Overloaded
 from core.settings import DoorSettings, EnhanceSettings
 from media import reports
+from media.events import Captured
 from media.messages import ResultMessage
+from media.review import new_record
 from media.surroundings import Surroundings
 from pipeline.types import DocumentStatus, ImageU8, Look
 from pipeline.upload import UPLOAD_FORMATS, upload_pages
@@ -44,11 +46,12 @@ class Uploads:
 
     async def read(self, data: bytes, filters: EnhanceSettings | None) -> Paged:
         """Read every page of a file. Raises InvalidImage, Overloaded."""
-        engine = self._around.engine
+        engine, loop = self._around.engine, asyncio.get_running_loop()
 
         def read_page(page: ImageU8) -> ResultMessage:
             document = engine.read_image(page, filters)
             self._around.metrics.documents.labels(document.status.value).inc()
+            loop.call_soon_threadsafe(self._around.tell, Captured(new_record(), "", document, page))
             return reports.result(document)
 
         async with self._turn():

@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from core.errors import InvalidImage, LobbyLensError
+from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
+from media.events import Captured
 from media.layers import ALL_LAYERS
 from media.profiles import ProfileChooser
 from media.review import Reviews
@@ -239,14 +241,15 @@ class Viewing:
             self._reader.reading_failed(taken.id)
             self._tell(error)
             return
-        self._finish(document)
+        self._finish(document, capture)
 
-    def _finish(self, document: Document) -> None:
+    def _finish(self, document: Document, capture: Capture) -> None:
         shown = self._reader.reading_finished(document)
         if shown is not None:
-            self._reviews.add(shown)
+            review = self._reviews.add(shown)
             self._metrics.documents.labels(shown.status.value).inc()
             self._channels.send_event(reports.result(shown))
+            self._around.tell(Captured(review.record, session_label.get(), shown, capture.page))
         self._move(self._reader.state)
 
     def repeat(self) -> None:

@@ -37,7 +37,10 @@ class Row:
 
 
 class Board:
-    """The rows of ``workers`` workers; the same memory in every process that holds ``fd``."""
+    """The rows of ``workers`` workers; the same memory in every process that holds ``fd``.
+
+    ``fd`` -1: this process's own memory, for a server of one process, which needs no file.
+    """
 
     def __init__(self, fd: int, workers: int) -> None:
         self.fd = fd
@@ -111,10 +114,15 @@ class Board:
 
     def close(self) -> None:
         self._memory.close()
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
+        if self.fd < 0:
+            # The event loop's alone.
+            yield
+            return
         # Held for microseconds, and by nobody who waits for anything.
         fcntl.lockf(self.fd, fcntl.LOCK_EX)
         try:

@@ -65,11 +65,7 @@ def parse_offer_body(text: str) -> Offer:
 
 
 async def offer(request: web.Request) -> web.StreamResponse:
-    """``POST /api/webrtc/offer``: begins a session, or resumes one with its token.
-
-    ``POST /api/sessions/{id}/offer`` resumes too: a balancer that stands before several machines
-    routes by addresses, and a token stands in none.
-    """
+    """``POST /api/webrtc/offer``: begins a session, or resumes one with its token."""
     # A page of elsewhere may post plain text without asking, but JSON only after a preflight
     # (Fetch, section 3.2.2), which nothing here answers.
     if request.content_type != "application/json":
@@ -92,6 +88,15 @@ async def offer(request: web.Request) -> web.StreamResponse:
     if owner is None:
         return await here()
     return await colleagues.pass_on(request, owner, text.encode())
+
+
+@public
+async def resume(request: web.Request) -> web.StreamResponse:
+    """``POST /api/sessions/{id}/offer``: resumes a session, whose resume token is asked for.
+
+    A balancer that stands before several machines routes by addresses, and a token stands in none.
+    """
+    return await offer(request)
 
 
 async def _answer(

@@ -6,8 +6,10 @@ from aiohttp import web
 
 from core.settings import Settings
 from signaling import documents, offer, pages, property, staff, whip
+from signaling.access import session_tokens
 from signaling.api.bodies import longest_json
 from signaling.api.openapi import add_api_routes
+from signaling.keeping.doors import add_stored_routes
 
 
 def card_link(session_id: str, document_id: str) -> str:
@@ -44,7 +46,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/webrtc/offer", offer.offer)
     app.router.add_get("/api/webrtc/config", offer.config)
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
-    app.router.add_post("/api/sessions/{session_id}/offer", offer.offer)
+    app.router.add_post("/api/sessions/{session_id}/offer", offer.resume)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
     app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
@@ -55,4 +57,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_route("OPTIONS", "/whip", whip.options)
     app.router.add_patch("/whip/{session_id}", whip.trickle)
     app.router.add_delete("/whip/{session_id}", whip.end)
+    app.router.add_post("/api/session-tokens", session_tokens.issue)
+    add_stored_routes(app)
     app.router.add_static("/static", pages.STATIC)

@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from core.auth import Scope
 from core.errors import Forbidden
-from core.http import AUTHENTICATOR, Endpoint
+from core.http import Endpoint
+from signaling.access.door import admit
+from signaling.access.origins import ORIGINS
 
 _OWN = ("same-origin", "none")
 _FETCH_SITE = "Sec-Fetch-Site"
@@ -23,6 +26,8 @@ def refuse_other_pages(request: web.Request) -> None:
     """
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or request.headers.get(_FETCH_SITE) in _OWN:
+        return
+    if request.app[ORIGINS].allows(origin):
         return
     hosts = {request.headers.get(hdrs.HOST), request.headers.get(hdrs.X_FORWARDED_HOST)}
     if urlsplit(origin).netloc not in hosts - {None}:
@@ -47,6 +52,9 @@ def first_line(endpoint: object) -> str:
     return re.sub(r"^``[A-Z]+ [^`]*``:?\s*", "", line).replace("``", "")
 
 
-def require_token(request: web.Request) -> None:
-    """For what a public address does without a session's secret. Raises Unauthorized."""
-    request.app[AUTHENTICATOR].principal(request.headers.get(hdrs.AUTHORIZATION))
+async def require_token(request: web.Request) -> None:
+    """For what a public address does without a session's secret.
+
+    Raises Unauthorized, InsufficientScope, RateLimited.
+    """
+    await admit(request, Scope.KIOSK)

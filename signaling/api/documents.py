@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiohttp import hdrs, web
 
@@ -53,6 +53,17 @@ def edited_names(original: Mapping[str, str] | None, data: Mapping[str, str]) ->
     )
 
 
+def allowed(
+    fields: Mapping[str, str], forbidden: Collection[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The fields that a card may have, and the flat names of those that it must not.
+
+    Clients of this door send back all that was read, and know no card's rules.
+    """
+    kept = {name: value for name, value in fields.items() if name not in forbidden}
+    return kept, sorted(_flat({name: fields[name] for name in fields.keys() - kept.keys()}))
+
+
 @public
 async def update(request: web.Request) -> web.StreamResponse:
     """Accept reviewed data and fill the card; what was read stays beside it."""
@@ -64,7 +75,7 @@ async def update(request: web.Request) -> web.StreamResponse:
     shelf = request.app[SHELF]
     try:
         if wanted.session_id is None:
-            require_token(request)
+            await require_token(request)
             told = await _by_hand(request, wanted, fields)
         elif shelf.was_closed(wanted.session_id):
             told = await _by_hand(request, wanted, fields)
@@ -82,7 +93,9 @@ async def _in_session(
     session = request.app[REGISTRY].get(session_id)
     original = original_of(session, wanted.document_id)
     document_id = wanted.document_id or _newest(session.viewing.reviews.all())
-    confirmed = await session.confirm(_confirm(wanted, document_id, fields))
+    form = await session.cards.form(wanted.card)
+    kept, left_out = allowed(fields, form.forbidden)
+    confirmed = await session.confirm(_confirm(wanted, document_id, kept))
     card_id = request.app[SHELF].put(session.card(confirmed.document_id))
     data = _flat(fields)
     edited = edited_names(original, data)
@@ -92,6 +105,7 @@ async def _in_session(
         filled_document=card_address(card_id),
         is_edited=bool(edited),
         edited=edited,
+        left_out=left_out,
         data=data,
         original=original,
     )
@@ -123,10 +137,14 @@ async def _by_hand(
     """A card without a session, or for one that its client has closed: from these data alone."""
     around, shelf = request.app[SURROUNDINGS], request.app[SHELF]
     session_id, order = wanted.session_id, card_order(_confirm(wanted, None, fields), None)
-    nothing_read = Reviews().get(None).document
-    pdf = await asyncio.get_running_loop().run_in_executor(
-        around.captures, around.engine.fill_card, nothing_read, fields, order
+    review, loop = Reviews().get(None), asyncio.get_running_loop()
+    form = await loop.run_in_executor(around.captures, around.engine.card_form, order.card)
+    kept, left_out = allowed(fields, form.forbidden)
+    pdf = await loop.run_in_executor(
+        around.captures, around.engine.fill_card, review.document, kept, order
     )
+    review.confirm(kept, None, pdf)
+    around.tell(review.as_confirmed(""))
     request.app[METRICS].cards.inc()
     data, card_id = _flat(fields), shelf.put(pdf)
     as_read = session_id is not None and shelf.is_as_read(session_id, data)
@@ -136,6 +154,7 @@ async def _by_hand(
         filled_document=card_address(card_id),
         is_edited=not as_read,
         edited=[] if as_read else edited_names(None, data),
+        left_out=left_out,
         data=data,
         original=None,
     )
@@ -168,7 +187,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
     original: dict[str, str] | None = None
     if wanted.session_id is None or request.app[SHELF].was_closed(wanted.session_id):
         if wanted.session_id is None:
-            require_token(request)
+            await require_token(request)
     else:
         session = request.app[REGISTRY].get(wanted.session_id)
         original = original_of(session, wanted.document_id)

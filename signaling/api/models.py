@@ -196,6 +196,9 @@ class UpdateAnswer(Told):
         bool, Field(description="The data differ from what was read, or nothing was read.")
     ]
     edited: list[str]
+    left_out: Annotated[
+        list[str], Field(description="Sent, but the card must not hold it, and does not.")
+    ]
     data: dict[str, str]
     original: Annotated[
         dict[str, str] | None, Field(description="As read; null when nothing was, or forgotten.")

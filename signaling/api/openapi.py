@@ -16,7 +16,13 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from core.errors import BadRequest, LobbyLensError
+from core.errors import (
+    BadRequest,
+    InsufficientScope,
+    LobbyLensError,
+    RateLimited,
+    Unauthorized,
+)
 from core.http import public
 from signaling.api.models import ErrorBody
 from signaling.api.operations import OPERATIONS, Errors, Operation, add_api
@@ -152,8 +158,11 @@ def _responses(operation: Operation, result: Json | None, error: Json) -> Json:
         else {"200": {"description": "Done.", "content": shown}}
     )
     by_status: dict[int, list[type[LobbyLensError]]] = {}
-    raised: Errors = (*operation.errors, BadRequest)
-    for kind_of in raised:
+    # Whoever asks too often, and whoever lacks the scope: any door may say so.
+    raised: Errors = (*operation.errors, BadRequest, RateLimited)
+    if Unauthorized in raised:
+        raised = (*raised, InsufficientScope)
+    for kind_of in dict.fromkeys(raised):
         by_status.setdefault(kind_of.status, []).append(kind_of)
     for status, kinds in sorted(by_status.items()):
         codes = ", ".join(sorted({kind_of.code for kind_of in kinds}))

@@ -12,9 +12,10 @@ import json
 import time
 from typing import Annotated, Any, Literal
 
-from aiohttp import WSMsgType, hdrs, web
+from aiohttp import WSMsgType, web
 from pydantic import Field, TypeAdapter, ValidationError
 
+from core.auth import Scope, SessionUse
 from core.errors import (
     CaptureFailed,
     InvalidMessage,
@@ -24,13 +25,14 @@ from core.errors import (
     TooLarge,
     UpgradeRequired,
 )
-from core.http import AUTHENTICATOR, METRICS, public
+from core.http import METRICS, public
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media.rate import TokenBucket
 from media.slot import LatestSlot
 from media.state import CloseReason
 from media.stream import Arrived, Stream, arrived, attach
+from signaling.access.door import AUTHENTICATOR, admit
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
 from signaling.colleagues import COLLEAGUES
@@ -132,7 +134,7 @@ class Conversation:
         while (said := await self._heard()) is not None:
             command = parse_command(said) if isinstance(said, str) else None
             if isinstance(command, Init):
-                stream = self._open(command)
+                stream = await self._open(command)
                 await self._tell(self._greeting(stream, resumed=self._resumed))
                 return stream
             if isinstance(command, PingCommand):
@@ -141,7 +143,7 @@ class Conversation:
             raise InvalidSession("there is no session yet: send an init first")
         return None
 
-    def _open(self, command: Init) -> Stream:
+    async def _open(self, command: Init) -> Stream:
         """Go on with the session named, or begin one.
 
         Raises Unauthorized, Overloaded, RateLimited, and InvalidSession for one of another worker:
@@ -160,10 +162,16 @@ class Conversation:
                 self._resumed = True
                 return attach(session, around, limits)
         token = f"Bearer {command.token}" if command.token is not None else None
-        told = token or self._request.headers.get(hdrs.AUTHORIZATION)
-        self._app[AUTHENTICATOR].principal(told)
-        self._app[RATES].check(self._request)
-        return open_stream(self._app, command.language, command.stable_required)
+        guest = await admit(self._request, Scope.KIOSK, use=SessionUse.SPEND, authorization=token)
+        try:
+            self._app[RATES].check(self._request)
+            stream = open_stream(self._app, command.language, command.stable_required)
+        except LobbyLensError:
+            self._app[AUTHENTICATOR].give_back(guest)
+            raise
+        # However the connection ends: its session was begun.
+        self._app[AUTHENTICATOR].settle(guest)
+        return stream
 
     def _greeting(self, stream: Stream, resumed: bool) -> dict[str, Any]:
         return {"action": "init_ok", "resumed": resumed, **greeting(stream, self._app)}

@@ -54,7 +54,8 @@ export class Connection {
 
   async #join() {
     const { signal } = this.#abort;
-    const iceServers = await doors.iceServers(signal);
+    // A page's own token is used up by then; the answer told the servers to come back by.
+    const iceServers = this.#session?.iceServers ?? (await doors.iceServers(signal));
     const session = { language: this.#language, stills: stillPays(this.#track) };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
@@ -65,8 +66,8 @@ export class Connection {
       signal,
       received: (message) => this.#receive(message),
       // At once, as the token before is spent when the server sees this peer connected.
-      answered: ({ session_id, resume_token }) => {
-        this.#session = { id: session_id, resumeToken: resume_token };
+      answered: ({ session_id, resume_token, ice_servers }) => {
+        this.#session = { id: session_id, resumeToken: resume_token, iceServers: ice_servers };
       },
     });
     if (this.#closed) {

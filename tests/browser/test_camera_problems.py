@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from playwright.async_api import Page
 
 from tests.browser.kiosk import ALLOWED, DENIED, FAKE_CAMERA, OpenKiosk
 
@@ -137,6 +140,13 @@ async def test_a_lamp_is_offered_where_there_is_one(kiosk: OpenKiosk) -> None:
     assert await page.is_hidden("#torch")
 
 
+async def pass_time(page: Page, total_ms: int) -> None:
+    """In steps: after a leap the page would take the server for silent, and connect anew."""
+    for _ in range(0, total_ms, 500):
+        await page.clock.run_for(500)
+        await asyncio.sleep(0.03)
+
+
 async def test_other_ways_are_offered_after_ten_seconds(kiosk: OpenKiosk) -> None:
     """Neither before, nor on the way to a guest whose document is read at once."""
     guest = await kiosk(FAKE_CAMERA, ALLOWED)
@@ -150,9 +160,9 @@ async def test_other_ways_are_offered_after_ten_seconds(kiosk: OpenKiosk) -> Non
     await guest.do("begin")
     await guest.screen("live")
     assert await page.is_hidden("#live-shutter")
-    await page.clock.fast_forward(5_000)
+    await pass_time(page, 5_000)
     assert await page.is_hidden("#live-manual")
-    await page.clock.fast_forward(5_100)
+    await pass_time(page, 5_100)
     await page.wait_for_selector("#live-shutter:visible")
     await page.wait_for_selector("#live-manual:visible")
     assert "other ways" in await page.inner_text("#live-slow")
@@ -175,4 +185,7 @@ async def test_the_video_of_a_large_camera_is_scaled(kiosk: OpenKiosk) -> None:
     guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(large,))
     await guest.do("begin")
     await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
-    assert await guest.page.evaluate("window.senders") == [2]
+    asked = await guest.page.evaluate("window.senders")
+    # First the camera's own size, then what the server asks for while nothing is held.
+    assert asked[0] == 2
+    assert min(asked) == 2

@@ -36,6 +36,7 @@ async def encoding(kiosk: Kiosk, **wanted: object) -> dict[str, Any]:
 async def test_small_pictures_until_a_document_is_held(kiosk: OpenKiosk, scene_y4m: Path) -> None:
     guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m), scripts=(WATCH_PEERS, WIDTHS))
     await guest.do("begin")
+    await guest.page.wait_for_function("() => window.peers.length")
     small = await encoding(guest, scaleResolutionDownBy=2)
     assert (small["maxFramerate"], small["maxBitrate"]) == (12, 500_000)
     assert small["scalabilityMode"] == "L1T3", "layers that a busy server can leave out"

@@ -146,12 +146,12 @@ async def test_typed_by_hand_with_keys_only(kiosk: OpenKiosk) -> None:
 async def test_a_character_the_card_cannot_print_is_named(kiosk: OpenKiosk) -> None:
     guest = await kiosk()
     await guest.do("manual")
-    await guest.type_document(primary_identifier="山本")
+    await guest.type_document(primary_identifier="Yamamoto \U0001e290")
     await guest.page.click("#confirm")
     message = guest.page.locator("#review-error")
     await message.wait_for(state="visible")
-    assert "山" in await message.inner_text()
-    assert (await guest.values())["primary_identifier"] == "山本"
+    assert "\U0001e290" in await message.inner_text()
+    assert (await guest.values())["primary_identifier"] == "Yamamoto \U0001e290"
 
     await guest.page.fill("#field-primary_identifier", "Yamamoto")
     await guest.page.click("#confirm")

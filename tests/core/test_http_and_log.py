@@ -10,10 +10,12 @@ import pytest
 from pydantic import SecretStr
 
 from core import errors
-from core.auth import Authenticator
+from core.auth import AccessSettings
 from core.errors import LobbyLensError, Overloaded, Unauthorized
 from core.http import error_response
 from core.log import JsonFormatter, Log, TextFormatter, session_label
+from signaling.access.credentials import Credentials
+from signaling.access.session_tokens import SessionTokens
 from tests.conftest import Serve
 
 GUEST = "ERIKSSON ANNA MARIA"
@@ -47,12 +49,15 @@ def test_an_error_body_has_the_contract_s_keys() -> None:
 
 
 @pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer wrong", "Basic s3cret", "s3cret"])
-def test_wrong_tokens(given: str | None) -> None:
-    door = Authenticator(SecretStr("s3cret"))
+async def test_wrong_tokens(given: str | None) -> None:
+    def door(token: SecretStr | None) -> Credentials:
+        return Credentials(AccessSettings(), token, SessionTokens(60))
+
+    guarded = door(SecretStr("s3cret"))
     with pytest.raises(Unauthorized):
-        door.principal(given)
-    assert door.principal("bearer s3cret").name == "token"
-    assert Authenticator(None).principal(given).name == "anonymous"
+        await guarded.principal(given)
+    assert (await guarded.principal("bearer s3cret")).name == "token"
+    assert (await door(None).principal(given)).name == "anonymous"
 
 
 async def test_headers_of_every_answer(serve: Serve) -> None:

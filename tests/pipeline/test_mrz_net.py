@@ -236,8 +236,7 @@ def test_the_benchmark_counts(tmp_path: Path) -> None:
         mrz_accuracy.report("x", [mrz_accuracy.answer(reader, s) for s in pictures], 1.0)
         for reader in (peer, cautious, broken)
     ]
-    assert "exact 0/1" in texts[0]
-    assert "valid but wrong 1" in texts[0]
-    assert "negatives accepted 1/1" in texts[0]
-    assert "exact 1/1, photos 1/1, valid but wrong 0, negatives accepted 0/1" in texts[1]
-    assert "exact 0/1" in texts[2]
+    # exact, photos exact, valid but wrong, negatives accepted, time as a ratio
+    assert texts[0].split()[:5] == ["x", "0/1", "0/1", "1", "1/1"]
+    assert texts[1].split()[:5] == ["x", "1/1", "1/1", "0", "0/1"]
+    assert texts[2].split()[1] == "0/1"

@@ -178,3 +178,32 @@ def _has(shelf: Shelf, card_id: str) -> bool:
         return bool(shelf.card(card_id) is not None)
     except NotFound:
         return False
+
+
+async def test_what_a_card_must_not_hold_is_left_out_and_told(serve: Serve) -> None:
+    engine = FakeEngine()
+    server = await serve(engine)
+    async with Http() as http:
+        own, data = await captured(http, server)
+        sent = {**data, "optional_data": "ZE184226B"}
+        for session in ({"session_id": own}, {}):
+            status, told = await update(http, server, **session, guest_data=sent)
+            assert (status, told["left_out"]) == (200, ["optional_data"])
+            _, pdf = await fetch(http, server, told["filled_document"])
+            assert b"document_number" in pdf and b"optional_data" not in pdf
+
+
+async def test_another_card_and_its_form_can_be_ordered(serve: Serve) -> None:
+    engine = FakeEngine()
+    server = await serve(engine)
+    async with Http() as http:
+        own, data = await captured(http, server)
+        wanted = {"card": "other", "variant": "print", "archival": True}
+        for session in ({"session_id": own}, {}):
+            status, _ = await update(http, server, **session, guest_data=data, **wanted)
+            order = engine.orders[-1]
+            assert (status, order.card, order.variant.value) == (200, "other", "print")
+            assert order.archival
+            status, told = await update(http, server, **session, guest_data=data, card="none")
+            assert (status, told["error_code"]) == (422, "DOCUMENT_FILLING_ERROR")
+    assert len(engine.orders) == 2

@@ -1,0 +1,1 @@
+"""Who may pass which door, how often, from which pages; and a note of who did."""

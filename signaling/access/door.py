@@ -1,0 +1,132 @@
+"""Every request passes here: who asks, whether they may, how often; and it is noted."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from core.auth import NOBODY, Authenticator, Principal, Scope, SessionUse
+from core.errors import Forbidden, InsufficientScope, NotFound, Unauthorized
+from core.http import Endpoint, client_address, is_internal
+from signaling.access.audit import AUDIT, label
+from signaling.access.limits import LIMITS, QUOTA
+from signaling.access.session_tokens import shard_in
+from signaling.access.table import CLOSED, Asks, Rule, rule_of
+from signaling.colleagues import COLLEAGUES
+
+AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+_PRINCIPAL = web.RequestKey("principal", Principal)
+
+
+def principal_of(request: web.Request) -> Principal:
+    """Whoever this request has shown to be so far."""
+    found: Principal = request.get(_PRINCIPAL, NOBODY)
+    return found
+
+
+async def admit(
+    request: web.Request,
+    scope: Scope,
+    *,
+    use: SessionUse = SessionUse.NO,
+    authorization: str | None = None,
+) -> Principal:
+    """Who asks, if they may. ``authorization``: in place of the header's.
+
+    Raises Unauthorized, Forbidden, InsufficientScope, and RateLimited after many refusals.
+    """
+    address, limits = client_address(request), request.app[LIMITS]
+    limits.check_failures(address)
+    told = authorization or request.headers.get(hdrs.AUTHORIZATION)
+    if use is not SessionUse.NO and _keeper_of(request, told) is not None:
+        # A WebSocket is not passed on.
+        raise Unauthorized(
+            "this session token is with another worker of the server: connect once more"
+        )
+    origin = request.headers.get(hdrs.ORIGIN)
+    authenticator = request.app[AUTHENTICATOR]
+    try:
+        principal = await authenticator.principal(told, origin, use)
+        request[_PRINCIPAL] = principal
+        if not principal.may(scope):
+            authenticator.give_back(principal)
+            raise InsufficientScope(f"this needs the scope {scope}", scope)
+    except (Unauthorized, Forbidden) as error:
+        limits.fail(address)
+        request.app[AUDIT].note(
+            principal_of(request).name,
+            "refused",
+            code=error.code,
+            door=_path(request),
+            client=request.app[AUDIT].client(address),
+        )
+        raise
+    return principal
+
+
+def _keeper_of(request: web.Request, authorization: str | None) -> int | None:
+    """The other worker that keeps the session token shown, None for any other credential."""
+    colleagues, shard = request.app[COLLEAGUES], shard_in(authorization)
+    if shard is None or shard == colleagues.shard or shard.machine != colleagues.shard.machine:
+        return None
+    return shard.worker if shard.worker in colleagues.others() else None
+
+
+def _path(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""
+
+
+@web.middleware
+async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
+    """Every route is closed unless the table says otherwise.
+
+    What another worker passes on came in by its door: there it was asked, counted and noted. But
+    for session tokens, which the worker that made them knows alone.
+    """
+    if isinstance(request.match_info.route.resource, web.StaticResource):
+        try:
+            return await handler(request)
+        except OSError:
+            # A name that no file could have.
+            raise NotFound("there is nothing at this address") from None
+    known = request.match_info.http_exception is None
+    rule = rule_of(request.method, _path(request)) if known else CLOSED
+    told = request.headers.get(hdrs.AUTHORIZATION) if rule.use is not SessionUse.NO else None
+    if is_internal(request) and shard_in(told) != request.app[COLLEAGUES].shard:
+        return await handler(request)
+    if known and rule.asks is Asks.SCOPE:
+        if (keeper := _keeper_of(request, told)) is not None:
+            return await request.app[COLLEAGUES].pass_on(request, keeper)
+        await admit(request, rule.scope, use=rule.use)
+    try:
+        principal = principal_of(request)
+        limits = request.app[LIMITS]
+        request[QUOTA] = limits.take(rule.rate, principal, client_address(request))
+        response = await handler(request)
+    except BaseException as error:
+        request.app[AUTHENTICATOR].give_back(principal_of(request))
+        _note(request, rule, getattr(error, "status", 500))
+        raise
+    # A colleague's refusal is no exception here.
+    if response.status < web.HTTPBadRequest.status_code:
+        request.app[AUTHENTICATOR].settle(principal_of(request))
+    else:
+        request.app[AUTHENTICATOR].give_back(principal_of(request))
+    _note(request, rule, response.status)
+    return response
+
+
+def _note(request: web.Request, rule: Rule, status: int) -> None:
+    if not rule.audit:
+        return
+    audit, named = request.app[AUDIT], request.match_info
+    values = {name: label(value) for name, value in named.items() if name != "kind"}
+    if "record" in named:
+        values["record"] = named["record"]
+    audit.note(
+        principal_of(request).name,
+        rule.audit,
+        status=status,
+        client=audit.client(client_address(request)),
+        **values,
+    )

@@ -1,0 +1,95 @@
+"""``python server.py access …`` and ``store …``: keys, passwords and stored files, by hand."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import dataclasses
+import getpass
+import json
+import os
+import re
+import secrets
+import sys
+
+from core.auth import Scope
+from core.errors import LobbyLensError, SettingsError
+from core.settings import Settings, load_settings
+from signaling.access.credentials import KEY_PREFIX, hash_key, hash_password
+from signaling.keeping.envelope import KeyRing
+from signaling.keeping.store import Store
+
+COMMANDS = ("access", "store")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="server.py")
+    areas = parser.add_subparsers(dest="area", required=True)
+    access = areas.add_parser("access", help="credentials").add_subparsers(
+        dest="command", required=True
+    )
+    for name, told in (("key", "make an API key"), ("password", "hash a password")):
+        made = access.add_parser(name, help=told)
+        made.add_argument("name")
+        made.add_argument("scopes", nargs="+", choices=[str(scope) for scope in Scope])
+    store = areas.add_parser("store", help="stored files").add_subparsers(
+        dest="command", required=True
+    )
+    store.add_parser("key", help="make a key that encrypts stored files").add_argument("id")
+    store.add_parser("list", help="list stored records, without their data")
+    store.add_parser("sweep", help="delete what is over, and tell what was")
+    store.add_parser("reencrypt", help="encrypt with the first key what older ones hold")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0, or 2 with a sentence on standard error."""
+    try:
+        sys.stdout.write(f"{run(arguments)}\n")
+    except LobbyLensError as error:
+        sys.stderr.write(f"lobbylens: {error.message}\n")
+        return 2
+    return 0
+
+
+def run(arguments: list[str]) -> str:
+    """What the command prints. Raises SettingsError; argparse ends the program on wrong words."""
+    told = _parser().parse_args(arguments)
+    if told.area == "access":
+        return _credential(told.command, told.name, told.scopes)
+    if told.command == "key":
+        _check_name(told.id)
+        return f"{told.id}:{base64.b64encode(os.urandom(32)).decode()}"
+    store = _store(load_settings([]))
+    if told.command == "list":
+        return json.dumps(store.records(), indent=1)
+    if told.command == "sweep":
+        return json.dumps(dataclasses.asdict(store.sweep()))
+    return json.dumps({"reencrypted": store.reencrypt()})
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+        raise SettingsError("a name has 1 to 32 letters, digits, - and _")
+
+
+def _credential(kind: str, name: str, scopes: list[str]) -> str:
+    _check_name(name)
+    told = "+".join(scopes)
+    if kind == "key":
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
+        return f"key, shown once: {key}\nLOBBYLENS_ACCESS__API_KEYS={name}:{told}:{hash_key(key)}"
+    if sys.stdin.isatty():
+        password = getpass.getpass("password: ")
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if len(password) < 12:
+        raise SettingsError("a password has 12 characters or more")
+    return f"LOBBYLENS_ACCESS__BASIC_USERS='{name}:{told}:{hash_password(password)}'"
+
+
+def _store(settings: Settings) -> Store:
+    keeping = settings.keeping
+    if keeping.folder is None:
+        raise SettingsError("nothing is stored: keeping.folder is not set")
+    return Store(keeping.folder, KeyRing(keeping.parsed_keys), keeping.hours)

@@ -1,0 +1,85 @@
+"""Puts together what guards guest data: access, limits, audit, storing, webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from core.settings import Settings
+from media.events import Captured, Event, Listener
+from signaling.access.audit import AUDIT, Audit
+from signaling.access.credentials import Credentials
+from signaling.access.door import AUTHENTICATOR
+from signaling.access.limits import LIMITS, Limits, add_quota
+from signaling.access.origins import ORIGINS, Origins, add_origin_headers
+from signaling.access.session_tokens import SESSION_TOKENS, SessionTokens
+from signaling.colleagues import COLLEAGUES
+from signaling.keeping.keeper import KEEPER, Keeper
+from signaling.webhooks import Webhooks
+
+LISTENERS: web.AppKey[tuple[Listener, ...]] = web.AppKey("listeners", tuple)
+
+
+def guard(app: web.Application, settings: Settings) -> None:
+    """Must come after the signal that adds security headers and after the colleagues, and before
+    sessions are made.
+
+    Raises SettingsError for keys that cannot be used.
+    """
+    audit = Audit(settings.access)
+    tokens = SessionTokens(
+        settings.access.session_token_ttl_s, new_secret=app[COLLEAGUES].shard.new_secret
+    )
+    app[AUDIT] = audit
+    app[SESSION_TOKENS] = tokens
+    app[AUTHENTICATOR] = Credentials(settings.access, settings.api_token, tokens)
+    app[LIMITS] = Limits(settings.access)
+    app[ORIGINS] = Origins(settings.access)
+    app.on_response_prepare.append(add_origin_headers)
+    app.on_response_prepare.append(add_quota)
+    app[KEEPER] = keeper = Keeper(settings.keeping, audit) if settings.keeping.folder else None
+    webhooks = Webhooks(settings.webhooks) if settings.webhooks.urls else None
+
+    def note(event: Event) -> None:
+        if isinstance(event, Captured):
+            audit.note(
+                "session" if event.session else "api",
+                "document.captured",
+                session=event.session,
+                record=event.record,
+            )
+        else:
+            audit.note(
+                event.actor or "api",
+                "document.confirmed",
+                session=event.session,
+                record=event.record,
+                edited=len(event.edited),
+            )
+
+    listeners: list[Listener] = [note]
+    if keeper is not None:
+        listeners.append(keeper.listen)
+    if webhooks is not None:
+        listeners.append(webhooks.listen)
+    app[LISTENERS] = tuple(listeners)
+
+    async def run(app: web.Application) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(audit.run())]
+        if keeper is not None:
+            tasks.append(asyncio.create_task(keeper.run()))
+        if webhooks is not None:
+            await webhooks.start()
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        if webhooks is not None:
+            await webhooks.close()
+        if keeper is not None:
+            await keeper.close()
+        await audit.close()
+
+    app.cleanup_ctx.append(run)

@@ -1,0 +1,120 @@
+"""Listens to what becomes of documents and stores what the settings ask for; sweeps."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from aiohttp import web
+from PIL import Image
+
+from core.auth import KeepingSettings
+from core.errors import StoredFileError
+from core.log import Log
+from media import reports
+from media.events import Captured, Event, Picture
+from signaling.access.audit import Audit
+from signaling.keeping.envelope import KeyRing
+from signaling.keeping.store import Store, Swept
+
+T = TypeVar("T")
+_log = Log("keeping")
+_MOST_WAITING = 100
+_JPEG_QUALITY = 92
+
+
+def jpeg(page: Picture) -> bytes:
+    """A picture of H×W×3 uint8 BGR as a JPEG file, which holds pixels and nothing else."""
+    file = io.BytesIO()
+    Image.fromarray(page[:, :, ::-1]).save(file, "JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()
+
+
+def contents(event: Event) -> dict[str, Callable[[], bytes]]:
+    """What could be stored of an event, by kind, made when it is asked for."""
+    read = reports.result(event.document).model_dump()
+    if isinstance(event, Captured):
+        return {
+            "image": lambda: jpeg(event.page),
+            "json": lambda: _json({"read": read, "confirmed": None}),
+        }
+    confirmed = {
+        "fields": dict(event.fields),
+        "edited": list(event.edited),
+        "actor": event.actor,
+    }
+    return {
+        "json": lambda: _json({"read": read, "confirmed": confirmed}),
+        "pdf": lambda: event.card,
+    }
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False).encode()
+
+
+class Keeper:
+    """One thread writes; what waits for it is bounded."""
+
+    def __init__(self, settings: KeepingSettings, audit: Audit) -> None:
+        assert settings.folder is not None
+        self._settings = settings
+        self._audit = audit
+        self._store = Store(settings.folder, KeyRing(settings.parsed_keys), settings.hours)
+        self._thread = ThreadPoolExecutor(1, "keeping")
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def listen(self, event: Event) -> None:
+        """Store what the settings ask for. A failure is logged and keeps no guest waiting."""
+        for kind, made in contents(event).items():
+            if kind not in self._settings.hours:
+                continue
+            if len(self._waiting) >= _MOST_WAITING:
+                _log.error("not stored: too many files wait", kind=kind)
+                continue
+            work = asyncio.get_running_loop().run_in_executor(
+                self._thread, self._put, event.record, kind, made
+            )
+            self._waiting.add(work)
+            work.add_done_callback(self._waiting.discard)
+
+    def _put(self, record: str, kind: str, made: Callable[[], bytes]) -> None:
+        try:
+            self._store.put(record, kind, made())
+        except OSError as error:
+            _log.error("not stored", kind=kind, errno=error.errno)
+
+    async def do(self, work: Callable[[Store], T]) -> T:
+        """Something with the store, after what was to be written before."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work, self._store)
+
+    async def sweep(self) -> Swept:
+        """Sweep once, and say so."""
+        done = await self.do(Store.sweep)
+        if sum(done.deleted.values()) or done.failed or done.unfinished:
+            self._audit.note("retention", "sweep", **dataclasses.asdict(done))
+        if done.failed:
+            _log.error("files could not be deleted or told", failed=done.failed)
+        return done
+
+    async def run(self) -> None:
+        """Sweep now and then, until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except (OSError, StoredFileError) as error:
+                _log.crash("the sweep failed", error)
+            await asyncio.sleep(self._settings.sweep_every_s)
+
+    async def close(self) -> None:
+        """Write what waits."""
+        await asyncio.to_thread(self._thread.shutdown)
+
+
+KEEPER: web.AppKey[Keeper | None] = web.AppKey("keeper")

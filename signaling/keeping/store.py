@@ -1,0 +1,240 @@
+"""The folder of stored files: ``FOLDER/YYYY-MM-DD/RECORD.KIND``, day in UTC, see the envelope.
+
+Its calls block and run on a thread. A file is there whole or not at all: it is written beside its
+place, flushed to the disk and renamed. Folders are 0700 and files 0600.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.errors import NotFound, StoredFileError
+from signaling.keeping.envelope import (
+    LONGEST_HEAD,
+    Header,
+    KeyRing,
+    read_header,
+    seal,
+    unseal,
+)
+
+KINDS = ("image", "json", "pdf")
+_RECORD = re.compile(r"[0-9a-f]{32}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_UNFINISHED = ".part"
+_UNFINISHED_S = 600
+_MOST_LISTED = 1000
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep did. ``deleted``: files that were there and are proved gone, by kind;
+    ``failed``: files whose time is over and that are still there, or that cannot be told."""
+
+    looked: int = 0
+    deleted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    unfinished: int = 0
+    failed: int = 0
+    left: int = 0
+
+
+class Store:
+    """``hours``: retention by kind. ``clock`` gives Unix time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        ring: KeyRing,
+        hours: Mapping[str, float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._ring = ring
+        self._hours = hours
+        self._clock = clock
+
+    def put(self, record: str, kind: str, data: bytes) -> None:
+        """Store one file, in place of the record's earlier one of this kind. Raises OSError."""
+        now_s = self._clock()
+        expires_s = now_s + self._hours[kind] * 3600
+        sealed = seal(self._ring, record, kind, (now_s, expires_s), data)
+        earlier = self._find(record, kind)
+        target = self._folder / self._day(now_s) / f"{record}.{kind}"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        _write(target, sealed)
+        if earlier is not None and earlier != target:
+            _remove(earlier)
+
+    def get(self, record: str, kind: str) -> bytes:
+        """The data. Raises NotFound, also when its time is over, and StoredFileError."""
+        path = self._find(record, kind)
+        if path is None:
+            raise NotFound("nothing of this kind is stored for this record")
+        header, data = unseal(self._ring, path.read_bytes())
+        if (header.record, header.kind) != (record, kind):
+            raise StoredFileError("a stored file lies under another's name")
+        if self._over(header):
+            raise NotFound("nothing of this kind is stored for this record")
+        return data
+
+    def delete(self, record: str) -> int:
+        """Delete all that is stored of a record; how many files are gone. Raises NotFound."""
+        found = [path for kind in KINDS if (path := self._find(record, kind)) is not None]
+        if not found:
+            raise NotFound("nothing is stored for this record")
+        for path in found:
+            _remove(path)
+        return len(found)
+
+    def records(self) -> list[dict[str, object]]:
+        """Records with their kinds and times, newest first, MOST_LISTED at most."""
+        by_record: dict[str, dict[str, object]] = {}
+        kinds: dict[str, dict[str, float]] = {}
+        for path in sorted(self._files(), reverse=True):
+            header = _header(path)
+            if header is None or self._over(header):
+                continue
+            if header.record not in by_record and len(by_record) == _MOST_LISTED:
+                break
+            kinds.setdefault(header.record, {})[header.kind] = header.expires_s
+            by_record[header.record] = {
+                "record": header.record,
+                "created_s": header.created_s,
+                "expires_s": kinds[header.record],
+            }
+        return sorted(by_record.values(), key=lambda told: -float(str(told["created_s"])))
+
+    def sweep(self) -> Swept:
+        """Delete what is over, and prove it by looking again."""
+        done = Swept()
+        over: list[tuple[Path, str]] = []
+        unreadable: list[Path] = []
+        for path in self._unfinished():
+            # Several workers may sweep one folder: what another took is gone.
+            with contextlib.suppress(FileNotFoundError):
+                if self._clock() - path.stat().st_mtime > _UNFINISHED_S:
+                    _remove(path)
+                    done.unfinished += 1
+        for path in list(self._files()):
+            done.looked += 1
+            header = _header(path)
+            if header is None:
+                unreadable.append(path)
+            elif self._over(header):
+                # Whether it is gone is told by looking, not by the call.
+                with contextlib.suppress(OSError):
+                    _remove(path)
+                over.append((path, header.kind))
+        there = set(self._files())
+        done.failed = sum(path in there for path in unreadable)
+        for path, kind in over:
+            if path in there:
+                done.failed += 1
+            else:
+                done.deleted[kind] += 1
+        done.left = len(there)
+        self._remove_empty_days()
+        return done
+
+    def reencrypt(self) -> int:
+        """Give every file that an older key holds to the present one; how many were.
+
+        Times stay as they are. Raises StoredFileError for a file that no key opens.
+        """
+        count = 0
+        for path in list(self._files()):
+            file = path.read_bytes()
+            if read_header(file)[0].kid == self._ring.current:
+                continue
+            header, data = unseal(self._ring, file)
+            times_s = (header.created_s, header.expires_s)
+            _write(path, seal(self._ring, header.record, header.kind, times_s, data))
+            count += 1
+        return count
+
+    def _over(self, header: Header) -> bool:
+        """A retention time that was shortened holds for files stored before, too."""
+        hours = self._hours.get(header.kind)
+        expires_s = header.expires_s
+        if hours is not None:
+            expires_s = min(expires_s, header.created_s + hours * 3600)
+        return self._clock() >= expires_s
+
+    def _find(self, record: str, kind: str) -> Path | None:
+        if not _RECORD.fullmatch(record) or kind not in KINDS:
+            return None
+        paths = (day / f"{record}.{kind}" for day in self._days())
+        return next((path for path in paths if path.is_file()), None)
+
+    def _days(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        days = [path for path in self._folder.iterdir() if _DAY.fullmatch(path.name)]
+        return sorted(days, reverse=True)
+
+    def _files(self) -> Iterator[Path]:
+        for day in self._days():
+            for path in day.iterdir():
+                if path.suffix[1:] in KINDS and _RECORD.fullmatch(path.stem):
+                    yield path
+
+    def _unfinished(self) -> list[Path]:
+        return [path for day in self._days() for path in day.glob(f"*{_UNFINISHED}")]
+
+    def _remove_empty_days(self) -> None:
+        today = self._day(self._clock())
+        for day in self._days():
+            # Today's may be about to be written into.
+            if day.name != today and not any(day.iterdir()):
+                with contextlib.suppress(OSError):
+                    day.rmdir()
+
+    @staticmethod
+    def _day(now_s: float) -> str:
+        return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d")
+
+
+def _header(path: Path) -> Header | None:
+    try:
+        with path.open("rb") as file:
+            return read_header(file.read(LONGEST_HEAD))[0]
+    except (OSError, StoredFileError):
+        return None
+
+
+def _write(target: Path, data: bytes) -> None:
+    beside = target.with_name(target.name + _UNFINISHED)
+    beside.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """A name is on the disk, or gone from it, once its folder was flushed."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

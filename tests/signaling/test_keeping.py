@@ -1,0 +1,360 @@
+"""Stored files: sealed, whole, for a time, and provably gone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import NotFound, SettingsError, StoredFileError
+from core.settings import load_settings
+from pipeline.types import Document, ImageU8
+from signaling import commands
+from signaling.keeping import store as store_module
+from signaling.keeping.envelope import KeyRing, read_header, seal, unseal
+from signaling.keeping.store import KINDS, Store
+from tests.conftest import Serve
+from tests.fakes import FakeEngine, specimen_document
+
+RECORD = "ab" * 16
+OLD, NEW = ("old", b"o" * 32), ("new", b"n" * 32)
+SECRET = b"ERIKSSON L898902C3"
+
+
+@dataclass
+class Clock:
+    now_s: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Kept:
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+
+    def store(self, *keys: tuple[str, bytes], **hours: float) -> Store:
+        return Store(
+            self.folder,
+            KeyRing(dict(keys or (NEW,))),
+            hours or dict.fromkeys(KINDS, 1.0),
+            self.clock,
+        )
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path / "kept")
+
+
+def test_what_is_stored_cannot_be_read_without_the_key(kept: Kept) -> None:
+    store = kept.store()
+    store.put(RECORD, "json", SECRET)
+    (path,) = kept.files()
+    assert path.relative_to(kept.folder).as_posix() == f"2027-01-15/{RECORD}.json"
+    assert SECRET not in path.read_bytes() and b"ERIKSSON" not in path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+    assert store.get(RECORD, "json") == SECRET
+    with pytest.raises(StoredFileError, match="key new"):
+        kept.store(OLD).get(RECORD, "json")
+    with pytest.raises(StoredFileError, match="its key is another"):
+        kept.store(("new", b"x" * 32)).get(RECORD, "json")
+
+
+def test_the_same_data_are_never_sealed_alike() -> None:
+    ring = KeyRing(dict([NEW]))
+    sealed = {seal(ring, RECORD, "pdf", (0.0, 1.0), SECRET) for _ in range(4)}
+    assert len(sealed) == 4
+
+
+def test_no_bit_of_a_stored_file_can_be_changed() -> None:
+    ring = KeyRing(dict([NEW]))
+    sealed = seal(ring, RECORD, "json", (0.0, 1.0), SECRET)
+    assert unseal(ring, sealed)[1] == SECRET
+    for place in range(len(sealed)):
+        changed = bytearray(sealed)
+        changed[place] ^= 1
+        with pytest.raises(StoredFileError):
+            unseal(ring, bytes(changed))
+    for end in range(len(sealed)):
+        with pytest.raises(StoredFileError):
+            unseal(ring, sealed[:end])
+
+
+def test_a_file_under_anothers_name_is_refused(kept: Kept) -> None:
+    store, other = kept.store(), "cd" * 16
+    store.put(RECORD, "json", SECRET)
+    kept.files()[0].rename(kept.files()[0].with_name(f"{other}.json"))
+    with pytest.raises(StoredFileError, match="another's name"):
+        store.get(other, "json")
+
+
+def test_keys_are_rotated(kept: Kept) -> None:
+    kept.store(OLD).put(RECORD, "json", SECRET)
+    kept.store(OLD).put(RECORD, "pdf", SECRET)
+    both = kept.store(NEW, OLD)
+    both.put("cd" * 16, "pdf", b"new")
+    assert both.get(RECORD, "json") == SECRET
+    before = {path: read_header(path.read_bytes())[0] for path in kept.files()}
+    assert both.reencrypt() == 2 and both.reencrypt() == 0
+    after = {path: read_header(path.read_bytes())[0] for path in kept.files()}
+    assert {header.kid for header in after.values()} == {"new"}
+    # Re-encrypting prolongs nothing.
+    assert all(after[path].expires_s == header.expires_s for path, header in before.items())
+    assert kept.store(NEW).get(RECORD, "json") == SECRET
+
+
+def test_each_kind_has_its_time_and_the_sweep_proves_what_is_gone(kept: Kept) -> None:
+    store = kept.store(image=1, json=2, pdf=3)
+    for kind in KINDS:
+        store.put(RECORD, kind, SECRET)
+    assert sum(store.sweep().deleted.values()) == 0
+    for count, kind in enumerate(KINDS, 1):
+        kept.clock.now_s += 3600
+        # What is over is not given out, even before the sweep.
+        with pytest.raises(NotFound):
+            store.get(RECORD, kind)
+        done = store.sweep()
+        assert done.deleted == {each: int(each == kind) for each in KINDS}
+        assert (done.looked, done.left, done.failed) == (4 - count, 3 - count, 0)
+        assert not [path for path in kept.files() if path.suffix == f".{kind}"]
+    # The days' folders go too, but today's.
+    kept.clock.now_s += 86_400
+    store.sweep()
+    assert not list(kept.folder.iterdir())
+
+
+def test_a_sweep_needs_no_key_and_a_shorter_time_holds_for_old_files(kept: Kept) -> None:
+    kept.store(image=100).put(RECORD, "image", SECRET)
+    kept.clock.now_s += 2 * 3600
+    without = Store(kept.folder, KeyRing({}), {"image": 1.0}, kept.clock)
+    assert without.sweep().deleted["image"] == 1 and not kept.files()
+
+
+def test_a_file_that_stays_is_not_called_deleted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = kept.store()
+    store.put(RECORD, "pdf", SECRET)
+    (kept.folder / "2027-01-15" / f"{'cd' * 16}.pdf").write_bytes(b"no stored file")
+    kept.clock.now_s += 7200
+    monkeypatch.setattr(store_module, "_remove", lambda path: None)
+    done = store.sweep()
+    assert (done.deleted["pdf"], done.failed, done.left) == (0, 2, 2)
+
+
+def test_a_write_that_fails_leaves_what_was_there(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = kept.store()
+    store.put(RECORD, "json", b"first")
+
+    def no_room(number: int) -> None:
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_room)
+        with pytest.raises(OSError, match="no space"):
+            store.put(RECORD, "json", b"second")
+    assert len(kept.files()) == 1 and store.get(RECORD, "json") == b"first"
+
+
+def test_what_a_crash_left_unfinished_is_swept(kept: Kept) -> None:
+    store = kept.store()
+    store.put(RECORD, "json", SECRET)
+    part = kept.files()[0].with_name(f"{'cd' * 16}.pdf.part")
+    part.write_bytes(b"half")
+    kept.clock.now_s = part.stat().st_mtime + 5
+    assert store.sweep().unfinished == 0
+    kept.clock.now_s += 3600
+    assert store.sweep().unfinished == 1 and not part.exists()
+
+
+@pytest.mark.parametrize("record", ["../../etc/passwd", "..", "", "AB" * 16, "a" * 31, "x/y"])
+def test_an_id_is_never_a_path(kept: Kept, record: str) -> None:
+    kept.store().put(RECORD, "json", SECRET)
+    for call in (lambda: kept.store().get(record, "json"), lambda: kept.store().delete(record)):
+        with pytest.raises(NotFound):
+            call()
+    with pytest.raises(NotFound):
+        kept.store().get(RECORD, "../json")
+
+
+def test_all_of_a_record_is_deleted(kept: Kept) -> None:
+    store = kept.store()
+    store.put(RECORD, "json", SECRET)
+    store.put(RECORD, "pdf", SECRET)
+    store.put("cd" * 16, "pdf", SECRET)
+    assert store.delete(RECORD) == 2 and len(kept.files()) == 1
+    assert [told["record"] for told in store.records()] == ["cd" * 16]
+
+
+def key_setting(name: str = "k1") -> str:
+    return f"{name}:{base64.b64encode(b'k' * 32).decode()}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--keeping.json-hours", "1"],
+        ["--keeping.json-hours", "1", "--keeping.folder", "x"],
+        ["--keeping.keys", "k1:c2hvcnQ="],
+        ["--keeping.keys", "k1"],
+        ["--keeping.keys", "k1:%%%"],
+        ["--keeping.keys", f"{key_setting()},{key_setting()}"],
+    ],
+)
+def test_storing_by_halves_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SettingsError, match="keeping") as told:
+        load_settings(arguments)
+    assert "c2hvcnQ" not in told.value.message
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+class PictureEngine(FakeEngine):
+    """Reads the specimen from a picture, and shows what it was given."""
+
+    def read_image(self, bgr: ImageU8, filters: Any = None) -> Document:
+        return specimen_document("u1")
+
+
+def picture_with_place() -> bytes:
+    """A JPEG that tells where and by what it was taken."""
+    exif = Image.Exif()
+    exif[0x010F] = "SPYCAM"
+    exif[0x8825] = {1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)}
+    file = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)
+    Image.fromarray(noise).save(file, "JPEG", exif=exif, comment=b"GUEST-COMMENT")
+    assert b"SPYCAM" in file.getvalue()
+    return file.getvalue()
+
+
+@pytest.fixture
+def storing(tmp_path: Path) -> Iterator[tuple[list[str], Path]]:
+    folder = tmp_path / "kept"
+    arguments = ["--keeping.folder", str(folder), "--keeping.keys", key_setting()]
+    for kind in KINDS:
+        arguments += [f"--keeping.{kind}-hours", "1"]
+    yield arguments, folder
+
+
+async def test_what_is_stored_of_a_visit_and_that_places_never_are(
+    serve: Serve, storing: tuple[list[str], Path]
+) -> None:
+    arguments, folder = storing
+    server = await serve(PictureEngine(), *arguments)
+    async with aiohttp.ClientSession() as http:
+        told = await http.post(
+            f"{server.url}/api/extract",
+            data=picture_with_place(),
+            headers={"Content-Type": "image/jpeg"},
+        )
+        assert told.status == 200, await told.text()
+        body = {"guest_data": {"surname": "ERIKSEN", "room": "12"}}
+        told = await http.post(f"{server.url}/api/mrz/update", json=body)
+        assert told.status == 200, await told.text()
+        records = (await (await http.get(f"{server.url}/api/stored")).json())["records"]
+        by_kinds = {tuple(sorted(each["expires_s"])): each["record"] for each in records}
+        assert set(by_kinds) == {("image", "json"), ("json", "pdf")}
+        uploaded = by_kinds["image", "json"]
+        answer = await http.get(f"{server.url}/api/stored/{uploaded}/image")
+        picture = await answer.read()
+        assert answer.content_type == "image/jpeg"
+        with Image.open(io.BytesIO(picture)) as image:
+            assert image.size == (320, 240) and not image.getexif()
+            assert not {"exif", "comment", "xmp", "photoshop"} & set(image.info)
+        assert b"SPYCAM" not in picture and b"GUEST-COMMENT" not in picture
+        read = await (await http.get(f"{server.url}/api/stored/{uploaded}/json")).text()
+        assert "ERIKSSON" in read and "SPYCAM" not in read
+        confirmed = by_kinds["json", "pdf"]
+        data = json.loads(
+            await (await http.get(f"{server.url}/api/stored/{confirmed}/json")).text()
+        )
+        assert data["confirmed"]["fields"]["primary_identifier"] == "ERIKSEN"
+        card = await (await http.get(f"{server.url}/api/stored/{confirmed}/pdf")).read()
+        assert card.startswith(b"%PDF")
+        gone = await http.delete(f"{server.url}/api/stored/{confirmed}")
+        assert (await gone.json())["deleted"] == 2
+        missing = await http.get(f"{server.url}/api/stored/{confirmed}/pdf")
+        assert (missing.status, (await missing.json())["error_code"]) == (404, "NOT_FOUND")
+        swept = await (await http.post(f"{server.url}/api/stored/sweep")).json()
+        assert (swept["looked"], swept["left"], swept["failed"]) == (2, 2, 0)
+    found = await asyncio.to_thread(files_in, folder)
+    assert len(found) == 2 and not any(b"ERIKS" in data for data in found.values())
+
+
+async def test_only_the_kinds_asked_for_are_stored(serve: Serve, tmp_path: Path) -> None:
+    arguments = ["--keeping.folder", str(tmp_path), "--keeping.keys", key_setting()]
+    server = await serve(PictureEngine(), *arguments, "--keeping.pdf-hours", "1")
+    async with aiohttp.ClientSession() as http:
+        headers = {"Content-Type": "image/jpeg"}
+        data = picture_with_place()
+        await http.post(f"{server.url}/api/extract", data=data, headers=headers)
+        await http.post(f"{server.url}/api/mrz/update", json={"guest_data": {"room": "1"}})
+        await http.get(f"{server.url}/api/stored")
+    found = await asyncio.to_thread(files_in, tmp_path)
+    assert [name.rsplit(".")[-1] for name in found] == ["pdf"]
+
+
+async def test_a_server_that_stores_nothing_says_so(serve: Serve) -> None:
+    server = await serve()
+    async with aiohttp.ClientSession() as http:
+        answer = await http.get(f"{server.url}/api/stored")
+        assert (answer.status, (await answer.json())["error_code"]) == (404, "NOT_FOUND")
+
+
+async def test_a_full_disk_keeps_no_guest_waiting(
+    serve: Serve,
+    storing: tuple[list[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arguments, _ = storing
+
+    def no_room(*given: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(store_module, "_write", no_room)
+    server = await serve(PictureEngine(), *arguments)
+    async with aiohttp.ClientSession() as http:
+        body = {"guest_data": {"surname": "ERIKSEN"}}
+        told = await http.post(f"{server.url}/api/mrz/update", json=body)
+        assert told.status == 200
+        assert (await (await http.get(f"{server.url}/api/stored")).json())["records"] == []
+    assert "not stored" in caplog.text and "ERIKSEN" not in caplog.text
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (commands.run(["store", "key", name]) for name in ("a", "b"))
+    monkeypatch.setenv("LOBBYLENS_KEEPING__FOLDER", str(tmp_path))
+    monkeypatch.setenv("LOBBYLENS_KEEPING__KEYS", first)
+    monkeypatch.setenv("LOBBYLENS_KEEPING__JSON_HOURS", "1")
+    settings = load_settings([]).keeping
+    store = Store(tmp_path, KeyRing(settings.parsed_keys), settings.hours)
+    store.put(RECORD, "json", SECRET)
+    monkeypatch.setenv("LOBBYLENS_KEEPING__KEYS", f"{second},{first}")
+    assert json.loads(commands.run(["store", "list"]))[0]["record"] == RECORD
+    assert json.loads(commands.run(["store", "reencrypt"])) == {"reencrypted": 1}
+    assert json.loads(commands.run(["store", "sweep"]))["left"] == 1
+    monkeypatch.setenv("LOBBYLENS_KEEPING__KEYS", second)
+    ring = KeyRing(load_settings([]).keeping.parsed_keys)
+    assert Store(tmp_path, ring, {"json": 1.0}).get(RECORD, "json") == SECRET
