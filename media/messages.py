@@ -108,7 +108,10 @@ class StateMessage(ServerMessage):
 
 
 class CaptureMessage(ServerMessage):
-    """The picture was taken; it is being read."""
+    """The picture was taken; it is being read.
+
+    ``next`` is ``next_side`` as 1.0 knew it: the back or nothing.
+    """
 
     type: Literal["capture"] = "capture"
     frame: FrameStamp | None
@@ -117,7 +120,8 @@ class CaptureMessage(ServerMessage):
     trigger: Literal["auto", "manual"]
     frames_fused: int
     quality: QualityReport
-    next: Literal["front", "back"] | None = None
+    next: Literal["back"] | None = None
+    next_side: Literal["front", "back"] | None = None
 
 
 class FieldReport(BaseModel):

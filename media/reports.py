@@ -31,6 +31,7 @@ from pipeline.types import (
     Observation,
     QuadPx,
     Quality,
+    Side,
 )
 
 FLAT_NAMES = {
@@ -139,7 +140,8 @@ def capture(seen: Observation | None, taken: Exposure) -> CaptureMessage:
         frames_fused=taken.page_count,
         quality=quality_report(taken.quality),
         side=taken.side.value,
-        next=taken.next_side.value if taken.next_side else None,
+        next="back" if taken.next_side is Side.BACK else None,
+        next_side=taken.next_side.value if taken.next_side else None,
     )
 
 

@@ -62,6 +62,11 @@ class Reviews:
         self._by_hand = 0
 
     def add(self, document: Document) -> Review:
+        """Keep a document; one that is known gained its other side, and keeps its card."""
+        known = self._by_id.get(document.id)
+        if known is not None:
+            known.document = document
+            return known
         review = Review(document)
         self._by_id[document.id] = review
         while len(self._by_id) > MAX_DOCUMENTS:

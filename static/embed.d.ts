@@ -1,12 +1,13 @@
 // Types of static/embed.js and of the messages it brings.
 // Made from docs/protocol.schema.json by `make schema`; not written by hand.
 
-/** The picture was taken; it is being read. */
+/** The picture was taken; it is being read. ``next`` is ``next_side`` as 1.0 knew it: the back or nothing. */
 export interface CaptureMessage {
   document_id: string;
   frame: FrameStamp | null;
   frames_fused: number;
-  next: "front" | "back" | null;
+  next: "back" | null;
+  next_side: "front" | "back" | null;
   quality: QualityReport;
   seq: number;
   session_id: string;

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from pipeline.types import (
     MrzRead,
     Observation,
     QuadPx,
+    Shot,
     Side,
 )
 from pipeline.weights import Weights
@@ -213,6 +215,31 @@ def test_a_turned_card_need_not_leave_the_view() -> None:
     whole = desk.live.reading_finished(td1(desk))
     assert whole is not None
     assert whole.sides == (Side.FRONT, Side.BACK)
+
+
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_a_picture_of_frames_seen_before_tells_its_side_as_well(wanted: int) -> None:
+    desk = Desk()
+    desk.live.configure(sides=wanted)
+    last = desk.show(BACK, 3)[-1]
+    assert last.quality is not None
+    shot = Shot(as_frame(BACK, desk.index, 6000.0), last.found, last.quality)
+    taken = desk.live.take([shot])
+    asked = Side.FRONT if wanted == 2 else None
+    assert (taken.side, taken.next_side) == (Side.BACK, asked)
+    capture = taken.develop()
+    assert (capture.side, capture.next_side) == (Side.BACK, asked)
+    assert desk.live.reading_finished(read_card(taken.id, "D23145890")) is not None
+
+
+@pytest.mark.parametrize("code", ["SEVERAL_DOCUMENTS", "MRZ_COVERED", "BLURRED"])
+def test_a_preview_is_not_judged_for_what_it_cannot_show(code: str) -> None:
+    desk, picture = Desk(), SCENES[code]()
+    for index in range(40):
+        frame = replace(as_frame(picture, index, 5000 + index * FRAME_MS), full_scale=2.0)
+        desk.seen.append(desk.live.see(frame))
+    assert code not in codes(desk.seen)
+    assert not any(o.capture for o in desk.seen)
 
 
 def td1(desk: Desk, number: str = "D23145890") -> Document:

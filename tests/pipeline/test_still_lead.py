@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from core.errors import InvalidImage
-from core.settings import PipelineSettings
+from core.settings import EnhanceSettings, PipelineSettings
 from pipeline.burst import PAGES, Burst
 from pipeline.live import Detector
 from pipeline.quality import measure_quality
 from pipeline.still import lead_with_still, still_frame
-from pipeline.types import Capture, Detection, Document, ImageU8, Shot, Trigger
+from pipeline.types import Capture, Detection, Document, ImageU8, Shot, Side, Trigger
 from tests.pipeline.posed import ScriptedDetector, specimen_page, webcam_view
 
 SETTINGS = PipelineSettings()
@@ -64,6 +64,15 @@ def test_a_sharper_still_leads(frames: int) -> None:
     assert all(mine is theirs for mine, theirs in zip(led.pages[1:], burst.pages, strict=False))
     assert led.quality.score > burst.quality.score
     assert cv2.Laplacian(led.page, cv2.CV_64F).var() > cv2.Laplacian(burst.page, cv2.CV_64F).var()
+
+
+def test_what_the_burst_knew_beside_its_pages_stays() -> None:
+    filters = EnhanceSettings(enable_denoise=True)
+    burst = burst_of(blurred(VIEW, 1.5))
+    burst = replace(burst, side=Side.BACK, next_side=Side.FRONT, enhance=filters)
+    led = lead_with_still(Parts(FOUND), burst, jpeg(VIEW))
+    assert led is not burst
+    assert (led.side, led.next_side, led.enhance) == (Side.BACK, Side.FRONT, filters)
 
 
 def test_of_equal_pictures_the_one_without_a_video_codec_leads() -> None:
