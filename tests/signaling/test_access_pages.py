@@ -95,6 +95,13 @@ async def test_a_session_token_is_good_once_at_whichever_worker() -> None:
             for url in urls:
                 form = await http.get(f"{url}/api/sessions/{session_id}/card-form", headers=page)
                 assert form.status == 200
+            # A used token does not keep a page from coming back: the resume token is asked for.
+            resumed = {"sdp": "v=0", "type": "offer", "session": {"resume_token": "none"}}
+            for url in urls:
+                back = await http.post(
+                    f"{url}/api/sessions/{session_id}/offer", json=resumed, headers=page
+                )
+                assert (back.status, (await back.json())["error_code"]) == (404, "INVALID_SESSION")
             closed = await http.post(f"{urls[0]}/api/sessions/{session_id}/close", headers=page)
             assert closed.status == 204
 
