@@ -184,7 +184,8 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
     page: Page = await context.new_page()
     await page.add_init_script(_WATCH)
     await page.goto(url)
-    await page.click("[data-action=begin]")
+    for step in ("[data-action=touch]", "#language-buttons [lang=en]", "[data-action=begin]"):
+        await page.click(f"{step}:visible")
     await asyncio.sleep(seconds)
     probe = await page.evaluate("window.latencyProbe")
     marks = await page.evaluate("window.lobbylens.stats.marks")
