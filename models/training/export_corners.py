@@ -3,7 +3,7 @@
 `python -m models.training.export_corners` reads `.cache/train/corners/corners.pt` and writes
 `models/corners.onnx` and its table in `models/manifest.toml`.
 
-Input `picture`: 1×192×192×3 uint8 BGR, the frame squeezed to the inner square with a grey border
+Input `picture`: 1×256×256×3 uint8 BGR, the frame squeezed to the inner square with a grey border
 (`batches.padded`). Outputs: those of `corner_net.CornerOutputs`, by name. Normalisation is part
 of the network; decoding is in `pipeline/detect.py`.
 """
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.training.corner_net import CornerNet, CornerOutputs
 from models.training.train_corners import CHECKPOINTS
 
-INPUT_PX = 192
+INPUT_PX = 256
 MANIFEST = Path("models/manifest.toml")
 ONNX = Path("models/corners.onnx")
 _TOLERANCE = 2e-3

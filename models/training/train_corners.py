@@ -47,7 +47,7 @@ class Stage:
         return cls(int(size), int(steps), int(batch), float(peak))
 
 
-RECIPE = "128:4000:48:3e-3,192:2700:32:1.5e-3,192:700:32:7e-4"
+RECIPE = "128:4000:48:3e-3,192:5500:32:1.5e-3,256:4800:32:1e-3,256:1800:32:6e-4"
 
 
 class Losses:
