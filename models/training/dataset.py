@@ -119,7 +119,7 @@ def main() -> None:
     faces = VALIDATION_FACES if options.validation else TRAINING_FACES
     for index in range(options.first, options.first + options.shards):
         began = time.monotonic()
-        write_shard(options.folder, index, options.scenes, assets, faces)
+        write_shard(options.folder, index, options.scenes, assets, faces.part(index))
         print(f"shard {index}: {time.monotonic() - began:.0f} s", flush=True)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.training.backgrounds import Assets, background
 from models.training.camera import lens, light, sensor
@@ -20,6 +21,7 @@ from models.training.drawing import Pixels, Rng, colour, skin, soft_noise, tinte
 from models.training.face import Face
 from models.training.hands import bare_hand, hold_from_behind, hold_over_edge
 from models.training.placing import Quad, area, paste, pose
+from models.training.signs import stand
 
 FRAME_PX = 220
 """Side of the composed picture; the detector squeezes every frame to this square."""
@@ -66,8 +68,13 @@ class FacePool:
             self._drawn[seed] = draw_face(seed, assets.photographs)
         return self._drawn[seed]
 
+    def part(self, index: int) -> FacePool:
+        """The pool beside this one, as large: what a shard of that number is made of."""
+        return FacePool(self.first + index * self.count, self.count)
 
-TRAINING_FACES = FacePool(0, 3500)
+
+TRAINING_FACES = FacePool(0, 900)
+"""Of the first shard: each has faces of its own, so that a thousand shards can be made."""
 VALIDATION_FACES = FacePool(1_000_000, 400)
 
 
@@ -98,26 +105,62 @@ def _drop_shadow(rng: Rng, canvas: Pixels, patch: Pixels, source: Quad, target: 
     canvas[:] = np.asarray(canvas * (1 - soft[..., None]), np.uint8)
 
 
-def _mount(rng: Rng, canvas: Pixels, quad_px: Quad) -> None:
-    """A folder, board, tray or stack under the document: larger on some sides, hardly turned."""
+def _mount(rng: Rng, canvas: Pixels, quad_px: Quad) -> NDArray[np.float64]:
+    """A folder, board, tray or stack under the document: larger on some sides, hardly turned.
+
+    Returns its outline, 4×2 pixels in the document's order.
+    """
     along, down = quad_px[1] - quad_px[0], quad_px[3] - quad_px[0]
     grow = np.where(rng.random(4) < 0.3, 0.0, rng.uniform(0.02, 0.35, 4))
     top, right, foot, left = (float(v) for v in grow)
     tilt = rng.normal(0, 1.5, (4, 2))
-    quad = np.array(
-        [
-            quad_px[0] - along * left - down * top,
-            quad_px[1] + along * right - down * top,
-            quad_px[2] + along * right + down * foot,
-            quad_px[3] - along * left + down * foot,
-        ]
-    )
+    corners = [
+        quad_px[0] - along * left - down * top,
+        quad_px[1] + along * right - down * top,
+        quad_px[2] + along * right + down * foot,
+        quad_px[3] - along * left + down * foot,
+    ]
+    quad = np.asarray(corners + tilt, np.float64)
     paint = colour(rng) if rng.random() < 0.6 else tinted(rng, rng.uniform(10, 250), 10)
-    outline = np.round((quad + tilt) * 8).astype(np.int32)
+    if rng.random() < 0.2:
+        # A folder's other half, opened beside it and lit otherwise.
+        fold = (quad[1] - quad[0]) * rng.uniform(0.7, 1.1)
+        turn = rng.normal(0, 0.15, (2, 2)) * np.linalg.norm(fold)
+        half = np.array([quad[0] - fold + turn[0], quad[0], quad[3], quad[3] - fold + turn[1]])
+        shade = tuple(int(v * rng.uniform(0.6, 1.0)) for v in paint)
+        cv2.fillPoly(canvas, [np.round(half * 8).astype(np.int32)], shade, cv2.LINE_AA, 3)
+    outline = np.round(quad * 8).astype(np.int32)
     cv2.fillPoly(canvas, [outline], paint, cv2.LINE_AA, 3)
     if rng.random() < 0.5:
         edge = tinted(rng, rng.uniform(20, 240), 10)
         cv2.polylines(canvas, [outline], True, edge, 1, cv2.LINE_AA, 3)
+    return quad
+
+
+def _clip(rng: Rng, canvas: Pixels, board: NDArray[np.float64]) -> None:
+    """A clipboard's clip at one end of the board, in place, reaching over the document's edge."""
+    side = int(rng.choice([0, 0, 0, 1, 3]))
+    a, b, inner = board[side], board[(side + 1) % 4], board[(side + 2) % 4]
+    across, down = b - a, inner - b
+    middle, half = 0.5 + rng.normal(0, 0.03), rng.uniform(0.1, 0.3)
+    out, deep = rng.uniform(-0.06, 0.03), rng.uniform(0.03, 0.1)
+    for share in (1.0, 0.5):
+        reach = half * share
+        foot = deep * (2 - share)
+        outline = np.array(
+            [
+                a + across * (middle - reach) + down * out,
+                a + across * (middle + reach) + down * out,
+                a + across * (middle + reach * 1.1) + down * foot,
+                a + across * (middle - reach * 1.1) + down * foot,
+            ]
+        )
+        steel = tinted(rng, rng.uniform(20, 230), 6)
+        rounded = [np.round(outline * 8).astype(np.int32)]
+        if share == 1.0 and rng.random() < 0.4:
+            cv2.polylines(canvas, rounded, True, steel, int(rng.integers(1, 4)), cv2.LINE_AA, 3)
+        else:
+            cv2.fillPoly(canvas, rounded, steel, cv2.LINE_AA, 3)
 
 
 def _underlay(rng: Rng, canvas: Pixels, quad_px: Quad, other: Face) -> None:
@@ -136,8 +179,7 @@ def _add_document(
     quad_px = np.asarray(quad * size, np.float32)
     if rng.random() < 0.1:
         _underlay(rng, canvas, quad_px, faces.pick(rng, assets))
-    elif rng.random() < 0.12:
-        _mount(rng, canvas, quad_px)
+    board = _mount(rng, canvas, quad_px) if rng.random() < 0.12 else None
     tone = skin(rng)
     px_per_mm = (
         float(np.sqrt(area(quad_px) / max(1.0, area(face.outline_px))))
@@ -151,6 +193,8 @@ def _add_document(
     if rng.random() < 0.7:
         _drop_shadow(rng, canvas, patch, face.outline_px, quad_px)
     paste(canvas, patch, face.outline_px, quad_px)
+    if board is not None and rng.random() < 0.45:
+        _clip(rng, canvas, board)
     if rng.random() < 0.2:
         rim = np.round(quad_px * 8).astype(np.int32)
         cv2.polylines(canvas, [rim], True, [int(rng.uniform(60, 255))] * 3, 1, cv2.LINE_AA, 3)
@@ -190,6 +234,8 @@ def compose(seed: int, assets: Assets, faces: FacePool, frame_px: int = FRAME_PX
     wanted = rng.random() >= _NEGATIVES
     if rng.random() < (0.55 if wanted else 0.75):
         scatter(canvas, rng, assets, int(rng.choice([1, 1, 2, 3, 5, 8])), 0.7 if wanted else 1.0)
+    elif not wanted:
+        stand(canvas, rng)
     found = _positive(rng, canvas, faces, assets) if wanted else None
     if found is None:
         quad = band = np.zeros((4, 2), np.float32)
