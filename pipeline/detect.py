@@ -103,10 +103,14 @@ class CornerDetector:
         thumbnail = frame.bgr(min(width_px, frame.width_px))
         return self._find(thumbnail, frame.luma, twice=frame.full_scale <= 1)
 
+    def find(self, bgr: ImageU8) -> Detection | None:
+        """The document in a single picture (H×W×3 uint8 BGR), corners in its pixels, or None."""
+        luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self._find(bgr, luma, twice=True)
+
     def corners(self, bgr: ImageU8) -> tuple[QuadPx, float] | None:
         """Corners (4×2 float32 pixels of `bgr`) and confidence of a single picture, or None."""
-        luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-        found = self._find(bgr, luma, twice=True)
+        found = self.find(bgr)
         return None if found is None else (found.quad_px, found.confidence)
 
     def _find(self, bgr: ImageU8, luma: ImageU8, twice: bool) -> Detection | None:

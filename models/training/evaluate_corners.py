@@ -38,6 +38,7 @@ class Sample:
     """A picture with its truth: `quad` 4×2 pixels, None in a negative.
 
     upright: whether `quad` begins at the document's own top-left and print tells which that is.
+    band: 4×2 pixels, the machine-readable zone's print; None where there is none or nobody knows.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Sample:
     image: Pixels
     quad: Quad | None
     upright: bool = False
+    band: Quad | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Result:
 
     first_right: whether the first corner is the document's own top-left; None where that cannot
     be told.
+    band: IoU of the zone with the truth, 0 where it was not found in a document that was; None
+    where the truth has no zone. false_band: a zone was seen in a document without one.
     """
 
     sample: Sample
@@ -61,6 +65,8 @@ class Result:
     confidence: float
     milliseconds: float
     first_right: bool | None
+    band: float | None = None
+    false_band: bool | None = None
 
 
 def composed(folder: Path, assets: Path) -> Iterator[Sample]:
@@ -75,7 +81,10 @@ def composed(folder: Path, assets: Path) -> Iterator[Sample]:
             kind = ("td1", "td2", "td3", "other")[scene.kind] if scene.present else "negative"
             if quad is not None and ((scene.quad < 0) | (scene.quad > 1)).any():
                 kind = "cut"
-            yield Sample(f"{index}/{place}", kind, np.asarray(scene.image), quad, scene.upright)
+            size = scene.image.shape[0]
+            band = scene.band * size if scene.band.any() else None
+            image = np.asarray(scene.image)
+            yield Sample(f"{index}/{place}", kind, image, quad, scene.upright, band)
 
 
 def pictured(folder: Path) -> Iterator[Sample]:
@@ -97,8 +106,9 @@ def measure(detector: CornerDetector, samples: Iterator[Sample]) -> list[Result]
     results = []
     for sample in samples:
         began = time.perf_counter()
-        found = detector.corners(sample.image)
+        seen = detector.find(sample.image)
         spent = (time.perf_counter() - began) * 1000
+        found = None if seen is None else (seen.quad_px, seen.confidence)
         score: float | None = None
         if sample.quad is not None:
             score = iou(found[0], sample.quad) if found else 0.0
@@ -106,7 +116,17 @@ def measure(detector: CornerDetector, samples: Iterator[Sample]) -> list[Result]
         if found and sample.quad is not None and sample.upright and score and score > 0.6:
             right = bool(np.array_equal(aligned_to(found[0], sample.quad), found[0]))
         confidence = found[1] if found else 0.0
-        results.append(Result(sample, score, found is not None, confidence, spent, right))
+        band: float | None = None
+        false_band: bool | None = None
+        if seen is not None and score and score > 0.6:
+            zone = seen.mrz_quad_px
+            if sample.band is not None:
+                band = 0.0 if zone is None else iou(zone, sample.band)
+            elif sample.kind != "cut":
+                false_band = zone is not None
+        results.append(
+            Result(sample, score, found is not None, confidence, spent, right, band, false_band)
+        )
     return results
 
 
@@ -124,6 +144,14 @@ def report(results: list[Result]) -> str:
     turns = [r.first_right for r in results if r.first_right is not None]
     if turns:
         lines.append(f"first corner is the document's own top-left in {np.mean(turns):.3f}")
+    bands = np.array([r.band for r in results if r.band is not None])
+    without = [r.false_band for r in results if r.false_band is not None]
+    if len(bands) and without:
+        lines.append(
+            f"zone: mean IoU {bands.mean():.3f}  >.50 {(bands > 0.5).mean():.3f}  "
+            f"missed {(bands == 0).mean():.3f} of {len(bands)}; "
+            f"seen where there is none {np.mean(without):.3f} of {len(without)}"
+        )
     return "\n".join(lines)
 
 
