@@ -10,23 +10,22 @@ B×38×W/4. Normalisation is part of the network.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import re
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from models.training.exporting import OPSET, difference
+from models.training.learning import load_average
+from models.training.manifest import MANIFEST, note_checksum
 from models.training.mrz_net import LineNet
 from models.training.train_mrz import CHECKPOINT, score
 from pipeline.mrz.line_net import CELL_PX, INPUT_HEIGHT_PX, MODEL_NAME
 
 ONNX = Path("models/mrz/lines.onnx")
-MANIFEST = Path("models/manifest.toml")
+ORIGIN = "trained by models/training/train_mrz.py on composed lines alone"
 VALIDATION = Path(".cache/train/mrz-validation")
-_TOLERANCE = 2e-3
 
 
 class Exported(nn.Module):
@@ -42,14 +41,6 @@ class Exported(nn.Module):
         return logits
 
 
-def load_average(checkpoint: Path) -> LineNet:
-    """The averaged network of a checkpoint, ready to evaluate."""
-    net = LineNet()
-    net.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
-    net.eval()
-    return net
-
-
 def export(net: LineNet, path: Path) -> float:
     """Write the ONNX file, for lines of any length; returns the largest difference to torch.
 
@@ -63,41 +54,14 @@ def export(net: LineNet, path: Path) -> float:
         model,
         (torch.zeros(1, INPUT_HEIGHT_PX, 48 * CELL_PX, dtype=torch.uint8),),
         str(path),
-        opset_version=17,
+        opset_version=OPSET,
         dynamo=False,
         input_names=["ink"],
         output_names=["logits"],
         dynamic_axes={"ink": {0: "lines", 2: "width"}, "logits": {0: "lines", 2: "steps"}},
     )
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for cells in (34, 40, 48):
-        ink = rng.integers(0, 256, (2, INPUT_HEIGHT_PX, cells * CELL_PX), np.uint8)
-        with torch.no_grad():
-            expected = model(torch.from_numpy(ink)).numpy()
-        [given] = session.run(None, {"ink": ink})
-        span = max(1.0, float(np.abs(expected).max()))
-        worst = max(worst, float(np.abs(expected - given).max()) / span)
-    if worst > _TOLERANCE:
-        raise ValueError(f"onnxruntime and torch differ by {worst:.2g}")
-    return worst
-
-
-def note_checksum(manifest: Path, onnx: Path) -> str:
-    """Replace or add the network's table in the manifest; returns the SHA-256."""
-    digest = hashlib.sha256(onnx.read_bytes()).hexdigest()
-    table = (
-        f"[{MODEL_NAME}]\n"
-        f'file = "{onnx.relative_to(manifest.parent).as_posix()}"\n'
-        f'sha256 = "{digest}"\n'
-        'licence = "MIT"\n'
-        'origin = "trained by models/training/train_mrz.py on composed lines alone"\n'
-    )
-    text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
-    kept = re.sub(rf"^\[{MODEL_NAME}\]\n(?:(?!\[).*\n?)*", "", text, flags=re.MULTILINE)
-    parts = [part for part in (kept.strip(), table.strip()) if part]
-    manifest.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    return digest
+    shapes = ((2, INPUT_HEIGHT_PX, cells * CELL_PX) for cells in (34, 40, 48))
+    return difference(model, path, (rng.integers(0, 256, shape, np.uint8) for shape in shapes))
 
 
 def main() -> None:
@@ -109,9 +73,9 @@ def main() -> None:
     parser.add_argument("--validation", type=Path, default=VALIDATION)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    net = load_average(options.checkpoint)
+    net = load_average(options.checkpoint, LineNet())
     worst = export(net, options.onnx)
-    digest = note_checksum(options.manifest, options.onnx)
+    digest = note_checksum(options.manifest, MODEL_NAME, options.onnx, ORIGIN)
     size = options.onnx.stat().st_size / 1e6
     print(f"{options.onnx}: {size:.2f} MB, differs from torch by {worst:.1e}, sha256 {digest}")
     exact, wrong = score(net, options.validation)

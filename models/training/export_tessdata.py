@@ -17,19 +17,13 @@ import cv2
 from benchmarks.mrz_reliability import strip_of
 from core.settings import MrzSettings
 from models.training.line_scenes import compose
+from models.training.manifest import MANIFEST, note_checksum
 from models.training.train_tessdata import FOLDER, LANGUAGE, checkpoint, starter
 from pipeline.mrz.recognize import text_of
 from pipeline.mrz.tesseract import TesseractReader
-from pipeline.weights import MANIFEST_NAME, MODELS_FOLDER, sha256_of
 
 FIRST_SEED = 80_000_000
-_ENTRY = """
-[tessdata]
-file = "tessdata/{language}.traineddata"
-sha256 = "{checksum}"
-licence = "MIT"
-origin = "trained by models/training/train_tessdata.py on composed lines alone"
-"""
+ORIGIN = "trained by models/training/train_tessdata.py on composed lines alone"
 
 
 def wrong_share(tessdata: Path, language: str, lines: int) -> float:
@@ -71,13 +65,10 @@ def main() -> None:
     print(f"characters wrong: {LANGUAGE} {ours:.3f}, {settings.language} {theirs:.3f}")
     if ours >= theirs:
         raise SystemExit("not better: nothing was written")
-    shipped = MODELS_FOLDER / "tessdata" / made.name
+    shipped = MANIFEST.parent / "tessdata" / made.name
     shipped.parent.mkdir(exist_ok=True)
     shipped.write_bytes(made.read_bytes())
-    manifest = MODELS_FOLDER / MANIFEST_NAME
-    kept = manifest.read_text(encoding="utf-8").partition("\n[tessdata]")[0]
-    entry = _ENTRY.format(language=LANGUAGE, checksum=sha256_of(shipped.read_bytes()))
-    manifest.write_text(kept.rstrip("\n") + "\n" + entry, encoding="utf-8")
+    note_checksum(MANIFEST, "tessdata", shipped, ORIGIN)
 
 
 if __name__ == "__main__":

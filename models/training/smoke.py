@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from core.settings import DetectSettings
-from models.training import export_mrz
+from models.training import export_corners, export_mrz, mrz_net
 from models.training.backgrounds import Assets
 from models.training.corner_net import CornerNet
 from models.training.dataset import write_shard
 from models.training.evaluate_corners import composed, measure, report
-from models.training.export_corners import export, load_average, note_checksum
+from models.training.learning import load_average
 from models.training.line_scenes import write_shard as write_lines
+from models.training.manifest import note_checksum
 from models.training.scenes import FacePool
 from models.training.train_corners import Stage, Trainer, first_pictures
 from models.training.train_mrz import Stage as LineStage
@@ -28,7 +29,7 @@ from models.training.train_mrz import Trainer as LineTrainer
 from models.training.train_mrz import score
 from models.training.warm_start import from_onnx
 from pipeline.detect import CornerDetector
-from pipeline.mrz.line_net import LineNet
+from pipeline.mrz.line_net import MODEL_NAME, LineNet
 from pipeline.mrz.strips import LineStrip
 from pipeline.weights import Weights
 
@@ -41,16 +42,19 @@ def run(folder: Path) -> str:
     checkpoint = folder / "corners.pt"
     Trainer(checkpoint).run(0, Stage(128, 2, 4, 1e-3), scenes)
     resumed = Trainer(checkpoint)
-    if resumed.done != [2]:
-        raise AssertionError(f"the checkpoint resumes at {resumed.done}, not after two steps")
+    if resumed.learner.done != [2]:
+        raise AssertionError(
+            f"the checkpoint resumes at {resumed.learner.done}, not after two steps"
+        )
     resumed.run(0, Stage(128, 3, 4, 1e-3), scenes)
     resumed.run(1, Stage(256, 1, 2, 1e-3), scenes)
     resumed.run(2, Stage(192, 1, 2, 1e-3), scenes)
     models = folder / "models"
     models.mkdir()
-    export(load_average(checkpoint), models / "corners.onnx")
-    note_checksum(models / "manifest.toml", models / "corners.onnx")
-    _begin_with(models / "corners.onnx", load_average(checkpoint), scenes)
+    net, onnx = load_average(checkpoint, CornerNet()), models / "corners.onnx"
+    export_corners.export(net, onnx)
+    note_checksum(models / "manifest.toml", export_corners.MODEL, onnx, export_corners.ORIGIN)
+    _begin_with(onnx, net, scenes)
     settings = DetectSettings(min_confidence=0.0, min_area=0.0)
     detector = CornerDetector.load(settings, Weights(models))
     return report(measure(detector, composed(validation, folder / "none")))
@@ -75,13 +79,15 @@ def run_lines(folder: Path) -> str:
     checkpoint = folder / "lines.pt"
     LineTrainer(checkpoint).run(0, LineStage(2, 4, 1e-3), strips)
     resumed = LineTrainer(checkpoint)
-    if resumed.done != [2]:
-        raise AssertionError(f"the checkpoint resumes at {resumed.done}, not after two steps")
+    if resumed.learner.done != [2]:
+        raise AssertionError(
+            f"the checkpoint resumes at {resumed.learner.done}, not after two steps"
+        )
     resumed.run(0, LineStage(3, 4, 1e-3), strips)
     models = folder / "line-models"
-    net = export_mrz.load_average(checkpoint)
-    export_mrz.export(net, models / "mrz" / "lines.onnx")
-    export_mrz.note_checksum(models / "manifest.toml", models / "mrz" / "lines.onnx")
+    net, onnx = load_average(checkpoint, mrz_net.LineNet()), models / "mrz" / "lines.onnx"
+    export_mrz.export(net, onnx)
+    note_checksum(models / "manifest.toml", MODEL_NAME, onnx, export_mrz.ORIGIN)
     strip = LineStrip(np.zeros((40, 900), np.float32), np.arange(40, 640, 20, dtype=np.float32))
     if LineNet.load(models).scores(strip).shape != (30, 37):
         raise AssertionError("the exported network does not fit the reader")

@@ -1,7 +1,8 @@
 """Composed lines as Tesseract's training tools take them.
 
 The strips are those of ``line_scenes``, shown as ``pipeline.mrz.tesseract`` shows a line to
-Tesseract. A shard is two ``.lstmf`` files: ``clear``, where the print was large, and ``small``.
+Tesseract. A shard is three ``.lstmf`` files: ``short``, a few characters each; ``clear``, whole
+lines whose print was large; and ``small``, the others.
 Needs Debian's tesseract-ocr.
 """
 
@@ -24,6 +25,11 @@ FIRST_SEED = 40_000_000
 """Far from the seeds that the line network learns from and is judged by."""
 CLEAR_PITCH_PX = 11.0
 """Print at least this wide is learned first: from nothing, small print teaches nothing."""
+KINDS = ("short", "clear", "small")
+"""In the order in which they are learned: which character stands where in a whole line cannot be
+guessed before any is known, so a network that knows nothing begins with a few at a time."""
+_PIECES, _PIECE = 3, (3, 9)
+"""Pieces cut from each clear line, and how many characters they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +46,38 @@ def shown(scene: LineScene) -> Shown:
     first = int(np.flatnonzero(scene.cells != NOTHING)[0])
     left = max(0, first - MARGIN_CELLS)
     right = first + len(scene.text) + MARGIN_CELLS
+    return _part(scene, left, right, scene.text)
+
+
+def pieces(scene: LineScene) -> Iterator[Shown]:
+    """A few characters at a time, always the same ones of a scene."""
+    rng = np.random.default_rng(list(scene.text.encode("ascii")))
+    first = int(np.flatnonzero(scene.cells != NOTHING)[0])
+    for _ in range(_PIECES):
+        count = int(rng.integers(_PIECE[0], _PIECE[1] + 1))
+        begin = int(rng.integers(0, len(scene.text) - count + 1))
+        text = scene.text[begin : begin + count]
+        yield _part(scene, first + begin, first + begin + count, text)
+
+
+def _part(scene: LineScene, left: int, right: int, text: str) -> Shown:
     ink = scene.strip[:, left * CELL_PX : right * CELL_PX]
-    return Shown(print_of(ink), scene.text, scene.pitch_px)
+    return Shown(print_of(ink), text, scene.pitch_px)
 
 
 def write_shard(folder: Path, index: int, lines: int) -> None:
     """Compose ``lines`` lines into ``folder``; finished files are kept."""
-    paths = [folder / f"{index:05d}-{kind}.lstmf" for kind in ("clear", "small")]
+    paths = [folder / f"{index:05d}-{kind}.lstmf" for kind in KINDS]
     if paths[-1].exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(FIRST_SEED + index * lines, FIRST_SEED + (index + 1) * lines)
-    every = [shown(compose(seed)) for seed in seeds]
-    clear = [line for line in every if line.pitch_px >= CLEAR_PITCH_PX]
-    small = [line for line in every if line.pitch_px < CLEAR_PITCH_PX]
-    for path, part in zip(paths, (clear, small), strict=True):
+    scenes = [compose(seed) for seed in seeds]
+    large = [scene for scene in scenes if scene.pitch_px >= CLEAR_PITCH_PX]
+    small = [shown(scene) for scene in scenes if scene.pitch_px < CLEAR_PITCH_PX]
+    short = [piece for scene in large for piece in pieces(scene)]
+    clear = [shown(scene) for scene in large]
+    for path, part in zip(paths, (short, clear, small), strict=True):
         _as_lstmf(path, part)
 
 

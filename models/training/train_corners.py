@@ -8,8 +8,6 @@ threads made a step ten times slower there. Checkpoints lie in `.cache/train/cor
 from __future__ import annotations
 
 import argparse
-import copy
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +22,12 @@ from models.training.batches import Batch, make_batch
 from models.training.corner_net import CornerNet, CornerOutputs, window_average
 from models.training.dataset import SCENES, Shard, finished, read_shard
 from models.training.drawing import Rng
+from models.training.learning import Cycle, Habits, Learner
 from models.training.warm_start import from_onnx
 
 CHECKPOINTS = Path(".cache/train/corners")
-_SAVE_EVERY = 200
+_HABITS = Habits(keep=0.998, told_every=50, saved_every=200)
+_RISE = 0.08
 _RELOAD_EVERY = 400
 
 
@@ -60,6 +60,10 @@ class Losses:
         now = float(value.detach())
         self.running[name] = 0.97 * self.running.get(name, now) + 0.03 * now
         return value * weight
+
+    def told(self) -> str:
+        """The running means, for the log."""
+        return " ".join(f"{name} {value:.3f}" for name, value in self.running.items())
 
     def __call__(self, outputs: CornerOutputs, batch: Batch, progress: float) -> Tensor:
         """The weighted sum; `progress` 0 to 1 narrows the heat maps' targets."""
@@ -139,90 +143,29 @@ def first_pictures(folder: Path) -> Tensor:
 
 
 class Trainer:
-    """Network, its slow average (what is exported), optimiser; one per run."""
+    """The corner network on its way; one per run."""
 
     def __init__(self, checkpoint: Path, net: CornerNet | None = None) -> None:
         """Goes on from `checkpoint` where it exists, else from `net`, else from nothing."""
-        self.checkpoint = checkpoint
-        self.net = (net or CornerNet()).to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.net).eval()
-        self.done: list[int] = []
-        self.state: dict[str, object] | None = None
-        if checkpoint.exists():
-            saved = torch.load(checkpoint, weights_only=True)
-            self.net.load_state_dict(saved["net"])
-            self.average.load_state_dict(saved["average"])
-            self.done, self.state = list(saved["done"]), saved["optimiser"]
-
-    def _optimiser(
-        self, stage: Stage, done: int
-    ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
-        decayed = [p for p in self.net.parameters() if p.ndim > 1]
-        plain = [p for p in self.net.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, lr=stage.peak)
-        if done and self.state is not None:
-            optimiser.load_state_dict(self.state)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            stage.peak,
-            total_steps=stage.steps + 1,
-            pct_start=0.08,
-            last_epoch=done - 1 if done else -1,
-        )
-        return optimiser, schedule
+        self.learner = Learner(checkpoint, net or CornerNet(), _HABITS)
 
     def run(self, place: int, stage: Stage, folder: Path) -> None:
         """Train stage number `place` to its end, from where a checkpoint left it."""
-        self.done += [0] * (place + 1 - len(self.done))
-        begin = self.done[place]
-        optimiser, schedule = self._optimiser(stage, begin)
-        source = batches(folder, stage, np.random.default_rng([place, begin]))
-        losses, began = Losses(), time.monotonic()
-        for step in range(begin + 1, stage.steps + 1):
+        net, losses = self.learner.net, Losses()
+        rng = np.random.default_rng([place, self.learner.begin(place)])
+        source = batches(folder, stage, rng)
+
+        def loss(progress: float) -> Tensor:
             batch = next(source)
             pictures = torch.from_numpy(batch.pictures).contiguous(
                 memory_format=torch.channels_last
             )
-            loss = losses(self.net(pictures), batch, step / stage.steps)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-            optimiser.step()
-            schedule.step()
-            self._follow(min(0.998, (1 + sum(self.done)) / (10 + sum(self.done))))
-            self.done[place] = step
-            if step % 50 == 0:
-                parts = " ".join(f"{k} {v:.3f}" for k, v in losses.running.items())
-                pace = (time.monotonic() - began) / (step - begin)
-                print(f"stage {place} step {step}/{stage.steps} {pace:.2f} s {parts}", flush=True)
-            if step % _SAVE_EVERY == 0 or step == stage.steps:
-                self._save(optimiser)
+            return losses(net(pictures), batch, progress)
 
-    def _follow(self, keep: float) -> None:
-        with torch.no_grad():
-            pairs = zip(
-                self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-            )
-            for slow, fast in pairs:
-                if slow.dtype.is_floating_point:
-                    slow.lerp_(fast, 1 - keep)
-                else:
-                    slow.copy_(fast)
-
-    def _save(self, optimiser: torch.optim.AdamW) -> None:
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        part = self.checkpoint.with_suffix(".part")
-        torch.save(
-            {
-                "net": self.net.state_dict(),
-                "average": self.average.state_dict(),
-                "done": self.done,
-                "optimiser": optimiser.state_dict(),
-            },
-            part,
-        )
-        part.replace(self.checkpoint)
+        decayed = [p for p in net.parameters() if p.ndim > 1]
+        plain = [p for p in net.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
+        self.learner.run(place, Cycle(stage.steps, stage.peak, _RISE), groups, loss, losses.told)
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ GOMP_SPINCOUNT=0 where other work shares the processor. The checkpoint and the s
 from __future__ import annotations
 
 import argparse
-import copy
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.training.learning import Cycle, Habits, Learner
 from models.training.line_batches import batches
 from models.training.line_scenes import CELLS, FOLDER, finished, read_shard
 from models.training.mrz_net import LineNet
 from pipeline.mrz.line_net import NOTHING, STEPS_PER_CELL
 
 CHECKPOINT = FOLDER / "lines.pt"
-_SAVE_EVERY = 100
+_HABITS = Habits(keep=0.995, told_every=25, saved_every=100)
+_RISE = 0.12
 _NOTHING_WEIGHT = 0.35
 
 
@@ -77,86 +77,30 @@ def score(net: LineNet, folder: Path, most: int = 800) -> tuple[float, float]:
 
 
 class Trainer:
-    """Network, its slow average (what is exported), optimiser; one per run."""
+    """The line network on its way; one per run."""
 
     def __init__(self, checkpoint: Path) -> None:
-        self.checkpoint = checkpoint
-        self.net = LineNet().to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.net).eval()
-        self.done: list[int] = []
-        self.state: dict[str, object] | None = None
-        if checkpoint.exists():
-            saved = torch.load(checkpoint, weights_only=True)
-            self.net.load_state_dict(saved["net"])
-            self.average.load_state_dict(saved["average"])
-            self.done, self.state = list(saved["done"]), saved["optimiser"]
-
-    def _optimiser(
-        self, stage: Stage, done: int
-    ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
-        optimiser = torch.optim.AdamW(self.net.parameters(), lr=stage.peak, weight_decay=0.01)
-        if done and self.state is not None:
-            optimiser.load_state_dict(self.state)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            stage.peak,
-            total_steps=stage.steps + 1,
-            pct_start=0.12,
-            last_epoch=done - 1 if done else -1,
-        )
-        return optimiser, schedule
+        """Goes on from `checkpoint` where it exists, else from nothing."""
+        self.learner = Learner(checkpoint, LineNet(), _HABITS)
 
     def run(self, place: int, stage: Stage, folder: Path) -> None:
         """Train stage number `place` to its end, from where a checkpoint left it."""
-        self.done += [0] * (place + 1 - len(self.done))
-        begin = self.done[place]
-        optimiser, schedule = self._optimiser(stage, begin)
-        source = batches(folder, stage.batch, np.random.default_rng([place, begin]))
-        running, began = 0.0, time.monotonic()
-        for step in range(begin + 1, stage.steps + 1):
+        net, running = self.learner.net, 0.0
+        rng = np.random.default_rng([place, self.learner.begin(place)])
+        source = batches(folder, stage.batch, rng)
+
+        def loss(_progress: float) -> Tensor:
+            nonlocal running
             batch = next(source)
             ink = torch.from_numpy(batch.ink).contiguous(memory_format=torch.channels_last)
-            loss = loss_of(self.net(ink), torch.from_numpy(batch.target))
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-            optimiser.step()
-            schedule.step()
-            self.done[place] = step
-            self._follow(min(0.995, (1 + sum(self.done)) / (10 + sum(self.done))))
-            now = float(loss.detach())
+            value = loss_of(net(ink), torch.from_numpy(batch.target))
+            now = float(value.detach())
             running = now if running == 0 else 0.97 * running + 0.03 * now
-            if step % 25 == 0:
-                pace = (time.monotonic() - began) / (step - begin)
-                print(
-                    f"stage {place} step {step}/{stage.steps} {pace:.2f} s loss {running:.4f}",
-                    flush=True,
-                )
-            if step % _SAVE_EVERY == 0 or step == stage.steps:
-                self._save(optimiser)
+            return value
 
-    def _follow(self, keep: float) -> None:
-        with torch.no_grad():
-            pairs = zip(
-                self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-            )
-            for slow, fast in pairs:
-                if slow.dtype.is_floating_point:
-                    slow.lerp_(fast, 1 - keep)
-                else:
-                    slow.copy_(fast)
-
-    def _save(self, optimiser: torch.optim.AdamW) -> None:
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        part = self.checkpoint.with_suffix(".part")
-        state = {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "done": self.done,
-            "optimiser": optimiser.state_dict(),
-        }
-        torch.save(state, part)
-        part.replace(self.checkpoint)
+        groups = [{"params": list(net.parameters()), "weight_decay": 0.01}]
+        cycle = Cycle(stage.steps, stage.peak, _RISE)
+        self.learner.run(place, cycle, groups, loss, lambda: f"loss {running:.4f}")
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
     python -m models.training.train_tessdata
 
-composes lines into ``.cache/train/tess``, learns large print first and all print then, one
-thread, and resumes where it was stopped. ``export_tessdata`` makes the file that ships.
+composes lines into ``.cache/train/tess``, learns a few characters at a time first, then whole
+lines of large print, then all print; one thread, and it resumes where it was stopped.
+``export_tessdata`` makes the file that ships.
 Needs Debian's tesseract-ocr.
 """
 
@@ -15,7 +16,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.training.tessdata_lines import write_shard
+from models.training.tessdata_lines import KINDS, write_shard
 from pipeline.mrz.check_digits import ALPHABET
 
 FOLDER = Path(".cache/train/tess")
@@ -23,7 +24,8 @@ LANGUAGE = "mrz"
 SHARDS, LINES = 40, 400
 _NETWORK = "[1,36,0,1 Ct3,3,16 Mp3,3 Lfys32 Lfx48 Lrx48 Lfx64 O1c1]"
 """A convolution, a pooling by 3, a summary of each column, three passes along the line."""
-CLEAR_STEPS, ALL_STEPS = 8_000, 40_000
+SHORT_STEPS, CLEAR_STEPS, ALL_STEPS = 12_000, 20_000, 50_000
+"""Lines seen in all when the stage ends."""
 _RATE = 0.002
 
 
@@ -76,14 +78,16 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--shards", type=int, default=SHARDS)
     parser.add_argument("--lines", type=int, default=LINES, help="per shard")
+    parser.add_argument("--short-steps", type=int, default=SHORT_STEPS)
     parser.add_argument("--clear-steps", type=int, default=CLEAR_STEPS)
     parser.add_argument("--all-steps", type=int, default=ALL_STEPS)
     options = parser.parse_args()
     for index in range(options.shards):
         write_shard(options.folder, index, options.lines)
-    clear = sorted(options.folder.glob("*-clear.lstmf"))
-    train(options.folder, clear, options.clear_steps)
-    train(options.folder, sorted(options.folder.glob("*.lstmf")), options.all_steps)
+    steps = (options.short_steps, options.clear_steps, options.all_steps)
+    for count, kinds in zip(steps, (KINDS[:1], KINDS[1:2], KINDS), strict=True):
+        files = [path for kind in kinds for path in options.folder.glob(f"*-{kind}.lstmf")]
+        train(options.folder, sorted(files), count)
 
 
 if __name__ == "__main__":
