@@ -10,7 +10,7 @@ PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
 RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
-TEST_PACKAGES := chromium fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1
+TEST_PACKAGES := chromium tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1
 
 .PHONY: help setup setup-test run demo test lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
 
@@ -78,7 +78,6 @@ train-mrz: $(VENV_TRAIN)/.done ## compose lines, train the reader of the zone, e
 	$(TRAIN) -m models.training.export_mrz
 
 train-tessdata: setup-test ## train Tesseract on composed lines, export it if better than eng (hours)
-	@sh .ci/packages tesseract-ocr
 	@$(PY) -m models.training.train_tessdata
 	@$(PY) -m models.training.export_tessdata
 
