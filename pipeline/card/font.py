@@ -29,6 +29,7 @@ from pypdf.generic import (
 from reportlab.pdfbase.ttfonts import TTFError, TTFontFile
 
 from core.errors import SettingsError
+from pipeline.card.cmap import of_code_points
 
 LAST_CODE_POINT = 0xFFFF
 """Identity-H has two-byte codes: no character beyond the Basic Multilingual Plane."""
@@ -112,7 +113,7 @@ class CardFont:
                     NameObject("/BaseFont"): NameObject(f"/{name}"),
                     NameObject("/Encoding"): NameObject("/Identity-H"),
                     NameObject("/DescendantFonts"): ArrayObject([writer._add_object(descendant)]),
-                    NameObject("/ToUnicode"): _add_stream(writer, _to_unicode(codes)),
+                    NameObject("/ToUnicode"): _add_stream(writer, of_code_points(_runs(codes))),
                 }
             )
         )
@@ -192,29 +193,6 @@ def _runs(codes: Iterable[int]) -> Iterator[tuple[int, int]]:
     for _, run in itertools.groupby(numbered, key=lambda pair: (pair[1] - pair[0], pair[1] >> 8)):
         members = [code for _, code in run]
         yield members[0], members[-1]
-
-
-def _to_unicode(codes: list[int]) -> bytes:
-    """A CMap that maps each code to the code point of the same number."""
-    lines = [
-        "/CIDInit /ProcSet findresource begin",
-        "12 dict begin",
-        "begincmap",
-        "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def",
-        "/CMapName /Adobe-Identity-UCS def",
-        "/CMapType 2 def",
-        "1 begincodespacerange",
-        "<0000> <FFFF>",
-        "endcodespacerange",
-    ]
-    runs = list(_runs(codes))
-    for start in range(0, len(runs), 100):  # a CMap section holds at most 100 ranges
-        section = runs[start : start + 100]
-        lines.append(f"{len(section)} beginbfrange")
-        lines.extend(f"<{first:04X}> <{last:04X}> <{first:04X}>" for first, last in section)
-        lines.append("endbfrange")
-    lines.extend(["endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"])
-    return "\n".join(lines).encode("ascii")
 
 
 def _subset_tag(codes: list[int]) -> str:

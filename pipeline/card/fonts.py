@@ -26,6 +26,7 @@ from pypdf.generic import (
 )
 
 from core.errors import SettingsError
+from pipeline.card.cmap import of_texts
 
 FONT_FOLDERS = (
     Path("/usr/share/fonts/truetype/noto"),
@@ -143,7 +144,7 @@ class ShelfFont:
                 NameObject("/BaseFont"): NameObject(f"/{name}"),
                 NameObject("/Encoding"): NameObject("/Identity-H"),
                 NameObject("/DescendantFonts"): ArrayObject([writer._add_object(descendant)]),
-                NameObject("/ToUnicode"): _stream(writer, _to_unicode(codes), {}),
+                NameObject("/ToUnicode"): _stream(writer, of_texts(codes), {}),
             }
         )
         return Subset(writer._add_object(font), glyphs)
@@ -268,28 +269,3 @@ def _stream(writer: PdfWriter, data: bytes, entries: Mapping[str, object]) -> In
     for key, value in entries.items():
         packed[NameObject(key)] = value
     return writer._add_object(packed)
-
-
-def _to_unicode(codes: Mapping[int, str]) -> bytes:
-    """A CMap from each code to the text of its glyph (ISO 32000-1, 9.10.3)."""
-    lines = [
-        "/CIDInit /ProcSet findresource begin",
-        "12 dict begin",
-        "begincmap",
-        "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def",
-        "/CMapName /Adobe-Identity-UCS def",
-        "/CMapType 2 def",
-        "1 begincodespacerange",
-        "<0000> <FFFF>",
-        "endcodespacerange",
-    ]
-    told = [(code, text) for code, text in sorted(codes.items())]
-    for start in range(0, len(told), 100):  # a CMap section holds at most 100 entries
-        section = told[start : start + 100]
-        lines.append(f"{len(section)} beginbfchar")
-        lines.extend(
-            f"<{code:04X}> <{text.encode('utf-16-be').hex().upper()}>" for code, text in section
-        )
-        lines.append("endbfchar")
-    lines.extend(["endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"])
-    return "\n".join(lines).encode("ascii")
