@@ -183,9 +183,9 @@ _MIX: tuple[tuple[Callable[[Rng], Face], float], ...] = (
     (note, 0.03),
 )
 _COLOURFUL: tuple[tuple[Callable[[Rng, Photographs], Face], float], ...] = (
-    (brochure, 0.06),
-    (book, 0.05),
-    (framed, 0.04),
+    (brochure, 0.08),
+    (book, 0.14),
+    (framed, 0.06),
     (form, 0.03),
     (cheque, 0.02),
 )

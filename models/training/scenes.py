@@ -234,7 +234,7 @@ def compose(seed: int, assets: Assets, faces: FacePool, frame_px: int = FRAME_PX
     wanted = rng.random() >= _NEGATIVES
     if rng.random() < (0.55 if wanted else 0.75):
         scatter(canvas, rng, assets, int(rng.choice([1, 1, 2, 3, 5, 8])), 0.7 if wanted else 1.0)
-    elif not wanted:
+    elif not wanted and rng.random() < 0.6:
         stand(canvas, rng)
     found = _positive(rng, canvas, faces, assets) if wanted else None
     if found is None:
