@@ -22,9 +22,9 @@ from pipeline.mrz.check_digits import ALPHABET
 FOLDER = Path(".cache/train/tess")
 LANGUAGE = "mrz"
 SHARDS, LINES = 40, 400
-_NETWORK = "[1,36,0,1 Ct3,3,16 Mp3,3 Lfys32 Lfx48 Lrx48 Lfx64 O1c1]"
-"""A convolution, a pooling by 3, a summary of each column, three passes along the line."""
-SHORT_STEPS, CLEAR_STEPS, ALL_STEPS = 12_000, 20_000, 50_000
+_NETWORK = "[1,36,0,1 Ct3,3,16 Mp3,3 Lfys48 Lbx96 O1c1]"
+"""A convolution, a pooling by 3, a summary of each column, one pass each way along the line."""
+SHORT_STEPS, CLEAR_STEPS, ALL_STEPS = 15_000, 35_000, 100_000
 """Lines seen in all when the stage ends."""
 _RATE = 0.002
 
