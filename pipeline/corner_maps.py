@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry import area, is_convex, mapped, rectangle, signed_area, unit_to
+from pipeline.geometry import is_convex, mapped, rectangle, signed_area, unit_to
 from pipeline.types import QuadPx
 
 Maps = NDArray[np.float32]
@@ -24,6 +24,8 @@ _AVERAGE_REACH = 4
 """Cells around a peak that are averaged; a second peak farther away must not pull."""
 _SECOND_PEAK = 0.15
 """Mass from which a map's second peak is worth trying."""
+_ZONE_LOGIT = 0.4
+"""From here on a cell is zone: rather a little less of it than one where there is none."""
 _LEAST_ZONE_CELLS = 12
 """Fewer cells than this are no zone: the smallest legible one covers some thirty."""
 _BEYOND = 0.1
@@ -88,7 +90,7 @@ def zone_within(band: Maps, quad: QuadPx) -> QuadPx | None:
     the document, its first corner is the one nearest the document's first. None where too few
     cells say that they are zone.
     """
-    rows, columns = np.nonzero(band > 0)
+    rows, columns = np.nonzero(band > _ZONE_LOGIT)
     if len(rows) < _LEAST_ZONE_CELLS:
         return None
     cells = np.stack([columns, rows], 1) + 0.5
@@ -96,10 +98,9 @@ def zone_within(band: Maps, quad: QuadPx) -> QuadPx | None:
     places = places[((places > -_BEYOND) & (places < 1 + _BEYOND)).all(1)]
     if len(places) < _LEAST_ZONE_CELLS:
         return None
-    # A few stray cells must not stretch it; what is lost at the rims is half a cell again.
-    low, high = np.percentile(places, (2, 98), axis=0)
-    cell = 0.5 / np.sqrt(max(area(quad), 1.0))
-    (left, top), (right, foot) = low - cell, high + cell
+    # A few stray cells must not stretch it. Middles of cells are enough: those at the rim are
+    # called zone when half of them is, on composed scenes the print ends there.
+    (left, top), (right, foot) = np.percentile(places, (2, 98), axis=0)
     return rectangle(left, top, right, foot)
 
 
