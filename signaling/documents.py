@@ -32,6 +32,7 @@ async def confirm(request: web.Request) -> web.Response:
         raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
     document_id = request.match_info["document_id"]
     confirmed = await session.confirm(message.model_copy(update={"document_id": document_id}))
+    session.desk.note(confirmed)
     return web.json_response(confirmed.model_dump(include={"document_id", "card", "edited"}))
 
 

@@ -110,6 +110,9 @@ async def _answer(app: web.Application, sdp: str) -> web.Response:
     )
     for link in link_headers(app[SIGNALING]):
         response.headers.add(hdrs.LINK, link)
+    # RFC 5989, section 4: a resource by which changes of this one can be watched.
+    watched = f'</api/sessions/{session.id}/events>; rel="monitor"; type="text/event-stream"'
+    response.headers.add(hdrs.LINK, watched)
     return response
 
 

@@ -73,6 +73,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/webrtc/config"): Rule(Asks.SCOPE, Scope.KIOSK, use=SessionUse.PEEK),
     # It asks for the session's resume token itself: a page's own token is used up by then.
     ("POST", f"{_SESSION}/offer"): _secret("session.resume", Rate.OPENINGS),
+    # By the session's label instead of its id: with the scope.
+    ("GET", f"{_SESSION}/events"): Rule(Asks.SECRET_OR_SCOPE, Scope.READER, audit="session.watch"),
     ("GET", f"{_SESSION}/card-form"): _secret(),
     ("DELETE", _SESSION): _secret("session.close"),
     ("POST", f"{_SESSION}/close"): _secret("session.close"),
