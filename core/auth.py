@@ -64,9 +64,14 @@ class Authenticator(Protocol):
     """Makes a principal of a request's credentials."""
 
     async def principal(
-        self, authorization: str | None, origin: str | None, use: SessionUse
+        self,
+        authorization: str | None,
+        origin: str | None,
+        use: SessionUse,
+        api_key: str | None = None,
     ) -> Principal:
-        """``origin``: of the page that asks. ``use``: of a session token.
+        """``origin``: of the page that asks. ``use``: of a session token. ``api_key``: the header
+        X-API-Key, which is then looked at alone.
 
         Raises Unauthorized for credentials that are missing, forged or expired, and Forbidden
         for those of a page of another origin.

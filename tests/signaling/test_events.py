@@ -205,7 +205,7 @@ async def test_few_may_watch_and_a_reset_forgets_the_guest(serve: Serve) -> None
         await client.wait_for("pong")
         session = next(iter(server.registry))
         with session.desk.feed.watch(0, False) as watcher:
-            kinds = set()
+            kinds: set[str] = set()
             async with asyncio.timeout(5):
                 while not {"state", "guidance"} <= kinds:
                     told = await watcher.get()
@@ -231,5 +231,3 @@ async def test_a_worker_that_does_not_own_the_session_passes_the_stream_on() -> 
         for worker in two.workers:
             for session in worker.registry:
                 await worker.registry.close(session.id, CloseReason.CLIENT)
-
-
