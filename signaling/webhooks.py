@@ -24,7 +24,7 @@ import aiohttp
 
 from core.auth import WebhookSettings
 from core.log import Log
-from media.events import Captured, Event
+from media.events import Captured, Confirmed, Event, OtherSide
 from media.reports import FLAT_NAMES
 
 _log = Log("webhooks")
@@ -45,7 +45,7 @@ def _hmac(key: bytes, told: bytes) -> bytes:
     return hmac.digest(key, told, hashlib.sha256)
 
 
-def payload(event: Event, fields: bool, now_s: float) -> dict[str, Any]:
+def payload(event: Captured | Confirmed, fields: bool, now_s: float) -> dict[str, Any]:
     """``fields``: with guest data; without, ids and states only."""
     document = event.document
     data: dict[str, Any] = {
@@ -89,8 +89,9 @@ class Webhooks:
         )
 
     def listen(self, event: Event) -> None:
-        """Send an event to every address, in the background."""
-        if not self._settings.urls or self._http is None:
+        """Send an event to every address, in the background. A document that gains its other side
+        was told of."""
+        if self._http is None or isinstance(event, OtherSide):
             return
         told = payload(event, self._settings.payload == "fields", time.time())
         body = json.dumps(told, ensure_ascii=False).encode()

@@ -10,7 +10,12 @@ from core.errors import NotFound
 from signaling.api.told import StoredDeleted, StoredRecords, StoredSwept
 from signaling.keeping.keeper import KEEPER, Keeper
 
-_TYPES = {"image": "image/jpeg", "json": "application/json", "pdf": "application/pdf"}
+_TYPES = {
+    "image": "image/jpeg",
+    "other": "image/jpeg",
+    "json": "application/json",
+    "pdf": "application/pdf",
+}
 
 
 def _keeper(request: web.Request) -> Keeper:
