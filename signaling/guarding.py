@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from core.http import METRICS
 from core.settings import Settings
 from media.events import Captured, Confirmed, Event, Listener
 from signaling.access.audit import AUDIT, Audit
@@ -40,7 +41,7 @@ def guard(app: web.Application, settings: Settings) -> None:
     app.on_response_prepare.append(add_origin_headers)
     app.on_response_prepare.append(add_quota)
     app[KEEPER] = keeper = Keeper(settings.keeping, audit) if settings.keeping.folder else None
-    webhooks = Webhooks(settings.webhooks) if settings.webhooks.urls else None
+    webhooks = Webhooks(settings.webhooks, app[METRICS]) if settings.webhooks.urls else None
 
     def note(event: Event) -> None:
         if isinstance(event, Confirmed):
