@@ -110,7 +110,10 @@ def confirmed() -> Confirmed:
 
 
 def metric(hooks: Webhooks, name: str, **labels: str) -> float:
-    return hooks._metrics.registry.get_sample_value(f"lobbylens_{name}", labels) or 0.0
+    # Not the process's own figures, which are read from files.
+    only = hooks._metrics.registry.restricted_registry([f"lobbylens_{name}"])
+    found = [sample for family in only.collect() for sample in family.samples]
+    return sum(sample.value for sample in found if sample.labels == labels)
 
 
 def count_of(hooks: Webhooks, outcome: str) -> float:
