@@ -9,6 +9,7 @@ const DEFAULTS = Object.freeze({
   attract: true,
   specimen: false,
   sound: true,
+  signature: false,
   idle_s: 60,
   frame_ancestors: [],
 });
