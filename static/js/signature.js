@@ -118,15 +118,17 @@ export class SignaturePad {
     const ink = this.#pad.getContext("2d");
     ink.scale(scale, scale);
     Object.assign(ink, { lineWidth: PEN_PX, lineCap: "round", lineJoin: "round" });
-    ink.strokeStyle = getComputedStyle(this.#pad).color;
+    ink.strokeStyle = ink.fillStyle = getComputedStyle(this.#pad).color;
     for (const stroke of this.#strokes) {
       ink.beginPath();
-      const [[firstX, firstY]] = stroke;
-      ink.moveTo(firstX * clientWidth, firstY * clientHeight);
-      for (const [x, y] of stroke.length > 1 ? stroke : [stroke[0], stroke[0]]) {
-        ink.lineTo(x * clientWidth, y * clientHeight);
-      }
+      for (const [x, y] of stroke) ink.lineTo(x * clientWidth, y * clientHeight);
       ink.stroke();
+      if (stroke.length > 1) continue;
+      // A line without length is not drawn: the dot of an i.
+      const [[x, y]] = stroke;
+      ink.beginPath();
+      ink.arc(x * clientWidth, y * clientHeight, PEN_PX / 2, 0, 2 * Math.PI);
+      ink.fill();
     }
   }
 }
