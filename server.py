@@ -58,7 +58,6 @@ from signaling.guarding import LISTENERS, guard
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
-from signaling.rates import RATES, OfferRates
 from signaling.routes import add_routes, card_link, largest_body
 from signaling.sessions import SessionRegistry
 from signaling.shards import Shard
@@ -110,7 +109,6 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app[TRUSTED_PROXIES] = tuple(
         ipaddress.ip_network(each) for each in settings.signaling.trusted_proxies
     )
-    app[RATES] = OfferRates(settings.signaling.offers_per_min)
     app[SIGNALING] = settings.signaling
     app[MEDIA] = settings.media
     app[DOORS] = settings.doors

@@ -64,9 +64,14 @@ class Authenticator(Protocol):
     """Makes a principal of a request's credentials."""
 
     async def principal(
-        self, authorization: str | None, origin: str | None, use: SessionUse
+        self,
+        authorization: str | None,
+        origin: str | None,
+        use: SessionUse,
+        api_key: str | None = None,
     ) -> Principal:
-        """``origin``: of the page that asks. ``use``: of a session token.
+        """``origin``: of the page that asks. ``use``: of a session token. ``api_key``: the header
+        X-API-Key, which is then looked at alone.
 
         Raises Unauthorized for credentials that are missing, forged or expired, and Forbidden
         for those of a page of another origin.
@@ -156,7 +161,9 @@ class AccessSettings(Section):
         description="Origins whose pages may use the API (CORS), comma-separated.",
     )
     openings_per_min: Annotated[int, Field(ge=1)] = Field(
-        600, description="Sessions begun and files read, for each principal and address."
+        240,
+        description="Sessions begun or resumed, session tokens made and files read, for each "
+        "principal and address.",
     )
     frames_per_min: Annotated[int, Field(ge=1)] = Field(
         12_000, description="Requests with frames or stills, for each address."
@@ -246,7 +253,7 @@ class KeepingSettings(Section):
         "encrypts, all decrypt; `python server.py store key ID` makes one.",
     )
     image_hours: Annotated[float, Field(gt=0, le=87_600)] | None = Field(
-        None, description="Keep the picture of each document this long; unset: not at all."
+        None, description="Keep the pictures of each document this long; unset: not at all."
     )
     json_hours: Annotated[float, Field(gt=0, le=87_600)] | None = Field(
         None, description="Keep what was read and confirmed this long; unset: not at all."
@@ -270,7 +277,12 @@ class KeepingSettings(Section):
     @property
     def hours(self) -> dict[str, float]:
         """Retention in hours by kind, of the kinds that are stored."""
-        told = {"image": self.image_hours, "json": self.json_hours, "pdf": self.pdf_hours}
+        told = {
+            "image": self.image_hours,
+            "other": self.image_hours,
+            "json": self.json_hours,
+            "pdf": self.pdf_hours,
+        }
         return {kind: hours for kind, hours in told.items() if hours is not None}
 
     @property

@@ -142,6 +142,28 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "lobbylens_webhooks",
+            "Events for webhooks, one for each address, by what became of them: delivered, "
+            "refused, given_up, left_out, undelivered (at the server's end).",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.webhook_failures = Counter(
+            "lobbylens_webhook_failures",
+            "Attempts to deliver an event that were not taken.",
+            registry=self.registry,
+        )
+        self.webhooks_waiting = Gauge(
+            "lobbylens_webhooks_waiting",
+            "Events for webhooks that are under way or wait for their next attempt.",
+            registry=self.registry,
+        )
+        self.webhooks_oldest = Gauge(
+            "lobbylens_webhooks_oldest_seconds",
+            "Age of the oldest of them; 0 for none.",
+            registry=self.registry,
+        )
         self.cards = Counter("lobbylens_cards", "Cards filled.", registry=self.registry)
         self.errors = Counter(
             "lobbylens_errors",

@@ -193,9 +193,6 @@ class SignalingSettings(Section):
         default_factory=list,
         description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
     )
-    offers_per_min: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        120, description="Offers that one address may make in a minute; more get 429."
-    )
     max_sdp_bytes: Annotated[int, Field(ge=1000)] = Field(
         100_000, description="Longest session description accepted."
     )

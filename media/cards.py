@@ -83,6 +83,7 @@ def form_message(form: CardForm) -> messages.CardFormMessage:
         counsel=form.counsel,
         law=form.law,
         forbidden=list(form.forbidden),
+        signature=form.signature,
         fields=[
             messages.CardFieldReport(
                 name=field.name,

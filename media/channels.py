@@ -21,6 +21,7 @@ from media.messages import (
     StateMessage,
 )
 from media.state import CloseReason
+from media.watching import Feed
 
 OVERLAY = "overlay"
 EVENTS = "events"
@@ -66,6 +67,8 @@ class Channels:
         self._seq = 0
         self.overheard: Callable[[ServerMessage], None] = lambda message: None
         """Called with each event, whether or not a channel is there to take it."""
+        self.feed = Feed(session_id, metrics)
+        """For those who watch without a channel."""
         self.outlet: Outlet | None = None
         """Where messages go instead, while a stream has the session."""
 
@@ -79,6 +82,8 @@ class Channels:
         outlet, self.outlet = self.outlet, None
         if outlet is not None:
             outlet.cut(reason)
+        if reason is not None:
+            self.feed.close(reason)
 
     def divert(self, outlet: Outlet) -> None:
         """From now on everything goes to ``outlet``, first of all what waited."""
@@ -108,6 +113,7 @@ class Channels:
         States, guidance and profiles do not: a greeting tells the newest of them anyway.
         """
         self.overheard(message)
+        self.feed.event(message)
         if self.outlet is not None:
             self.outlet.event(message)
             return
@@ -124,6 +130,7 @@ class Channels:
 
     def send_overlay(self, message: Overlay) -> None:
         """Send if the channel keeps up, else skip and count."""
+        self.feed.overlay(message)
         if self.outlet is not None:
             self.outlet.overlay(message)
             return

@@ -18,6 +18,7 @@ from media import messages
 from media.channels import Channels
 from media.review import Reviews
 from media.viewing import Viewing
+from media.watching import Feed
 
 _WATCHERS = 4
 _WAITING = 64
@@ -130,8 +131,19 @@ class Desk:
         """Tell the guest's page, and whoever watches."""
         self._channels.send_event(message)
 
+    def note(self, message: messages.ServerMessage) -> None:
+        """Tell whoever watches of what the client was told by other means."""
+        self._overhear(message)
+        self.feed.event(message)
+
+    @property
+    def feed(self) -> Feed:
+        """The whole messages, for those who may have them."""
+        return self._channels.feed
+
     def reset(self) -> None:
         """The guest began anew: nothing of the one before is shown."""
+        self.feed.forget()
         for kind in ("capture", "result", "confirmed", "error", "form"):
             self._latest.pop(kind, None)
 

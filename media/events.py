@@ -26,6 +26,17 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherSide:
+    """A document that was told of has another side, of which ``page`` is the picture; what was
+    read is that of the side with the zone, as told. H×W×3 uint8 BGR."""
+
+    record: str
+    session: str
+    document: Document
+    page: Picture
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """A guest or clerk confirmed a document's fields, by ICAO names; ``card`` is a PDF."""
 
@@ -38,6 +49,6 @@ class Confirmed:
     card: bytes
 
 
-Event = Captured | Confirmed
+Event = Captured | OtherSide | Confirmed
 Listener = Callable[[Event], None]
 """Called on the event loop; must return at once and raise nothing."""

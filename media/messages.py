@@ -179,7 +179,10 @@ class CardFieldReport(BaseModel):
 
 
 class CardFormMessage(ServerMessage):
-    """What the session's card asks for; ``forbidden`` names what a ``confirm`` must not hold."""
+    """What the session's card asks for; ``forbidden`` names what a ``confirm`` must not hold.
+
+    ``signature``: it has a place for a drawn one.
+    """
 
     type: Literal["card_form"] = "card_form"
     card: str
@@ -188,6 +191,7 @@ class CardFormMessage(ServerMessage):
     counsel: str
     fields: list[CardFieldReport]
     forbidden: list[str]
+    signature: bool = False
 
 
 class ConfirmedMessage(ServerMessage):

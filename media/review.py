@@ -73,6 +73,9 @@ class Reviews:
             del self._by_id[next(iter(self._by_id))]
         return review
 
+    def knows(self, document_id: str) -> bool:
+        return document_id in self._by_id
+
     def get(self, document_id: str | None) -> Review:
         """The review of a document; None begins one for data entered by hand.
 

@@ -13,7 +13,7 @@ from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
-from media.events import Captured
+from media.events import Captured, OtherSide, Picture
 from media.layers import ALL_LAYERS
 from media.profiles import ProfileChooser
 from media.review import Reviews
@@ -57,6 +57,8 @@ class Viewing:
         self._turn = asyncio.Lock()
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
+        self._unshown: Picture | None = None
+        """The picture of a side that said nothing by itself."""
         self._next_index = 0
         self._looked_index = -1
         self.state = CaptureState.SEARCHING
@@ -245,12 +247,26 @@ class Viewing:
 
     def _finish(self, document: Document, capture: Capture) -> None:
         shown = self._reader.reading_finished(document)
-        if shown is not None:
+        if shown is None:
+            self._unshown = capture.page
+        else:
+            known = self._reviews.knows(shown.id)
             review = self._reviews.add(shown)
             self._metrics.documents.labels(shown.status.value).inc()
             self._channels.send_event(reports.result(shown))
-            self._around.tell(Captured(review.record, session_label.get(), shown, capture.page))
+            self._announce(shown, review.record, capture.page, known)
         self._move(self._reader.state)
+
+    def _announce(self, shown: Document, record: str, page: Picture, known: bool) -> None:
+        """Tell the listeners: of a document once, of its other side when that is there too."""
+        label = session_label.get()
+        before, self._unshown = self._unshown, None
+        if known:
+            self._around.tell(OtherSide(record, label, shown, page))
+            return
+        self._around.tell(Captured(record, label, shown, page))
+        if len(shown.sides) > 1 and before is not None:
+            self._around.tell(OtherSide(record, label, shown, before))
 
     def repeat(self) -> None:
         """Tell a client that has just come, or come back, where things stand."""
@@ -272,6 +288,7 @@ class Viewing:
         self._reader.reset()
         self._captures.clear()
         self._still.clear()
+        self._unshown = None
         self._reviews.clear()
         self._move(self._reader.state)
 

@@ -119,6 +119,19 @@ class Colleagues:
             raise refused
         return await here()
 
+    async def at_whoever_knows(self, request: web.Request) -> web.StreamResponse | None:
+        """The answer of the first other worker that does not know of nothing at this address, for
+        a label, which names no owner. None where nobody else does, or a colleague asks."""
+        for worker in [] if is_internal(request) else self.others():
+            try:
+                upload = _Upload(request, self._largest_body)
+                async with self._ask(request, worker, None, upload) as answer:
+                    if answer.status != web.HTTPNotFound.status_code:
+                        return await _relay(request, answer)
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                _log.warning("x worker does not answer", asked=worker)
+        return None
+
     async def expositions(self, request: web.Request) -> dict[str, bytes]:
         """The metrics of each other worker that answers."""
         texts = {}

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from core.errors import InvalidMessage, UnsupportedMediaType
 from core.http import public, read_body, read_text
 from media.messages import Confirm
+from signaling.api.told import CardFormAnswer, ConfirmAnswer, StillAnswer
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
 
 
@@ -32,7 +33,9 @@ async def confirm(request: web.Request) -> web.Response:
         raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
     document_id = request.match_info["document_id"]
     confirmed = await session.confirm(message.model_copy(update={"document_id": document_id}))
-    return web.json_response(confirmed.model_dump(include={"document_id", "card", "edited"}))
+    session.desk.note(confirmed)
+    answer = ConfirmAnswer.model_validate(confirmed.model_dump())
+    return web.json_response(answer.model_dump())
 
 
 @public
@@ -40,8 +43,8 @@ async def card_form(request: web.Request) -> web.Response:
     """``GET /api/sessions/{id}/card-form``, ``?card=…`` for another than the session's."""
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     form = await session.cards.form(request.query.get("card"))
-    kept = set(type(form).model_fields) - {"v", "type", "session_id", "seq", "ts_ms"}
-    return web.json_response(form.model_dump(include=kept))
+    answer = CardFormAnswer.model_validate(form.model_dump())
+    return web.json_response(answer.model_dump())
 
 
 @public
@@ -53,7 +56,7 @@ async def still(request: web.Request) -> web.Response:
     limit = request.app[MEDIA].max_still_bytes
     taken = await session.receive_still(lambda: read_body(request, limit))
     # Too late is no fault of the page, whose browser would complain of an error's status.
-    return web.json_response({"taken": taken})
+    return web.json_response(StillAnswer(taken=taken).model_dump())
 
 
 @public

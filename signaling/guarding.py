@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from core.http import METRICS
 from core.settings import Settings
-from media.events import Captured, Event, Listener
+from media.events import Captured, Confirmed, Event, Listener
 from signaling.access.audit import AUDIT, Audit
 from signaling.access.credentials import Credentials
 from signaling.access.door import AUTHENTICATOR
@@ -40,17 +41,10 @@ def guard(app: web.Application, settings: Settings) -> None:
     app.on_response_prepare.append(add_origin_headers)
     app.on_response_prepare.append(add_quota)
     app[KEEPER] = keeper = Keeper(settings.keeping, audit) if settings.keeping.folder else None
-    webhooks = Webhooks(settings.webhooks) if settings.webhooks.urls else None
+    webhooks = Webhooks(settings.webhooks, app[METRICS]) if settings.webhooks.urls else None
 
     def note(event: Event) -> None:
-        if isinstance(event, Captured):
-            audit.note(
-                "session" if event.session else "api",
-                "document.captured",
-                session=event.session,
-                record=event.record,
-            )
-        else:
+        if isinstance(event, Confirmed):
             audit.note(
                 event.actor or "api",
                 "document.confirmed",
@@ -58,6 +52,13 @@ def guard(app: web.Application, settings: Settings) -> None:
                 record=event.record,
                 edited=len(event.edited),
             )
+            return
+        audit.note(
+            "session" if event.session else "api",
+            "document.captured" if isinstance(event, Captured) else "document.joined",
+            session=event.session,
+            record=event.record,
+        )
 
     listeners: list[Listener] = [note]
     if keeper is not None:

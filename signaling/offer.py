@@ -23,7 +23,6 @@ from media.state import CloseReason
 from signaling.colleagues import COLLEAGUES
 from signaling.ice import ice_servers
 from signaling.keys import REGISTRY, SIGNALING, peer_settings
-from signaling.rates import RATES
 
 _log = Log("offer")
 _JSON_ROOM_BYTES = 4096
@@ -71,7 +70,6 @@ async def offer(request: web.Request) -> web.StreamResponse:
     if request.content_type != "application/json":
         raise UnsupportedMediaType("send the offer as application/json")
     app = request.app
-    app[RATES].check(request)
     text = await read_text(request, longest_body(app[SIGNALING]))
     body = parse_offer_body(text)
     colleagues, token = app[COLLEAGUES], body.session.resume_token

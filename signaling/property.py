@@ -45,6 +45,9 @@ class PropertyPage(BaseModel):
     specimen: bool = False
     """Offer to play the drawn specimen as a camera: for trials, not for guests."""
     sound: bool = True
+    signature: bool = False
+    """Offer to sign on the screen, where the card has a place for it: whether that is enough is a
+    matter of each country's law."""
     idle_s: Annotated[int, Field(ge=20, le=600)] = 60
     """Seconds without a sign of the guest after which everything is wiped."""
 

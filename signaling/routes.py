@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from core.settings import Settings
-from signaling import documents, offer, pages, property, staff, whip
+from signaling import documents, events, offer, pages, property, staff, whip
 from signaling.access import session_tokens
 from signaling.api.bodies import longest_json
 from signaling.api.openapi import add_api_routes
@@ -48,6 +48,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
     app.router.add_post("/api/sessions/{session_id}/offer", offer.resume)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
+    app.router.add_get("/api/sessions/{session_id}/events", events.events, allow_head=False)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
     app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)

@@ -19,6 +19,7 @@ from core.http import public, read_text
 from core.log import Log
 from media.messages import Confirm
 from media.session import Session
+from signaling.api import told
 from signaling.documents import ConfirmBody
 from signaling.keys import REGISTRY, SIGNALING
 from signaling.pages import STATIC
@@ -35,6 +36,10 @@ class Hint(BaseModel):
 
     code: Annotated[str, Field(pattern=r"^[A-Z_]{3,40}$")] | None = None
     text: Annotated[str, Field(max_length=200)] = ""
+
+
+class Nothing(BaseModel):
+    """An empty JSON object, for what needs no more than to be asked for."""
 
 
 @public
@@ -56,9 +61,10 @@ def _needs_json(request: web.Request) -> None:
 async def sessions(request: web.Request) -> web.Response:
     """``GET /api/staff/sessions``: what is going on, oldest first."""
     found = [
-        {"label": session.label, **session.desk.overview()} for session in request.app[REGISTRY]
+        told.StaffSession(label=session.label, **session.desk.overview())
+        for session in request.app[REGISTRY]
     ]
-    return web.json_response({"sessions": found})
+    return web.json_response(told.StaffSessions(sessions=found).model_dump())
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -112,7 +118,8 @@ async def form(request: web.Request) -> web.Response:
     session = _session(request)
     document_id, fields = session.desk.take_form()
     _log.info("form taken over", session=session.label)
-    return web.json_response({"document_id": document_id, "fields": fields})
+    taken = told.TakenForm(document_id=document_id, fields=fields)
+    return web.json_response(taken.model_dump())
 
 
 async def confirm(request: web.Request) -> web.Response:
@@ -127,4 +134,5 @@ async def confirm(request: web.Request) -> web.Response:
     message: Confirm = body.model_copy(update={"actor": "clerk"})
     confirmed = await session.confirm(message)
     session.desk.say(confirmed)
-    return web.json_response({"document_id": confirmed.document_id, "edited": confirmed.edited})
+    kept = told.StaffConfirmed(document_id=confirmed.document_id, edited=confirmed.edited)
+    return web.json_response(kept.model_dump())

@@ -2,7 +2,7 @@
 
 Form and signature are those of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256
 (RFC 2104) over ``ID.TIMESTAMP.BODY``. An event keeps its id through every attempt, which is also
-in Idempotency-Key. What waits is in memory, bounded, and lost at a restart.
+in Idempotency-Key. What waits is in memory, bounded, and lost at a restart, which tells of it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import json
 import random
 import secrets
 import time
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from core.auth import WebhookSettings
 from core.log import Log
-from media.events import Captured, Event
+from core.metrics import Metrics
+from media.events import Captured, Confirmed, Event, OtherSide
 from media.reports import FLAT_NAMES
 
 _log = Log("webhooks")
@@ -45,7 +46,7 @@ def _hmac(key: bytes, told: bytes) -> bytes:
     return hmac.digest(key, told, hashlib.sha256)
 
 
-def payload(event: Event, fields: bool, now_s: float) -> dict[str, Any]:
+def payload(event: Captured | Confirmed, fields: bool, now_s: float) -> dict[str, Any]:
     """``fields``: with guest data; without, ids and states only."""
     document = event.document
     data: dict[str, Any] = {
@@ -69,16 +70,36 @@ def payload(event: Event, fields: bool, now_s: float) -> dict[str, Any]:
     return {"type": name, "timestamp": stamp, "data": data}
 
 
-class Webhooks:
-    """``outcomes`` counts deliveries: delivered, refused, given_up, left_out."""
+@dataclass(slots=True)
+class _Delivery:
+    """One event on its way to one address. ``began_s``: monotonic clock."""
 
-    def __init__(self, settings: WebhookSettings) -> None:
+    event_id: str
+    kind: str
+    record: str
+    url: str
+    body: bytes
+    began_s: float
+    attempts: int = 0
+
+
+class Webhooks:
+    """What becomes of each delivery is counted in ``metrics``."""
+
+    def __init__(self, settings: WebhookSettings, metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._keys = settings.signing_keys
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], _Delivery] = {}
         self._http: aiohttp.ClientSession | None = None
-        self.outcomes: Counter[str] = Counter()
+        metrics.webhooks_waiting.set_function(lambda: len(self._under_way))
+        metrics.webhooks_oldest.set_function(self._oldest_s)
+
+    def _oldest_s(self) -> float:
+        # Asked from a thread: the copy is made at one go.
+        began_s = [each.began_s for each in list(self._under_way.values())]
+        return time.monotonic() - min(began_s) if began_s else 0.0
 
     async def start(self) -> None:
         # No proxy that the environment names, no cookie, and no address that a receiver names.
@@ -89,28 +110,36 @@ class Webhooks:
         )
 
     def listen(self, event: Event) -> None:
-        """Send an event to every address, in the background."""
-        if not self._settings.urls or self._http is None:
+        """Send an event to every address, in the background. A document that gains its other side
+        was told of."""
+        if self._http is None or isinstance(event, OtherSide):
             return
         told = payload(event, self._settings.payload == "fields", time.time())
         body = json.dumps(told, ensure_ascii=False).encode()
         for url in self._settings.urls:
             if len(self._under_way) >= self._settings.max_pending:
-                self.outcomes["left_out"] += 1
+                self._metrics.webhooks.labels("left_out").inc()
                 _log.error("webhook left out: too many wait", type=told["type"])
                 continue
             event_id = f"evt_{secrets.token_hex(12)}"
-            work = asyncio.create_task(self._deliver(self._http, url, event_id, body))
-            self._under_way.add(work)
-            work.add_done_callback(self._under_way.discard)
+            delivery = _Delivery(event_id, told["type"], event.record, url, body, time.monotonic())
+            work = asyncio.create_task(self._deliver(self._http, delivery))
+            self._under_way[work] = delivery
+            work.add_done_callback(self._done)
 
-    async def _deliver(
-        self, http: aiohttp.ClientSession, url: str, event_id: str, body: bytes
-    ) -> None:
+    def _done(self, work: asyncio.Task[None]) -> None:
+        self._under_way.pop(work, None)
+
+    async def _deliver(self, http: aiohttp.ClientSession, delivery: _Delivery) -> None:
         outcome = "given_up"
         for attempt in range(self._settings.attempts):
             async with self._turns:
-                status, asked_s = await self._send(http, url, event_id, body)
+                delivery.attempts += 1
+                status, asked_s = await self._send(
+                    http, delivery.url, delivery.event_id, delivery.body
+                )
+            if not 200 <= status < 300:
+                self._metrics.webhook_failures.inc()
             if 200 <= status < 300:
                 outcome = "delivered"
                 break
@@ -119,13 +148,12 @@ class Webhooks:
                 break
             if attempt + 1 < self._settings.attempts:
                 await asyncio.sleep(self._wait_s(attempt, asked_s))
-        self.outcomes[outcome] += 1
+        self._metrics.webhooks.labels(outcome).inc()
+        told: dict[str, object] = {"webhook": delivery.event_id, "attempts": delivery.attempts}
         if outcome == "delivered":
-            _log.debug("webhook delivered", webhook=event_id, attempts=attempt + 1)
+            _log.debug("webhook delivered", **told)
         else:
-            _log.warning(
-                f"webhook {outcome}", webhook=event_id, status=status, attempts=attempt + 1
-            )
+            _log.warning(f"webhook {outcome}", record=delivery.record, status=status, **told)
 
     def _wait_s(self, attempt: int, asked_s: float) -> float:
         """Doubling, with full jitter, so that many events do not come back at once."""
@@ -155,15 +183,26 @@ class Webhooks:
             return 0, 0.0
 
     async def close(self) -> None:
-        """Attempts under way get a moment to end; the rest is given up."""
+        """Attempts under way get a moment to end. What is left is told, one line for each event,
+        by ids that open nothing: who did not get it can be told by hand, or asks for the record."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=_LAST_WORDS_S)
-        left = list(self._under_way)
+        left = dict(self._under_way)
         for work in left:
             work.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        for delivery in left.values():
+            self._metrics.webhooks.labels("undelivered").inc()
+            _log.error(
+                "webhook undelivered at the end",
+                webhook=delivery.event_id,
+                type=delivery.kind,
+                record=delivery.record,
+                attempts=delivery.attempts,
+                age_s=round(time.monotonic() - delivery.began_s),
+            )
         if left:
-            _log.warning("webhooks given up at the end", count=len(left))
+            _log.error("webhooks undelivered at the end", count=len(left))
         if self._http is not None:
             with contextlib.suppress(OSError):
                 await self._http.close()

@@ -27,7 +27,6 @@ from signaling.colleagues import COLLEAGUES
 from signaling.ice import link_headers
 from signaling.keys import REGISTRY, SIGNALING
 from signaling.offer import SessionOptions, connect
-from signaling.rates import RATES
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -81,7 +80,6 @@ async def publish(request: web.Request) -> web.StreamResponse:
     """``POST /whip``: 201 with the answer and the session's address."""
     _media_type(request, SDP)
     app = request.app
-    app[RATES].check(request)
     try:
         sdp = await read_text(request, app[SIGNALING].max_sdp_bytes)
     except LobbyLensError as error:
@@ -110,6 +108,9 @@ async def _answer(app: web.Application, sdp: str) -> web.Response:
     )
     for link in link_headers(app[SIGNALING]):
         response.headers.add(hdrs.LINK, link)
+    # RFC 5989, section 4: a resource by which changes of this one can be watched.
+    watched = f'</api/sessions/{session.id}/events>; rel="monitor"; type="text/event-stream"'
+    response.headers.add(hdrs.LINK, watched)
     return response
 
 

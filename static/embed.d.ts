@@ -29,7 +29,7 @@ export interface CardFieldReport {
   required: boolean;
 }
 
-/** What the session's card asks for; ``forbidden`` names what a ``confirm`` must not hold. */
+/** What the session's card asks for; ``forbidden`` names what a ``confirm`` must not hold. ``signature``: it has a place for a drawn one. */
 export interface CardFormMessage {
   card: string;
   counsel: string;
@@ -38,6 +38,7 @@ export interface CardFormMessage {
   law: string;
   seq: number;
   session_id: string;
+  signature: boolean;
   title: string;
   ts_ms: number;
   type: "card_form";

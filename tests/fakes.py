@@ -195,7 +195,9 @@ class FakeEngine:
         if name not in (None, "fake", "other"):
             raise DocumentFillingError("there is no card of that name", field="card")
         room = CardField("room", FieldFormat.TEXT, AskedOf.GUEST, True, 16, {"en": "Room"})
-        return CardForm(name or "fake", "Fake card", (room,), ("optional_data",), "no law", "")
+        return CardForm(
+            name or "fake", "Fake card", (room,), ("optional_data",), "no law", "", True
+        )
 
     def fill_card(
         self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER

@@ -67,5 +67,6 @@ class CardBox:
                 tuple(sorted(filler.forbidden)),
                 filler.rules.law,
                 filler.rules.counsel,
+                filler.takes_signature,
             )
         return self._forms[name]

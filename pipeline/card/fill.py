@@ -96,6 +96,11 @@ class CardFiller:
         """JSON names of values that the card must not hold."""
         return self.rules.forbidden
 
+    @property
+    def takes_signature(self) -> bool:
+        """Whether a drawn signature has a place on this card."""
+        return bool(self._widgets.get(self.mapping.signature or ""))
+
     def fields(self, labels: Mapping[str, Mapping[str, str]]) -> tuple[CardField, ...]:
         """What the card asks for, in its order; ``labels`` by form name and language."""
         return tuple(

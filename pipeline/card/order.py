@@ -92,3 +92,5 @@ class CardForm:
     forbidden: tuple[str, ...]
     law: str
     counsel: str
+    signature: bool = False
+    """Whether it has a place for a drawn signature."""

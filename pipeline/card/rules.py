@@ -42,7 +42,8 @@ class Refusal:
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, slots=True)
 class CardRules:
-    """All names are JSON names. ``sources`` tells for each field which text asks for it."""
+    """All names are JSON names. ``sources`` tells for each field which text asks for it,
+    ``read_against`` what these rules were compared with: an address, and what was seen there."""
 
     required: frozenset[str] = frozenset()
     forbidden: frozenset[str] = frozenset()
@@ -52,6 +53,7 @@ class CardRules:
     retention: Retention | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    read_against: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, fields: Mapping[str, str]) -> None:
         """Raises DocumentFillingError naming the first field that breaks a rule, never a value."""

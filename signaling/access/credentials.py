@@ -114,9 +114,15 @@ class Credentials:
             self._missing = "Bearer"
 
     async def principal(
-        self, authorization: str | None, origin: str | None = None, use: SessionUse = SessionUse.NO
+        self,
+        authorization: str | None,
+        origin: str | None = None,
+        use: SessionUse = SessionUse.NO,
+        api_key: str | None = None,
     ) -> Principal:
         """Who asks. Raises Unauthorized."""
+        if api_key is not None and not self._open:
+            return self._holder_of_key(api_key.strip())
         scheme, _, told = (authorization or "").partition(" ")
         told = told.strip()
         if scheme.lower() == "basic" and self._users:
@@ -133,7 +139,8 @@ class Credentials:
         if self._open:
             return ANONYMOUS
         raise Unauthorized(
-            "give the server's token or another credential: Authorization: Bearer TOKEN",
+            "give the server's token or another credential: Authorization: Bearer TOKEN, or an "
+            "API key as X-API-Key",
             self._missing,
         )
 
@@ -145,13 +152,27 @@ class Credentials:
         """The door opened: the session token is used up."""
         self._tokens.settle(principal)
 
-    def _bearer(self, told: str) -> Principal:
+    def _key(self, told: str) -> Principal | None:
+        """Whose API key this is."""
         digest = hash_key(told)
         found = None
         for key in self._api_keys:
             # All are compared, whichever fits.
             if hmac.compare_digest(key.hash, digest):
                 found = Principal(f"key:{key.name}", key.scopes)
+        return found
+
+    def _holder_of_key(self, told: str) -> Principal:
+        found = self._key(told)
+        if found is None:
+            raise Unauthorized(
+                "the key in X-API-Key is not known here; other credentials go by Authorization",
+                _INVALID,
+            )
+        return found
+
+    def _bearer(self, told: str) -> Principal:
+        found = self._key(told)
         if found is not None:
             return found
         if told.count(".") == 2:

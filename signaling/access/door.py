@@ -14,6 +14,7 @@ from signaling.access.table import CLOSED, Asks, Rule, rule_of
 from signaling.colleagues import COLLEAGUES
 
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+API_KEY = "X-API-Key"
 _PRINCIPAL = web.RequestKey("principal", Principal)
 
 
@@ -36,7 +37,8 @@ async def admit(
     """
     address, limits = client_address(request), request.app[LIMITS]
     limits.check_failures(address)
-    told = authorization or request.headers.get(hdrs.AUTHORIZATION)
+    told = authorization or _authorization(request)
+    api_key = None if authorization else request.headers.get(API_KEY)
     if use is not SessionUse.NO and _keeper_of(request, told) is not None:
         # A WebSocket is not passed on.
         raise Unauthorized(
@@ -45,7 +47,7 @@ async def admit(
     origin = request.headers.get(hdrs.ORIGIN)
     authenticator = request.app[AUTHENTICATOR]
     try:
-        principal = await authenticator.principal(told, origin, use)
+        principal = await authenticator.principal(told, origin, use, api_key)
         request[_PRINCIPAL] = principal
         if not principal.may(scope):
             authenticator.give_back(principal)
@@ -61,6 +63,11 @@ async def admit(
         )
         raise
     return principal
+
+
+def _authorization(request: web.Request) -> str | None:
+    """The header, unless X-API-Key stands beside it: one credential is looked at, never two."""
+    return None if API_KEY in request.headers else request.headers.get(hdrs.AUTHORIZATION)
 
 
 def _keeper_of(request: web.Request, authorization: str | None) -> int | None:
@@ -91,7 +98,7 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
             raise NotFound("there is nothing at this address") from None
     known = request.match_info.http_exception is None
     rule = rule_of(request.method, _path(request)) if known else CLOSED
-    told = request.headers.get(hdrs.AUTHORIZATION) if rule.use is not SessionUse.NO else None
+    told = _authorization(request) if rule.use is not SessionUse.NO else None
     if is_internal(request) and shard_in(told) != request.app[COLLEAGUES].shard:
         return await handler(request)
     if known and rule.asks is Asks.SCOPE:

@@ -8,7 +8,7 @@ from core.auth import AccessSettings
 from core.http import Endpoint, is_internal
 
 _METHODS = "GET, POST, PATCH, DELETE"
-_HEADERS = "Authorization, Content-Type, Content-Encoding, If-Match"
+_HEADERS = "Authorization, Content-Type, Content-Encoding, If-Match, Last-Event-ID, X-API-Key"
 _EXPOSED = "Location, Link, ETag, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate"
 _PREFLIGHT_S = "600"
 _REQUESTED = "Access-Control-Request-Method"

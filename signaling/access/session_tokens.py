@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from core.auth import Principal, Scope, SessionUse, is_web_origin
 from core.errors import Forbidden, InvalidMessage, Overloaded, Unauthorized
 from core.http import read_text
 from signaling.access.audit import label
+from signaling.api.told import SessionTokenAnswer, SessionTokenRequest
 from signaling.shards import Shard, shard_of
 
 _MOST = 10_000
@@ -103,25 +104,16 @@ class SessionTokens:
 SESSION_TOKENS = web.AppKey("session_tokens", SessionTokens)
 
 
-class _Wanted(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    origin: str
-
-
 async def issue(request: web.Request) -> web.Response:
     """``POST /api/session-tokens`` with ``{"origin": …}``: a token for one session of a page."""
     try:
-        wanted = _Wanted.model_validate_json(await read_text(request, _LONGEST_BODY))
+        wanted = SessionTokenRequest.model_validate_json(await read_text(request, _LONGEST_BODY))
     except ValidationError:
         raise InvalidMessage('send {"origin": "https://…"}', "origin") from None
     if not is_web_origin(wanted.origin):
         raise InvalidMessage("origin must be https://HOST, without a path", "origin")
     tokens = request.app[SESSION_TOKENS]
-    told = {
-        "success": True,
-        "token": tokens.issue(wanted.origin),
-        "origin": wanted.origin,
-        "expires_in": tokens.ttl_s,
-    }
-    return web.json_response(told, headers={hdrs.CACHE_CONTROL: "no-store"})
+    answer = SessionTokenAnswer(
+        token=tokens.issue(wanted.origin), origin=wanted.origin, expires_in=tokens.ttl_s
+    )
+    return web.json_response(answer.model_dump(), headers={hdrs.CACHE_CONTROL: "no-store"})

@@ -40,8 +40,8 @@ def _secret(audit: str = "", rate: Rate = Rate.REQUESTS) -> Rule:
     return Rule(Asks.SECRET, audit=audit, rate=rate)
 
 
-def _opening(audit: str, use: SessionUse = SessionUse.SPEND, asks: Asks = Asks.SCOPE) -> Rule:
-    return Rule(asks, Scope.KIOSK, Rate.OPENINGS, audit, use)
+def _opening(audit: str, use: SessionUse = SessionUse.SPEND) -> Rule:
+    return Rule(Asks.SCOPE, Scope.KIOSK, Rate.OPENINGS, audit, use)
 
 
 _SESSION = "/api/sessions/{session_id}"
@@ -73,6 +73,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/webrtc/config"): Rule(Asks.SCOPE, Scope.KIOSK, use=SessionUse.PEEK),
     # It asks for the session's resume token itself: a page's own token is used up by then.
     ("POST", f"{_SESSION}/offer"): _secret("session.resume", Rate.OPENINGS),
+    # By the session's label instead of its id: with the scope.
+    ("GET", f"{_SESSION}/events"): Rule(Asks.SECRET_OR_SCOPE, Scope.READER, audit="session.watch"),
     ("GET", f"{_SESSION}/card-form"): _secret(),
     ("DELETE", _SESSION): _secret("session.close"),
     ("POST", f"{_SESSION}/close"): _secret("session.close"),
@@ -83,7 +85,10 @@ RULES: dict[tuple[str, str], Rule] = {
     ("OPTIONS", "/whip"): _open(),
     ("PATCH", "/whip/{session_id}"): _secret(),
     ("DELETE", "/whip/{session_id}"): _secret("session.close"),
-    ("GET", "/api/stream/ws"): _opening("session.open", asks=Asks.SECRET_OR_SCOPE),
+    # Each session that is begun on it counts as an opening: it counts them itself.
+    ("GET", "/api/stream/ws"): Rule(
+        Asks.SECRET_OR_SCOPE, Scope.KIOSK, audit="session.open", use=SessionUse.SPEND
+    ),
     ("POST", "/api/stream/session"): _opening("session.open"),
     ("DELETE", "/api/stream/session/{session_id}"): _secret("session.close"),
     ("POST", "/api/stream/frame"): _secret(rate=Rate.FRAMES),

@@ -24,13 +24,35 @@ from core.errors import (
     Unauthorized,
 )
 from core.http import public
+from signaling.access.door import API_KEY
+from signaling.access.table import Asks
+from signaling.api.described import DESCRIBED
 from signaling.api.models import ErrorBody
-from signaling.api.operations import OPERATIONS, Errors, Operation, add_api
+from signaling.api.operation import Errors, Operation
+from signaling.api.operations import OPERATIONS, add_api
 from signaling.api.status import VERSION
 from signaling.pages import STATIC
 
 _REF = "#/components/schemas/{model}"
 _FILE = {"type": "string", "format": "binary"}
+_TEXT = {"type": "string"}
+ALL = (*OPERATIONS, *DESCRIBED)
+"""Every operation that the description tells."""
+_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The server's token, a JSON Web Token, an API key or, to begin a session, a "
+        "session token.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": API_KEY,
+        "description": "An API key. Where it stands, Authorization is not looked at.",
+    },
+    "password": {"type": "http", "scheme": "basic"},
+}
 
 Json = dict[str, Any]
 
@@ -39,14 +61,14 @@ Json = dict[str, Any]
 def description() -> Json:
     """The OpenAPI document (https://spec.openapis.org/oas/v3.1)."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorBody, "serialization")]
-    for operation in OPERATIONS:
+    for operation in ALL:
         if operation.body is not None:
             wanted.append((operation.body, "validation"))
         if operation.result is not None:
             wanted.append((operation.result, "serialization"))
     refs, schemas = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF)
     paths: dict[str, Json] = {}
-    for operation in OPERATIONS:
+    for operation in ALL:
         body = refs[operation.body, "validation"] if operation.body else None
         result = refs[operation.result, "serialization"] if operation.result else None
         error = refs[ErrorBody, "serialization"]
@@ -58,13 +80,13 @@ def description() -> Json:
             "title": "LobbyLens",
             "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
-            "description": "Passports and identity cards read from streams and files; see "
+            "description": "Passports and identity cards read from cameras, streams and files; see "
             "docs/api.md. A session's id and a document's address are secrets.",
         },
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": _SCHEMES,
         },
     }
 
@@ -79,13 +101,23 @@ def _operation(
         "tags": [operation.tag],
         "summary": operation.summary,
         "responses": _responses(operation, result, error),
-        "security": [] if operation.public else [{"token": []}, {}],
+        "security": _security(operation),
     }
     parameters: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
-    if body is not None:
+    parameters += [
+        {
+            "name": each.name,
+            "in": each.place,
+            "required": False,
+            "description": each.description,
+            "schema": {**_TEXT, "enum": list(each.choices)} if each.choices else _TEXT,
+        }
+        for each in operation.parameters
+    ]
+    if body is not None or operation.file_types:
         told["requestBody"] = {
             "required": operation.body_required,
             "content": _bodies(operation, body, defs),
@@ -97,11 +129,20 @@ def _operation(
     return told
 
 
+def _security(operation: Operation) -> list[Json]:
+    """Credentials, each with the scope that is asked for; an empty one where none will do, as on a
+    server whose settings name none."""
+    rule = operation.rule
+    if rule.asks in (Asks.NOTHING, Asks.SECRET):
+        return []
+    return [*({name: [rule.scope.value]} for name in _SCHEMES), {}]
+
+
 _NO_BRACES = str.maketrans("", "", "{}")
 
 
-def _bodies(operation: Operation, body: Json, defs: Json) -> Json:
-    content: Json = {"application/json": {"schema": body}}
+def _bodies(operation: Operation, body: Json | None, defs: Json) -> Json:
+    content: Json = {"application/json": {"schema": body}} if body is not None else {}
     if operation.file_field:
         own = _model(operation, defs)
         properties = {
@@ -118,8 +159,13 @@ def _bodies(operation: Operation, body: Json, defs: Json) -> Json:
         }
         content["multipart/form-data"] = {"schema": form}
     for kind in operation.file_types:
-        content[kind] = {"schema": _FILE}
+        content[kind] = {"schema": _schema(kind)}
     return content
+
+
+def _schema(kind: str) -> Json:
+    """Of a body that is no JSON."""
+    return _TEXT if kind.startswith("text/") or "sdp" in kind else _FILE
 
 
 def _model(operation: Operation, defs: Json) -> Json:
@@ -150,18 +196,23 @@ def _responses(operation: Operation, result: Json | None, error: Json) -> Json:
         if kind == "application/json":
             shown[kind] = {"schema": result} if result else {}
         else:
-            shown[kind] = {"schema": {"type": "string"} if kind == "text/html" else _FILE}
+            shown[kind] = {"schema": _schema(kind)}
     socket = operation.path.endswith("/ws")
     responses: Json = (
         {"101": {"description": "The connection speaks WebSocket; see docs/api.md."}}
         if socket
-        else {"200": {"description": "Done.", "content": shown}}
+        else {str(operation.success): {"description": "Done."}}
     )
+    if not socket and operation.success != web.HTTPNoContent.status_code and shown:
+        responses[str(operation.success)]["content"] = shown
+    if operation.headers:
+        told = {name: {"schema": _TEXT} for name in operation.headers}
+        responses[str(operation.success)]["headers"] = told
     by_status: dict[int, list[type[LobbyLensError]]] = {}
     # Whoever asks too often, and whoever lacks the scope: any door may say so.
     raised: Errors = (*operation.errors, BadRequest, RateLimited)
-    if Unauthorized in raised:
-        raised = (*raised, InsufficientScope)
+    if operation.rule.asks in (Asks.SCOPE, Asks.SECRET_OR_SCOPE):
+        raised = (*raised, Unauthorized, InsufficientScope)
     for kind_of in dict.fromkeys(raised):
         by_status.setdefault(kind_of.status, []).append(kind_of)
     for status, kinds in sorted(by_status.items()):

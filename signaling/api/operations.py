@@ -1,8 +1,7 @@
-"""The table of the API's operations: routes, their description and OpenAPI come from it alone."""
+"""The table of the API's operations without WebRTC: their routes and descriptions come from it
+alone. Those whose routes others add are in `described`."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -14,7 +13,6 @@ from core.errors import (
     InvalidImage,
     InvalidMessage,
     InvalidSession,
-    LobbyLensError,
     ModelNotFound,
     MrzError,
     NotFound,
@@ -29,42 +27,13 @@ from core.http import Endpoint
 from media.answers import FrameAnswer
 from signaling import pages
 from signaling.api import documents, models, status, stream_http, stream_ws, uploads
-from signaling.api.access import first_line, same_origin
-
-Errors = tuple[type[LobbyLensError], ...]
+from signaling.api.access import same_origin
+from signaling.api.operation import Errors, Operation
 
 _BODY: Errors = (InvalidMessage, TooLarge, UnsupportedMediaType, Forbidden)
 _IMAGE: Errors = (*_BODY, InvalidImage, ModelNotFound)
 _PICTURES = ("image/jpeg", "image/webp", "image/png", "application/octet-stream")
 _FILES = (*_PICTURES, "image/bmp", "image/tiff", "image/heic", "application/pdf")
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """``body``: the model of a JSON body. ``files``: the field that holds files in a multipart
-    form, and the types of a bare file, whose other values are then in the query."""
-
-    method: str
-    path: str
-    tag: str
-    endpoint: Endpoint
-    result: type[BaseModel] | None = None
-    body: type[BaseModel] | None = None
-    body_required: bool = True
-    form: bool = False
-    file_field: str = ""
-    file_types: tuple[str, ...] = ()
-    result_types: tuple[str, ...] = ("application/json",)
-    errors: Errors = ()
-
-    @property
-    def public(self) -> bool:
-        """Whether it asks for no token: it is open, or a secret id serves instead."""
-        return bool(getattr(self.endpoint, "public", False))
-
-    @property
-    def summary(self) -> str:
-        return first_line(self.endpoint)
 
 
 def _post(

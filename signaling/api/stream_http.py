@@ -30,7 +30,6 @@ from signaling.api.owners import as_sent, at_owner
 from signaling.api.streams import end_session, greeting, open_stream
 from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, REGISTRY, SURROUNDINGS
-from signaling.rates import RATES
 
 _SMALL_BYTES = 16_384
 
@@ -42,7 +41,6 @@ def answer(body: Any) -> web.Response:
 
 async def begin(request: web.Request) -> web.StreamResponse:
     """Begin a stream session."""
-    request.app[RATES].check(request)
     form = await read_form(request, _SMALL_BYTES) if request.can_read_body else Form(body=b"")
     wanted = checked(SessionRequest, form.values)
 

@@ -25,7 +25,7 @@ from core.errors import (
     TooLarge,
     UpgradeRequired,
 )
-from core.http import METRICS, public
+from core.http import METRICS, client_address, public
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media.rate import TokenBucket
@@ -33,11 +33,11 @@ from media.slot import LatestSlot
 from media.state import CloseReason
 from media.stream import Arrived, Stream, arrived, attach
 from signaling.access.door import AUTHENTICATOR, admit
+from signaling.access.limits import LIMITS, Rate
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
 from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
-from signaling.rates import RATES
 
 _FIRST_WORD_S = 10
 _HEARTBEAT_S = 15
@@ -164,7 +164,7 @@ class Conversation:
         token = f"Bearer {command.token}" if command.token is not None else None
         guest = await admit(self._request, Scope.KIOSK, use=SessionUse.SPEND, authorization=token)
         try:
-            self._app[RATES].check(self._request)
+            self._app[LIMITS].take(Rate.OPENINGS, guest, client_address(self._request))
             stream = open_stream(self._app, command.language, command.stable_required)
         except LobbyLensError:
             self._app[AUTHENTICATOR].give_back(guest)

@@ -7,9 +7,15 @@ import dataclasses
 from aiohttp import hdrs, web
 
 from core.errors import NotFound
+from signaling.api.told import StoredDeleted, StoredRecords, StoredSwept
 from signaling.keeping.keeper import KEEPER, Keeper
 
-_TYPES = {"image": "image/jpeg", "json": "application/json", "pdf": "application/pdf"}
+_TYPES = {
+    "image": "image/jpeg",
+    "other": "image/jpeg",
+    "json": "application/json",
+    "pdf": "application/pdf",
+}
 
 
 def _keeper(request: web.Request) -> Keeper:
@@ -22,7 +28,8 @@ def _keeper(request: web.Request) -> Keeper:
 async def listed(request: web.Request) -> web.Response:
     """``GET /api/stored``: records with the kinds stored of each and the times of their end."""
     records = await _keeper(request).do(lambda store: store.records())
-    return web.json_response({"success": True, "records": records})
+    answer = StoredRecords.model_validate({"records": records})
+    return web.json_response(answer.model_dump())
 
 
 async def read(request: web.Request) -> web.Response:
@@ -40,13 +47,13 @@ async def delete(request: web.Request) -> web.Response:
     """``DELETE /api/stored/{record}``: all that is stored of a record."""
     record = request.match_info["record"]
     count = await _keeper(request).do(lambda store: store.delete(record))
-    return web.json_response({"success": True, "deleted": count})
+    return web.json_response(StoredDeleted(deleted=count).model_dump())
 
 
 async def sweep(request: web.Request) -> web.Response:
     """``POST /api/stored/sweep``: delete now what is over; tells what was."""
     done = await _keeper(request).sweep()
-    return web.json_response({"success": True, **dataclasses.asdict(done)})
+    return web.json_response(StoredSwept(**dataclasses.asdict(done)).model_dump())
 
 
 def add_stored_routes(app: web.Application) -> None:

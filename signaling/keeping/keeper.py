@@ -17,7 +17,7 @@ from core.auth import KeepingSettings
 from core.errors import StoredFileError
 from core.log import Log
 from media import reports
-from media.events import Captured, Event, Picture
+from media.events import Captured, Event, OtherSide, Picture
 from signaling.access.audit import Audit
 from signaling.keeping.envelope import KeyRing
 from signaling.keeping.store import Store, Swept
@@ -37,6 +37,9 @@ def jpeg(page: Picture) -> bytes:
 
 def contents(event: Event) -> dict[str, Callable[[], bytes]]:
     """What could be stored of an event, by kind, made when it is asked for."""
+    if isinstance(event, OtherSide):
+        # What was read is stored already, and perhaps confirmed since.
+        return {"other": lambda: jpeg(event.page)}
     read = reports.result(event.document).model_dump()
     if isinstance(event, Captured):
         return {

@@ -25,7 +25,8 @@ from signaling.keeping.envelope import (
     unseal,
 )
 
-KINDS = ("image", "json", "pdf")
+KINDS = ("image", "other", "json", "pdf")
+"""``other``: the picture of a card's other side, where both were taken."""
 _RECORD = re.compile(r"[0-9a-f]{32}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNFINISHED = ".part"

@@ -57,20 +57,29 @@ function fields(operation) {
   });
 }
 
+function fileEditor(type) {
+  const picked = make('input', {type: 'file'});
+  return {nodes: [make('label', {}, type, picked)], build: () => ({body: picked.files[0], type})};
+}
+
 function bodyEditor(spec, operation) {
   const content = operation.requestBody?.content;
   if (!content) return null;
-  const text = make('textarea', {spellcheck: false, ariaLabel: 'JSON body'});
-  text.value = JSON.stringify(sample(spec, content['application/json'].schema), null, 2);
+  const json = content['application/json'];
+  const bare = Object.keys(content)[0];
+  const kind = json ? 'JSON' : bare;
+  if (!json && !/text|sdp/.test(bare)) return fileEditor(bare);
+  const text = make('textarea', {spellcheck: false, ariaLabel: `${kind} body`});
+  text.value = json ? JSON.stringify(sample(spec, json.schema), null, 2) : '';
   const form = content['multipart/form-data'];
   const picked = form && make('input', {type: 'file', multiple: true});
   const names = form ? Object.entries(form.schema.properties) : [];
   const name = names.find(([, one]) => (one.items ?? one).format === 'binary')?.[0];
   return {
-    nodes: [make('label', {}, 'JSON', text),
+    nodes: [make('label', {}, kind, text),
             ...(picked ? [make('label', {}, `or a form: ${name}, with the values above`, picked)] : [])],
     build() {
-      if (!picked?.files.length) return {body: text.value, type: 'application/json'};
+      if (!picked?.files.length) return {body: text.value, type: json ? 'application/json' : bare};
       const body = new FormData();
       for (const [key, value] of Object.entries(JSON.parse(text.value || '{}')))
         if (key !== name) body.append(key, typeof value === 'string' ? value : JSON.stringify(value));
@@ -89,9 +98,11 @@ function card(spec, path, method, operation) {
     ([status, told]) => make('li', {}, make('b', {textContent: status}), told.description)));
   const form = make('form', {className: 'inside'});
   const webSocket = '101' in operation.responses;
+  // Neither ends, so that there is no answer to show.
+  const stream = webSocket || 'text/event-stream' in (operation.responses['200']?.content ?? {});
   if (inputs.length) form.append(make('div', {className: 'row'}, ...inputs.map(one => one.label)));
   if (editor) form.append(...editor.nodes);
-  if (!webSocket) form.append(make('div', {className: 'row'}, send));
+  if (!stream) form.append(make('div', {className: 'row'}, send));
   form.append(output, answers);
   form.addEventListener('submit', async event => {
     event.preventDefault();
@@ -103,6 +114,8 @@ function card(spec, path, method, operation) {
         if (parameter.in === 'query' && input.value) url.searchParams.set(parameter.name, input.value);
       const {body, type} = editor?.build() ?? {};
       const headers = {Accept: 'application/json, */*'};
+      for (const {parameter, input} of inputs)
+        if (parameter.in === 'header' && input.value) headers[parameter.name] = input.value;
       if (type) headers['Content-Type'] = type;
       if (token.value) headers.Authorization = `Bearer ${token.value}`;
       await show(output, await fetch(url, {method: method.toUpperCase(), headers, body}));

@@ -12,10 +12,12 @@ const INPUTS = {
 };
 
 let form = null;
+let signed = false;
 
 /** Takes a `card_form` message; true when other fields are asked for than before. */
 export function setForm(message) {
   const before = outline();
+  signed = Boolean(message.signature);
   form = message.fields.filter(({ asked_of }) => asked_of !== "hotel").map(field);
   const order = [...KNOWN.keys()];
   const place = ({ name }) => (KNOWN.has(name) ? order.indexOf(name) : order.length);
@@ -25,7 +27,7 @@ export function setForm(message) {
 
 function outline() {
   const told = ({ name, required, options }) => [name, Boolean(required), options ?? null];
-  return JSON.stringify([documentFields().map(told), guestFields().map(told)]);
+  return JSON.stringify([signed, documentFields().map(told), guestFields().map(told)]);
 }
 
 /** A field of the card; what the page knows better (keyboard, words) stays the page's. */
@@ -41,6 +43,9 @@ function field(asked) {
   }
   return { ...made, options: ["", ...Object.keys(options)], words: `choice.${name}` };
 }
+
+/** Has the card a place for a drawn signature? */
+export const takesSignature = () => signed;
 
 /** Fields that a document fills; one the page has no words for is shown only where it is needed. */
 export function documentFields() {

@@ -33,7 +33,7 @@ const live = new Live(guidance);
 const card = new Card();
 const sound = new Sound();
 const idle = new Idle({ gone: () => leave("idle"), present: () => configure() });
-const review = new Review((values) => confirm(values));
+const review = new Review((values, signature) => confirm(values, signature));
 const screens = new Screens((screen) => entered(screen));
 const host = new Host({ connected: hostConnected, command: (name, options) => COMMANDS[name](options) });
 
@@ -196,10 +196,10 @@ function onError(message, confirming) {
   }
 }
 
-function confirm(values) {
+function confirm(values, signature) {
   review.busy = true;
-  if (visit) visit.confirm(values);
-  else start(openBlank, { watch: false }).then(() => visit?.confirm(values));
+  if (visit) visit.confirm(values, signature);
+  else start(openBlank, { watch: false }).then(() => visit?.confirm(values, signature));
 }
 
 function endVisit() {
@@ -343,6 +343,7 @@ setInterval(() => review.held && configure(), PRESENT_MS);
 property = await loadProperty();
 idle.limitS = property.idle_s;
 sound.usual = property.sound;
+review.maySign = property.signature;
 screens.home = property.attract ? "attract" : "start";
 i18n.offer(property.languages, property.language);
 cameras.bind(chooseCamera);

@@ -9,6 +9,7 @@ const DEFAULTS = Object.freeze({
   attract: true,
   specimen: false,
   sound: true,
+  signature: false,
   idle_s: 60,
   frame_ancestors: [],
 });
@@ -18,7 +19,8 @@ export async function loadProperty() {
   const answer = await fetch("/page.json").catch(() => null);
   const told = answer?.ok ? await answer.json() : {};
   const property = Object.freeze({ ...DEFAULTS, ...told });
-  byId("property-name").textContent = document.title = property.name;
+  const named = byId("property-name");
+  if (named) named.textContent = document.title = property.name;
   if (!property.specimen) {
     for (const button of document.querySelectorAll('[data-action="specimen"]')) button.remove();
   }

@@ -1,10 +1,11 @@
 /** The form in which the guest checks what was read, with the evidence for each field. */
 
-import { documentFields, guestFields } from "./asked.js";
+import { documentFields, guestFields, takesSignature } from "./asked.js";
 import * as dates from "./dates.js";
 import { correctionNote, fillLegend, mark, readNote } from "./evidence.js";
 import { byId, element } from "./dom.js";
 import { say, t } from "./i18n.js";
+import { SignaturePad } from "./signature.js";
 
 const LEADS = {
   complete: "review.lead",
@@ -46,13 +47,16 @@ export class Review {
   #expiry = byId("review-expiry");
   #read = {}; // name -> the field as read
   #result = null;
+  #pad = new SignaturePad();
+  /** Does the property let its guests sign on the screen? */
+  maySign = false;
 
-  /** `confirmed(values)` when the guest has confirmed a form that the card can take. */
+  /** `confirmed(values, signature)` when the guest has confirmed a form that the card can take. */
   constructor(confirmed) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.busy) return;
-      if (this.#check()) confirmed(this.values());
+      if (this.#check()) confirmed(this.values(), this.#pad.signature);
     });
     this.#form.addEventListener("input", ({ target }) => this.#edited(target));
     byId("review-mine").addEventListener("click", () => {
@@ -64,6 +68,7 @@ export class Review {
   /** Fills the form from a result message, or for typing when `result` is null. */
   fill(result) {
     this.clear();
+    this.#pad.offered = this.maySign && takesSignature();
     this.#read = result ? { ...result.fields } : {};
     if (result && !this.#read.issuing_state) {
       const value = result.document?.issuing_state ?? null;
@@ -88,7 +93,9 @@ export class Review {
     const entries = [...this.#form.querySelectorAll(".control")];
     if (!entries.length || this.busy) return;
     const typed = entries.map(({ name, value }) => [name, value]);
+    const { strokes } = this.#pad;
     this.fill(this.#result);
+    this.#pad.strokes = strokes;
     for (const [name, value] of typed) {
       const entry = byId(`field-${name}`);
       if (!entry) continue;
@@ -275,6 +282,7 @@ export class Review {
     for (const entry of this.#form.querySelectorAll("input, select")) entry.value = "";
     byId("document-fields").replaceChildren();
     byId("guest-fields").replaceChildren();
+    this.#pad.clear();
     this.#error.textContent = "";
     this.#error.hidden = this.#expiry.hidden = true;
     this.busy = false;

@@ -1,7 +1,9 @@
-/** The front desk's page: who is at a camera, how it goes, and help. In English. */
+/** The front desk's page: who is at a camera, how it goes, and help. */
 
 import { byId, element } from "./dom.js";
 import { DOCUMENT_FIELDS, GUEST_FIELDS } from "./fields.js";
+import * as i18n from "./i18n.js";
+import { loadProperty } from "./property.js";
 import { Refused, Staff } from "./staff_doors.js";
 
 const LIST_MS = 2000;
@@ -11,30 +13,38 @@ const HINTS = ["MOVE_CLOSER", "MOVE_BACK", "HOLD_STILL", "GLARE", "TILTED", "ROT
   "MRZ_NOT_VISIBLE", "MRZ_COVERED", "TURN_OVER", "WRONG_SIDE", "ASK_STAFF"];
 
 const staff = new Staff();
-let texts = null; // the page's English, for the words of codes and fields
+const { say, t } = i18n;
 let label = ""; // of the session that shows
 let watching = null; // AbortController of its stream
 let documentId = null; // of the form taken over
 
+let latest = []; // the sessions as last told
+let notices = []; // {at, notice} of the session that shows, the newest first
+const NONE = "–";
+
 function ago(seconds) {
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+  const [value, unit] = seconds < 60 ? [seconds, "second"] : [Math.floor(seconds / 60), "minute"];
+  const style = { style: "unit", unit, unitDisplay: "short" };
+  return new Intl.NumberFormat(i18n.language(), style).format(value);
 }
 
-const words = (code) => texts.guidance[code] ?? code ?? "–";
+/** The page's word for one of the protocol's; the protocol's own where there is none. */
+const word = (kind, code) => (code ? t(`${kind}.${code}`) || code : NONE);
+const words = (code) => word("guidance", code);
 
 function summary({ session, capture, guidance, result, confirmed }) {
-  if (session !== "connected") return session;
-  if (confirmed) return "card is ready";
-  if (result) return `reviewing (${result.replace("_", " ")})`;
-  return guidance ? words(guidance) : capture;
+  if (session !== "connected") return word("staff.state", session);
+  if (confirmed) return t("staff.card_ready");
+  if (result) return t("staff.reviewing", { status: word("staff.status", result) });
+  return guidance ? words(guidance) : word("staff.stage", capture);
 }
 
 function row(session) {
   const button = element(
     "button",
     { type: "button" },
-    element("span", { className: "label", textContent: session.label }),
-    element("span", { textContent: session.language.toUpperCase() }),
+    element("span", { className: "label", textContent: session.label, dir: "ltr" }),
+    element("span", { textContent: session.language.toUpperCase(), dir: "ltr" }),
     element("span", { className: "age", textContent: ago(session.age_s) }),
     element("span", { className: "detail", textContent: summary(session) }),
   );
@@ -46,6 +56,7 @@ function row(session) {
 
 /** Rows are made anew, but the focus stays where it was. */
 function list(sessions) {
+  latest = sessions;
   const focused = document.activeElement?.dataset.label;
   byId("list").replaceChildren(...sessions.map(row));
   byId("nobody").hidden = sessions.length > 0;
@@ -55,11 +66,11 @@ function list(sessions) {
 async function refresh() {
   try {
     list(await staff.sessions());
-    byId("state").textContent = "";
+    hush();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401) return ask();
-    byId("state").textContent = "The server does not answer";
+    say(byId("state"), "staff.silent");
   }
   setTimeout(refresh, LIST_MS);
   return undefined;
@@ -75,33 +86,40 @@ function facts() {
   const read = Object.entries(seen.result?.fields ?? {});
   const doubtful = read.filter(([, status]) => ["conflict", "missing"].includes(status));
   byId("facts").replaceChildren(
-    fact("Connection", seen.state?.session ?? "–"),
-    fact("Capture", seen.state?.capture ?? "–"),
-    fact("Guest is told", seen.result ? "to check the form" : words(seen.guidance?.code)),
-    fact("Result", seen.result?.status?.replace("_", " ") ?? "–"),
-    fact("To be checked", doubtful.map(([name]) => texts.field[name] ?? name).join(", ") || "–"),
+    fact(t("staff.connection"), word("staff.state", seen.state?.session)),
+    fact(t("staff.capture"), word("staff.stage", seen.state?.capture)),
+    fact(t("staff.told"), seen.result ? t("staff.check_form") : words(seen.guidance?.code)),
+    fact(t("staff.result"), word("staff.status", seen.result?.status)),
+    fact(t("staff.doubtful"), doubtful.map(([name]) => word("field", name)).join(", ") || NONE),
   );
 }
 
 /** notice type -> what the log says; none for what the facts show already. */
 const LINES = {
   guidance: ({ code }) => words(code),
-  capture: ({ trigger }) => `Picture taken (${trigger})`,
-  result: ({ status, format }) => `Read: ${status.replace("_", " ")}, ${format ?? "no code lines"}`,
-  confirmed: ({ edited }) => `Confirmed, ${edited.length} field(s) changed`,
-  error: ({ code }) => `Refused: ${code}`,
-  hint: ({ code }) => `Hint sent${code ? `: ${words(code)}` : ""}`,
-  form: ({ holder }) => (holder === "clerk" ? "Form taken over by the front desk" : "Form back"),
+  capture: ({ trigger }) => (trigger === "auto" ? t("staff.by_itself") : t("staff.by_hand")),
+  result: ({ status, format }) =>
+    t("staff.read", { status: word("staff.status", status), format: format ?? t("staff.no_zone") }),
+  confirmed: ({ edited }) => t("staff.confirmed", { count: edited.length }),
+  error: ({ code }) => t("staff.refused", { code }),
+  hint: ({ code }) => (code ? t("staff.hint_sent", { hint: words(code) }) : t("staff.words_sent")),
+  form: ({ holder }) => (holder === "clerk" ? t("staff.form_taken") : t("staff.form_back")),
 };
 
 function heard(notice) {
   seen[notice.type] = notice;
   facts();
-  const line = LINES[notice.type]?.(notice);
-  if (!line) return;
-  const time = element("time", { textContent: new Date().toLocaleTimeString() });
-  byId("log").prepend(element("li", {}, time, element("span", { textContent: line })));
-  while (byId("log").children.length > LOG_LINES) byId("log").lastChild.remove();
+  if (!(notice.type in LINES)) return;
+  notices = [{ at: new Date(), notice }, ...notices].slice(0, LOG_LINES);
+  log();
+}
+
+function log() {
+  const lines = notices.map(({ at, notice }) => {
+    const time = element("time", { textContent: at.toLocaleTimeString(i18n.language()) });
+    return element("li", {}, time, element("span", { textContent: LINES[notice.type](notice) }));
+  });
+  byId("log").replaceChildren(...lines);
 }
 
 async function show(chosen) {
@@ -110,16 +128,17 @@ async function show(chosen) {
   label = chosen;
   dropForm();
   for (const type of Object.keys(seen)) delete seen[type];
-  byId("log").replaceChildren();
+  notices = [];
+  log();
   byId("one").hidden = false;
-  byId("one-title").textContent = `Session ${label}`;
+  say(byId("one-title"), "staff.session", () => ({ label }));
   facts();
   byId("one").focus();
   const mine = watching;
   await staff.watch(label, heard, mine.signal).catch(() => {});
   if (watching !== mine) return;
   dropForm();
-  seen.state = { session: "ended", capture: "–" };
+  seen.state = { session: "ended", capture: null };
   facts();
 }
 
@@ -127,14 +146,24 @@ async function help(act) {
   byId("refusal").hidden = true;
   try {
     await act();
-    byId("state").textContent = "Done";
+    say(byId("state"), "staff.done");
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    byId("state").textContent = error.message;
-    byId("refusal").textContent = error.message;
+    if (error.status) {
+      // The server's own sentence, which says more than a code could.
+      hush();
+      const told = element("bdi", { lang: "en", textContent: error.message });
+      byId("state").replaceChildren(told);
+      byId("refusal").replaceChildren(told.cloneNode(true));
+    } else {
+      say(byId("state"), "staff.silent");
+      byId("refusal").textContent = t("staff.silent");
+    }
     byId("refusal").hidden = byId("form").hidden;
   }
 }
+
+const hush = () => i18n.hush(byId("state"));
 
 async function takeForm() {
   const taken = await staff.takeForm(label);
@@ -142,10 +171,12 @@ async function takeForm() {
   const rows = [...DOCUMENT_FIELDS, ...GUEST_FIELDS].map(({ name, required, date }) => {
     const id = `staff-${name}`;
     const value = taken.fields[name] ?? "";
-    const note = date ? " (YYYY-MM-DD)" : "";
     const entry = element("input", { id, name, value, className: "control", autocomplete: "off" });
     entry.required = Boolean(required);
-    const caption = element("label", { htmlFor: id, textContent: texts.field[name] + note });
+    entry.dir = date ? "ltr" : "auto";
+    if (date) entry.placeholder = "YYYY-MM-DD";
+    const caption = element("label", { htmlFor: id });
+    say(caption, `field.${name}`);
     return element("div", { className: "field" }, caption, entry);
   });
   byId("fields").replaceChildren(...rows);
@@ -181,11 +212,26 @@ function open() {
   refresh();
 }
 
-const answer = await fetch("/static/lang/en.json");
-texts = await answer.json();
-byId("hint").replaceChildren(
-  ...HINTS.map((code) => element("option", { value: code, textContent: words(code) })),
-);
+/** Everything that shows, in another language; what a clerk has typed stays. */
+async function speak(code) {
+  await i18n.use(code);
+  document.title = `${t("staff.page")} – ${property.name}`;
+  byId("language").value = i18n.language();
+  const chosen = byId("hint").value || HINTS[0];
+  byId("hint").replaceChildren(
+    ...HINTS.map((each) => element("option", { value: each, textContent: words(each) })),
+  );
+  byId("hint").value = chosen;
+  byId("words").placeholder = t("staff.words");
+  list(latest);
+  facts();
+  log();
+}
+
+const property = await loadProperty();
+i18n.offer(property.languages, property.language);
+i18n.bindMenu(byId("language"), speak);
+await speak(i18n.preferred());
 byId("gate").addEventListener("submit", (event) => {
   event.preventDefault();
   staff.token = byId("token").value;

@@ -2,6 +2,7 @@
 
 const ANSWER_MS = 20_000;
 
+/** `status` of HTTP, 0 where the server does not answer; `message` is the server's own, in English. */
 export class Refused extends Error {
   constructor(message, status) {
     super(message);

@@ -65,19 +65,21 @@ export class Visit {
     return Boolean(this.connection?.send(message));
   }
 
-  /** Sends the reviewed fields; kept and sent again when the connection is lost on the way. */
-  confirm(values) {
+  /** Sends the reviewed fields, and the signature where there is one; kept and sent again when the connection is lost on the way. */
+  confirm(values, signature) {
     this.#settle();
     const timer = setTimeout(() => {
       this.#pending = null;
       this.#handlers.unanswered();
     }, CONFIRM_MS);
-    this.#pending = { values, timer };
+    this.#pending = { values, signature, timer };
     this.#deliver();
   }
 
   #deliver() {
-    this.send({ type: "confirm", document_id: this.documentId, fields: this.#pending.values });
+    const { values, signature } = this.#pending;
+    const message = { type: "confirm", document_id: this.documentId, fields: values };
+    this.send(signature ? { ...message, signature } : message);
   }
 
   #settle() {

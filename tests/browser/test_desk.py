@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Page
 
 from tests.browser.kiosk import Kiosk, OpenKiosk
+from tests.browser.test_page import texts
 
 HIDDEN = ("ERIKSSON", "L898902C3", "ANNA MARIA")
 
@@ -76,6 +78,54 @@ async def test_a_clerk_begins_where_the_camera_does_not_help(kiosk: OpenKiosk) -
     await desk.click("#take-form")
     await guest.screen("review")
     await guest.page.wait_for_selector("#review-desk:visible")
+
+
+@pytest.mark.parametrize(("language", "direction"), [("ar", "rtl"), ("he", "rtl"), ("pl", "ltr")])
+async def test_the_desk_speaks_the_clerk_s_language(
+    kiosk: OpenKiosk, language: str, direction: str
+) -> None:
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("live")
+    desk = await open_desk(guest)
+    await desk.fill("#words", "typed before")
+    await desk.select_option("#hint", "GLARE")
+    await desk.select_option("#language", language)
+    await desk.wait_for_selector(f"html[lang={language}][dir={direction}]")
+    words = texts(language)
+    assert await desk.input_value("#words") == "typed before"
+    assert await desk.input_value("#hint") == "GLARE"
+    assert await desk.inner_text("#hint option:checked") == words["guidance.GLARE"]
+    await guest.screen("review", timeout_s=40)
+    read = words["staff.read"].format(status=words["staff.status.complete"], format="TD3")
+    await desk.wait_for_selector(f"#log li:has-text('{read}')")
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    caption = await desk.inner_text('label[for="staff-primary_identifier"]')
+    assert caption == words["field.primary_identifier"]
+    wrong = await desk.evaluate(
+        """(words) => [...document.querySelectorAll("[data-i18n]")]
+          .filter((node) => !words[node.dataset.i18n].includes("{"))
+          .filter((node) => node.textContent !== words[node.dataset.i18n])
+          .map((node) => node.outerHTML)""",
+        words,
+    )
+    assert wrong == []
+    facts = await desk.locator("#facts dd").all_inner_texts()
+    assert words["staff.state.connected"] in facts and words["staff.check_form"] in facts
+    # Nothing of the page is left in English but what is a code, a name or a number.
+    english = {text for text in texts("en").values() if len(text) > 6 and " " in text}
+    assert not english & set((await desk.inner_text("body")).splitlines())
+    queue = await desk.locator("#sessions").bounding_box()
+    one = await desk.locator("#one").bounding_box()
+    assert queue and one and (queue["x"] < one["x"]) == (direction == "ltr")
+    assert not await desk.evaluate("document.documentElement.scrollWidth > innerWidth")
+    # Back again, with what was typed.
+    await desk.fill("#staff-secondary_identifier", "Anna María")
+    await desk.select_option("#language", "en")
+    await desk.wait_for_selector("html[dir=ltr]")
+    assert await desk.input_value("#staff-secondary_identifier") == "Anna María"
+    await desk.wait_for_selector("#log li:has-text('Read: complete')")
 
 
 async def test_the_desk_asks_for_the_token(kiosk: OpenKiosk) -> None:

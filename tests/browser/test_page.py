@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.types import GuidanceCode
+from media.state import SessionState
+from pipeline.types import CaptureState, DocumentStatus, GuidanceCode
 from tests.browser.kiosk import OpenKiosk
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -72,13 +73,33 @@ def test_a_language_says_everything(language: str) -> None:
 
 def test_every_key_the_page_asks_for_exists() -> None:
     known = texts("en").keys()
-    asked = set(re.findall(r'data-i18n="([^"]+)"', (STATIC / "index.html").read_text()))
+    asked = set()
+    for page in ("index.html", "staff.html"):
+        asked |= set(re.findall(r'data-i18n(?:-label)?="([^"]+)"', (STATIC / page).read_text()))
     for module in (STATIC / "js").glob("*.js"):
         source = module.read_text()
         asked |= set(re.findall(r'\b(?:t|say)\((?:[^()]*(?:\([^()]*\))?, )?"([\w.]+)"', source))
         asked |= set(re.findall(r'key: "([\w.]+)"', source))
     assert len(asked) > 40
     assert asked <= known
+
+
+def test_the_desk_has_a_word_for_everything_that_it_is_told() -> None:
+    known = texts("en").keys()
+    told = {f"staff.stage.{state.value}" for state in CaptureState} - {"staff.stage.removed"}
+    told |= {f"staff.status.{status.value}" for status in DocumentStatus}
+    told |= {f"staff.state.{state.value}" for state in SessionState} - {"staff.state.closed"}
+    assert told <= known
+
+
+@pytest.mark.parametrize("page", ["index.html", "staff.html"])
+def test_no_page_says_anything_that_no_language_file_has(page: str) -> None:
+    """Text between tags is only that of the property's name and of what needs no language."""
+    markup = re.sub(r"<(svg|noscript|title).*?</\1>", "", (STATIC / page).read_text(), flags=re.S)
+    said = {text.strip() for text in re.findall(r">([^<>]+)<", markup)} - {""}
+    assert said <= {"LobbyLens", "Language", "Guests at the camera"}
+    labels = re.findall(r'(?:aria-label|placeholder|title)="([^"]+)"', markup)
+    assert not labels
 
 
 def test_the_form_asks_for_what_the_card_needs() -> None:

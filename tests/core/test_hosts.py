@@ -8,11 +8,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from core.errors import RateLimited, SettingsError
+from core.errors import SettingsError
 from core.http import HostRule
 from core.settings import load_settings
 from signaling.misspelt import misspelt, warn_of_misspelt
-from signaling.rates import OfferRates
 from tests.conftest import RunningServer, Serve
 
 
@@ -93,7 +92,7 @@ async def offers(server: RunningServer, forwarded: str) -> list[int]:
 
 
 async def test_offers_are_counted_by_who_makes_them_as_trusted_proxies_tell(serve: Serve) -> None:
-    arguments = ("--signaling.offers-per-min", "2", "--signaling.trusted-proxies")
+    arguments = ("--access.openings-per-min", "2", "--signaling.trusted-proxies")
     believing = await serve(None, *arguments, "127.0.0.0/8,10.0.0.9")
     assert await offers(believing, "192.0.2.1") == [422, 422, 429]
     # What a client itself wrote before its proxy counts for nothing.
@@ -103,20 +102,6 @@ async def test_offers_are_counted_by_who_makes_them_as_trusted_proxies_tell(serv
     doubting = await serve(None, *arguments, "10.0.0.9")
     assert await offers(doubting, "192.0.2.1") == [422, 422, 429]
     assert await offers(doubting, "192.0.2.2") == [429, 429, 429]
-
-
-def test_addresses_are_forgotten_and_a_network_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signaling.rates._MOST_ADDRESSES", 3)
-    rates = OfferRates(2)
-    for address in ("2001:db8::1", "2001:db8::2"):
-        rates.count(address, 0)
-    with pytest.raises(RateLimited) as told:
-        rates.count("2001:db8::3", 0)
-    assert told.value.retry_after_s > 0
-    rates.count("2001:db8::3", 31)
-    for number in range(50):
-        rates.count(f"192.0.2.{number}", 31)
-    assert len(rates._buckets) == 3
 
 
 async def test_a_refusal_is_logged_without_the_address(

@@ -79,7 +79,10 @@ async def test_a_session_tells_what_its_card_asks_for_and_takes_another(serve: S
         async with http.get(path, params={"card": "nowhere"}) as refused:
             assert refused.status == 422
             assert (await refused.json())["error_code"] == "DOCUMENT_FILLING_ERROR"
-    assert told.keys() == {"card", "title", "law", "counsel", "fields", "forbidden"}
+    assert told.keys() == {
+        "card", "title", "law", "counsel", "fields", "forbidden", "signature",
+    }  # fmt: skip
+    assert told["signature"] is True
     assert told["card"] == "other"
     client.send({"type": "confirm", "document_id": None, "fields": {"room": "1"}})
     await client.wait_for("confirmed")

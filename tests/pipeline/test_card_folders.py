@@ -88,6 +88,15 @@ def test_plan_mapping_and_labels_agree(folder: Path) -> None:
 
 
 @EVERY_CARD
+def test_a_card_of_a_law_says_what_it_was_read_against(folder: Path) -> None:
+    rules = load_rules(folder / "rules.json")
+    assert bool(rules.read_against) is (folder.name != "registration_card")
+    for address, seen in rules.read_against.items():
+        assert address.startswith("https://") and len(seen) > 20
+    assert not rules.read_against or rules.counsel == "have counsel confirm"
+
+
+@EVERY_CARD
 def test_each_required_value_is_asked_for_by_name(folder: Path) -> None:
     card = filler(folder)
     assert card.fill(values(folder)).startswith(b"%PDF")

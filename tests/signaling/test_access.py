@@ -243,6 +243,60 @@ async def test_keys_are_kept_as_hashes_and_the_token_goes_on_working(serve: Serv
     assert await status_of(server, bearer(TOKEN), "api/webrtc/config") == 200
 
 
+async def test_a_key_may_come_in_a_header_of_its_own(serve: Serve) -> None:
+    made = await asyncio.to_thread(commands.run, ["access", "key", "pms", "reader"])
+    found = re.search(r"ll_\S+", made)
+    assert found is not None
+    key, setting = found[0], made.splitlines()[1].partition("=")[2]
+    server = await serve(
+        None, "--access.api-keys", setting, "--api-token", TOKEN, "--access.failures-per-min", "9",
+        "--access.requests-per-min", "30",
+    )  # fmt: skip
+
+    def header(told: str) -> dict[str, str]:
+        return {"X-API-Key": told}
+
+    url = f"{server.url}/metrics"
+    async with aiohttp.ClientSession() as http:
+        async with http.get(url, headers=header(key)) as answer:
+            assert answer.status == 200
+            left = answer.headers["RateLimit"]
+        # The same principal as by Authorization, and so the same quota.
+        async with http.get(url, headers=bearer(key)) as answer:
+            assert answer.status == 200 and answer.headers["RateLimit"] < left
+        async with http.get(f"{server.url}/api/webrtc/config", headers=header(key)) as answer:
+            told = await answer.json()
+            assert (answer.status, told["error_code"]) == (403, "INSUFFICIENT_SCOPE")
+        # Neither the server's token nor a good credential beside it makes a wrong key good.
+        for bad in (header(key[:-1]), header(TOKEN), header(""), header(key[:-1]) | bearer(TOKEN)):
+            async with http.get(url, headers=bad) as answer:
+                told = await answer.json()
+                assert (answer.status, told["error_code"]) == (401, "UNAUTHORIZED")
+                assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+                assert key[:-1] not in str(told)
+        async with http.get(url, headers=header(key) | bearer("wrong")) as answer:
+            assert answer.status == 200
+        for _ in range(10):
+            async with http.get(url, headers=header("ll_" + "x" * 43)) as answer:
+                last = answer.status
+        assert last == 429
+
+
+async def test_a_key_in_its_header_opens_a_websocket(serve: Serve) -> None:
+    made = await asyncio.to_thread(commands.run, ["access", "key", "kiosk1", "kiosk"])
+    found = re.search(r"ll_\S+", made)
+    assert found is not None
+    setting = made.splitlines()[1].partition("=")[2]
+    server = await serve(None, "--access.api-keys", setting)
+    async with aiohttp.ClientSession() as http:
+        for key, action in ((found[0], "init_ok"), ("ll_no", "error")):
+            async with http.ws_connect(
+                f"{server.url}/api/stream/ws", headers={"X-API-Key": key}
+            ) as socket:
+                await socket.send_json({"action": "init"})
+                assert (await socket.receive_json(timeout=10))["action"] == action
+
+
 async def test_basic_authentication(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
     made = await asyncio.to_thread(commands.run, ["access", "password", "clerk", "reader", "kiosk"])

@@ -182,6 +182,31 @@ async def test_quotas_are_told_and_kept(serve: Serve) -> None:
         assert (await http.get(f"{server.url}/health")).status == 200
 
 
+async def test_whatever_begins_a_session_is_counted_once_and_together(serve: Serve) -> None:
+    server = await serve(None, "--access.openings-per-min", "4")
+    async with aiohttp.ClientSession(server.url) as http:
+        # A WebSocket counts by the sessions that are begun on it, not by its connection.
+        async with http.ws_connect("/api/stream/ws") as socket:
+            pass
+        for _ in range(2):
+            async with http.ws_connect("/api/stream/ws") as socket:
+                await socket.send_json({"action": "init"})
+                assert (await socket.receive_json(timeout=10))["action"] == "init_ok"
+        async with http.post("/api/stream/session") as answer:
+            assert answer.headers["RateLimit"].startswith('"openings";r=1;')
+        offer = {"sdp": "junk", "type": "offer"}
+        async with http.post("/api/webrtc/offer", json=offer) as answer:
+            assert answer.status == 422 and answer.headers["RateLimit"].startswith(
+                '"openings";r=0;'
+            )
+        for path, body in (("/api/webrtc/offer", offer), ("/api/stream/session", None)):
+            async with http.post(path, json=body) as answer:
+                assert answer.status == 429 and int(answer.headers["Retry-After"]) > 0
+        async with http.ws_connect("/api/stream/ws") as socket:
+            await socket.send_json({"action": "init"})
+            assert (await socket.receive_json(timeout=10))["error_code"] == "RATE_LIMITED"
+
+
 async def test_guessing_is_slowed_down_even_with_the_right_token(serve: Serve) -> None:
     server = await serve(None, *TOKEN, "--access.failures-per-min", "3")
     async with aiohttp.ClientSession() as http:

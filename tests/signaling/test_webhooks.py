@@ -21,6 +21,7 @@ from aiohttp.test_utils import TestServer
 
 from core.auth import WebhookSettings
 from core.errors import SettingsError
+from core.metrics import Metrics
 from core.settings import load_settings
 from media.events import Confirmed
 from signaling.webhooks import Webhooks, payload, signature
@@ -87,7 +88,7 @@ async def start(receiver: Receiver) -> AsyncIterator[Start]:
 
     async def begin(**given: Any) -> Webhooks:
         told = {"urls": [receiver.url], "secrets": SECRET, "first_wait_s": 0.01, **given}
-        made.append(Webhooks(WebhookSettings(**told)))
+        made.append(Webhooks(WebhookSettings(**told), Metrics()))
         await made[-1].start()
         return made[-1]
 
@@ -108,9 +109,20 @@ def confirmed() -> Confirmed:
     )
 
 
+def metric(hooks: Webhooks, name: str, **labels: str) -> float:
+    # Not the process's own figures, which are read from files.
+    only = hooks._metrics.registry.restricted_registry([f"lobbylens_{name}"])
+    found = [sample for family in only.collect() for sample in family.samples]
+    return sum(sample.value for sample in found if sample.labels == labels)
+
+
+def count_of(hooks: Webhooks, outcome: str) -> float:
+    return metric(hooks, "webhooks_total", outcome=outcome)
+
+
 async def finished(hooks: Webhooks, outcome: str, count: int = 1) -> None:
     async with asyncio.timeout(10):
-        while hooks.outcomes[outcome] < count:
+        while count_of(hooks, outcome) < count:
             await asyncio.sleep(0.01)
 
 
@@ -151,7 +163,7 @@ async def test_an_event_keeps_its_id_until_it_is_taken(start: Start, receiver: R
     hooks = await start()
     hooks.listen(confirmed())
     await finished(hooks, "delivered")
-    assert len(receiver.came) == 4
+    assert len(receiver.came) == 4 and metric(hooks, "webhook_failures_total") == 3
     assert len({headers["Idempotency-Key"] for headers, _ in receiver.came}) == 1
     assert len({body for _, body in receiver.came}) == 1
     for headers, body in receiver.came:
@@ -163,7 +175,7 @@ async def test_attempts_end(start: Start, receiver: Receiver) -> None:
     hooks = await start(attempts=3)
     hooks.listen(confirmed())
     await finished(hooks, "given_up")
-    assert len(receiver.came) == 3
+    assert len(receiver.came) == 3 and metric(hooks, "webhook_failures_total") == 3
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 410])
@@ -190,12 +202,22 @@ async def test_what_waits_is_bounded_and_ends_with_the_server(
     hooks = await start(max_pending=3)
     for _ in range(5):
         hooks.listen(confirmed())
-    assert hooks.outcomes["left_out"] == 2
+    assert count_of(hooks, "left_out") == 2
     await receiver.wait(3)
+    assert metric(hooks, "webhooks_waiting") == 3
+    assert 0 < metric(hooks, "webhooks_oldest_seconds") < 10
     began_s = time.monotonic()
     await hooks.close()
     assert time.monotonic() - began_s < 8 and not hooks._under_way
     assert "ERIKS" not in caplog.text and receiver.url not in caplog.text
+    # Each that was not delivered is told, by ids that a receiver and the store know it by.
+    lines = [r.__dict__["values"] for r in caplog.records if r.msg.startswith("webhook undeliv")]
+    sent = {headers["Webhook-Id"] for headers, _ in receiver.came}
+    assert {line["webhook"] for line in lines} == sent and len(sent) == 3
+    assert {line["record"] for line in lines} == {"ab" * 16}
+    assert {(line["type"], line["attempts"]) for line in lines} == {("document.confirmed", 1)}
+    assert count_of(hooks, "undelivered") == 3 and metric(hooks, "webhook_failures_total") == 3
+    assert metric(hooks, "webhooks_waiting") == metric(hooks, "webhooks_oldest_seconds") == 0
 
 
 async def test_two_secrets_sign_while_one_is_replaced(start: Start, receiver: Receiver) -> None:
@@ -225,7 +247,7 @@ def test_the_receiver_in_the_docs_verifies(tmp_path: Path) -> None:
 
 def test_waits_double_with_jitter_and_listen_to_the_receiver() -> None:
     settings = WebhookSettings(first_wait_s=1, max_wait_s=60)
-    hooks = Webhooks(settings)
+    hooks = Webhooks(settings, Metrics())
     for attempt, most_s in enumerate([1, 2, 4, 8, 16, 32, 60, 60]):
         waits = [hooks._wait_s(attempt, 0) for _ in range(200)]
         assert max(waits) <= most_s and max(waits) > most_s * 0.8 and min(waits) < most_s * 0.2

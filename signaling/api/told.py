@@ -1,0 +1,117 @@
+"""Answers of the doors beside the streams': offers, sessions, the front desk, stored documents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from media.messages import CardFormMessage, ConfirmedMessage
+from signaling.api.models import Told
+
+
+class IceServerReport(BaseModel):
+    """An RTCIceServer (W3C WebRTC, section 4.2.4)."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class OfferAnswer(BaseModel):
+    sdp: str
+    type: Literal["answer"]
+    session_id: Annotated[str, Field(description="A secret.")]
+    resume_token: Annotated[str, Field(description="A secret; works once.")]
+    ice_servers: list[IceServerReport]
+
+
+class ConfigAnswer(BaseModel):
+    ice_servers: list[IceServerReport]
+    protocol: str
+
+
+class StillAnswer(BaseModel):
+    taken: Annotated[bool, Field(description="False when it came too late.")]
+
+
+class CardFormAnswer(CardFormMessage):
+    """The message ``card_form`` without what only a stream of messages needs."""
+
+    v: Literal["1.0"] = Field("1.0", exclude=True)
+    type: Literal["card_form"] = Field("card_form", exclude=True)
+    session_id: str = Field("", exclude=True)
+    seq: int = Field(0, exclude=True)
+    ts_ms: int = Field(0, exclude=True)
+
+
+class ConfirmAnswer(ConfirmedMessage):
+    """The message ``confirmed``, likewise."""
+
+    v: Literal["1.0"] = Field("1.0", exclude=True)
+    type: Literal["confirmed"] = Field("confirmed", exclude=True)
+    session_id: str = Field("", exclude=True)
+    seq: int = Field(0, exclude=True)
+    ts_ms: int = Field(0, exclude=True)
+
+
+class SessionTokenRequest(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    origin: Annotated[str, Field(description="Of the page, such as https://hotel.example.")]
+
+
+class SessionTokenAnswer(Told):
+    token: str
+    origin: str
+    expires_in: Annotated[int, Field(description="Seconds.")]
+
+
+class StaffSession(BaseModel):
+    """A session as the front desk sees it: nothing of the guest's."""
+
+    label: str
+    age_s: int
+    language: str
+    session: str
+    capture: str
+    guidance: str | None
+    result: str | None
+    confirmed: bool
+    documents: int
+
+
+class StaffSessions(BaseModel):
+    sessions: list[StaffSession]
+
+
+class TakenForm(BaseModel):
+    document_id: str | None
+    fields: dict[str, str]
+
+
+class StaffConfirmed(BaseModel):
+    document_id: str
+    edited: list[str]
+
+
+class StoredRecord(BaseModel):
+    record: str
+    created_s: Annotated[float, Field(description="Unix time.")]
+    expires_s: Annotated[dict[str, float], Field(description="Unix time, by kind.")]
+
+
+class StoredRecords(Told):
+    records: list[StoredRecord]
+
+
+class StoredDeleted(Told):
+    deleted: Annotated[int, Field(description="Files.")]
+
+
+class StoredSwept(Told):
+    looked: int
+    deleted: dict[str, int]
+    unfinished: int
+    failed: int
+    left: int
