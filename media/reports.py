@@ -181,7 +181,7 @@ def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
     )
 
 
-def result(document: Document) -> ResultMessage:
+def result(document: Document, *, revised: bool = False) -> ResultMessage:
     fields = {
         name: FieldReport(
             value=field.value,
@@ -190,6 +190,7 @@ def result(document: Document) -> ResultMessage:
             confidence=round(min(1.0, max(0.0, float(field.confidence))), 4),
             truncated=field.truncated,
             century_inferred=field.century_inferred,
+            printed=field.printed,
         )
         for name, field in document.fields.items()
     }
@@ -212,6 +213,7 @@ def result(document: Document) -> ResultMessage:
         quality=quality_report(document.quality) if document.quality else None,
         images={},
         sides=[side.value for side in document.sides],
+        revised=revised,
     )
 
 

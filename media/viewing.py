@@ -13,6 +13,7 @@ from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
+from media.corroboration import Corroboration
 from media.events import Captured
 from media.layers import ALL_LAYERS
 from media.profiles import ProfileChooser
@@ -55,6 +56,7 @@ class Viewing:
         self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
         self._turn = asyncio.Lock()
+        self._corroboration = Corroboration(around, channels, reviews)
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
         self._next_index = 0
@@ -201,6 +203,10 @@ class Viewing:
         while True:
             await self._read(await self._captures.get())
 
+    async def corroborate(self) -> None:
+        """Compare what pages print with what was read, until cancelled."""
+        await self._corroboration.run()
+
     def still_arrived(self, jpeg: bytes) -> bool:
         """Take a still for the capture under way; False when there is none."""
         if self.busy:
@@ -250,6 +256,7 @@ class Viewing:
             self._metrics.documents.labels(shown.status.value).inc()
             self._channels.send_event(reports.result(shown))
             self._around.tell(Captured(review.record, session_label.get(), shown, capture.page))
+        self._corroboration.put(capture, document, shown or document)
         self._move(self._reader.state)
 
     def repeat(self) -> None:
@@ -273,6 +280,7 @@ class Viewing:
         self._captures.clear()
         self._still.clear()
         self._reviews.clear()
+        self._corroboration.clear()
         self._move(self._reader.state)
 
     def configure(self, message: messages.Configure) -> None:
