@@ -59,7 +59,7 @@ from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLO
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
 from signaling.rates import RATES, OfferRates
-from signaling.routes import add_routes, card_link, largest_body
+from signaling.routes import add_routes, card_link, largest_body, portrait_link
 from signaling.sessions import SessionRegistry
 from signaling.shards import Shard
 from signaling.supervisor import announce, worker_count
@@ -159,6 +159,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
                 load=load,
                 texts=texts,
                 card_link=card_link,
+                portrait_link=portrait_link,
                 listeners=app[LISTENERS],
             )
             app[SURROUNDINGS] = around

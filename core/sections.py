@@ -242,6 +242,11 @@ class VisualSettings(Section):
     deadline_ms: Annotated[int, Field(ge=100, le=60_000)] = Field(
         2_500, description="Longest time spent on reading the print of one page."
     )
+    portrait: bool = Field(
+        False,
+        description="Give the portrait of the data page to whoever knows the session's address. "
+        "It is personal data close to biometrics: kept in memory, wiped with the session.",
+    )
     printed_names: bool = Field(
         False,
         description="Cards show names as the data page prints them, with national letters, where "

@@ -12,7 +12,8 @@ from core.errors import LobbyLensError
 from core.log import Log
 from media import reports
 from media.channels import Channels
-from media.review import Reviews
+from media.messages import ResultMessage
+from media.review import Review, Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
 from pipeline.types import Capture, Document
@@ -63,26 +64,45 @@ class Corroboration:
     async def _look(self, told: _Told) -> None:
         loop, around = asyncio.get_running_loop(), self._around
         self._begin(told.document_id)
+        await self._keep_portrait(told)
         seen = await loop.run_in_executor(
             around.second_looks, around.engine.read_print, told.capture, told.read
         )
-        if seen is None or self._prints_of != told.document_id:
+        if self._prints_of != told.document_id:
             return
-        self._prints.append(seen)
+        if seen is not None:
+            self._prints.append(seen)
         review = self._reviews.find(told.document_id)
         if review is None:
             return
         before = review.document
-        after = await loop.run_in_executor(
-            around.second_looks, around.engine.corroborate, before, tuple(self._prints)
-        )
+        after = before
+        if self._prints:
+            after = await loop.run_in_executor(
+                around.second_looks, around.engine.corroborate, before, tuple(self._prints)
+            )
         # Meanwhile the guest may have begun anew, shown the other side or confirmed.
         same = self._reviews.find(told.document_id) is review and review.document is before
         if len(before.sides) != 1:  # there is no other side to come
             self._prints = []
-        if same and review.card is None and after is not before:
+        news = after is not before or review.portrait is not None
+        if same and review.card is None and news:
             review.document = after
-            self._channels.send_event(reports.result(after, revised=True))
+            self._channels.send_event(self.report(review, revised=True))
+
+    async def _keep_portrait(self, told: _Told) -> None:
+        jpeg = await asyncio.get_running_loop().run_in_executor(
+            self._around.second_looks, self._around.engine.portrait, told.capture, told.read
+        )
+        review = self._reviews.find(told.document_id)
+        if jpeg is not None and review is not None and self._prints_of == told.document_id:
+            review.portrait = jpeg
+
+    def report(self, review: Review, *, revised: bool = False) -> ResultMessage:
+        """The result of a document, with the address of its portrait where that is kept."""
+        link = self._around.portrait_link(self._channels.session_id, review.document.id)
+        known = link if review.portrait is not None else None
+        return reports.result(review.document, revised=revised, portrait=known)
 
     def _begin(self, document_id: str) -> None:
         """Pages of another document are forgotten; those of its other side are kept."""

@@ -181,7 +181,10 @@ def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
     )
 
 
-def result(document: Document, *, revised: bool = False) -> ResultMessage:
+def result(
+    document: Document, *, revised: bool = False, portrait: str | None = None
+) -> ResultMessage:
+    """``portrait``: the address of the page's portrait, where there is one."""
     fields = {
         name: FieldReport(
             value=field.value,
@@ -211,7 +214,7 @@ def result(document: Document, *, revised: bool = False) -> ResultMessage:
         mrz=_mrz(document.mrz) if document.mrz else None,
         checks={name: check.value for name, check in document.checks.items()},
         quality=quality_report(document.quality) if document.quality else None,
-        images={},
+        images={"portrait": portrait} if portrait else {},
         sides=[side.value for side in document.sides],
         revised=revised,
     )

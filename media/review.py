@@ -26,6 +26,8 @@ class Review:
     edited: list[str] = field(default_factory=list)
     actor: str | None = None
     card: bytes | None = None
+    portrait: bytes | None = None
+    """A JPEG file, where the settings ask for it."""
     record: str = field(default_factory=new_record)
     """Names it beyond the session, see `media.events`."""
 
@@ -39,6 +41,15 @@ class Review:
         if self.card is None:
             raise NotFound("there is no card before the document is confirmed")
         return self.card
+
+    def page_portrait(self) -> bytes:
+        """The portrait on the page, JPEG. Raises NotFound without one, saying why."""
+        if self.portrait is None:
+            raise NotFound(
+                "there is no portrait: the setting pipeline.visual.portrait is off, its page was "
+                "not found, or is still looked for"
+            )
+        return self.portrait
 
     def as_confirmed(self, session: str) -> Confirmed:
         """What listeners are told; ``session`` is the label."""

@@ -52,6 +52,7 @@ class Reading(Protocol):
     def live_reader(self) -> Reader: ...
     def read(self, capture: Capture) -> Document: ...
     def read_print(self, capture: Capture, document: Document) -> Print | None: ...
+    def portrait(self, capture: Capture, document: Document) -> bytes | None: ...
     def corroborate(self, document: Document, prints: Sequence[Print]) -> Document: ...
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture: ...
     def read_image(self, bgr: ImageU8, filters: EnhanceSettings | None = None) -> Document: ...
@@ -70,7 +71,8 @@ class Surroundings:
 
     ``frames`` runs the analysis, ``captures`` the slower reading and filling,
     ``second_looks`` what may wait until a result was told. ``texts`` holds
-    the guidance by language and code. ``card_link`` gives the address of a card. ``load`` tells
+    the guidance by language and code. ``card_link`` gives the address of a card,
+    ``portrait_link`` that of a portrait. ``load`` tells
     how much of it all there is to do.
     """
 
@@ -83,6 +85,7 @@ class Surroundings:
     load: LoadProbe
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
+    portrait_link: Callable[[str, str], str]
     listeners: tuple[Listener, ...] = ()
     """They are told what became of documents."""
 

@@ -267,7 +267,7 @@ class Viewing:
             self._channels.send_event(self._guidance)
         for review in self._reviews.all():
             if review.card is None and review.document.mrz is not None:
-                self._channels.send_event(reports.result(review.document))
+                self._channels.send_event(self._corroboration.report(review))
 
     def take_picture(self) -> None:
         """The manual shutter; nothing happens while a capture is under way."""

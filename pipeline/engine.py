@@ -24,6 +24,7 @@ from pipeline.document import failed_document, read_document
 from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
+from pipeline.portrait import portrait_jpeg
 from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead
 from pipeline.visual.compare import NAMES, corroborated
 from pipeline.visual.look import PageReader, print_of
@@ -145,6 +146,15 @@ class Engine:
         if reader is None:
             return None
         return print_of(capture, document, reader, self._settings.visual.deadline_ms)
+
+    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+        """The portrait on the capture's page as a JPEG file, where the settings ask for it.
+
+        None otherwise, and where the format has none beside its zone. Call it on a worker thread.
+        """
+        if not self._settings.visual.portrait or document.mrz is None:
+            return None
+        return portrait_jpeg(capture.pages, document.mrz.format)
 
     def corroborate(self, document: Document, prints: Sequence[Print]) -> Document:
         """The document with what the print of its sides says of each field; see `corroborated`.

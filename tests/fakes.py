@@ -159,6 +159,7 @@ class FakeEngine:
         self.pages_read: list[int] = []
         self.filters: list[EnhanceSettings | None] = []
         self.orders: list[CardOrder] = []
+        self.portrait_seen: bytes | None = None
         self.print_seen: Print | None = None
         self.second_looks: set[str] = set()
         self.prints_compared: list[int] = []
@@ -180,6 +181,9 @@ class FakeEngine:
     def read_print(self, capture: Capture, document: Document) -> Print | None:
         self.second_looks.add(threading.current_thread().name)
         return self.print_seen
+
+    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+        return self.portrait_seen
 
     def corroborate(self, document: Document, prints: Sequence[Print]) -> Document:
         self.prints_compared.append(len(prints))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from examples.client import CaptureClient
+import pytest
+
+from examples.client import CaptureClient, Refused
 from media import reports
 from media.review import edited_fields
 from pipeline.types import Document, DocumentStatus, Field, FieldStatus
@@ -77,6 +79,9 @@ async def test_a_late_look_is_not_told_of_a_document_that_was_reset(
     await client.open()
     await client.wait_for("result")
     engine.capture_at = -1
+    async with asyncio.timeout(5):
+        while not engine.prints_compared:
+            await asyncio.sleep(0.01)
     client.send({"type": "reset"})
     await asyncio.sleep(2 * engine.corroborate_s)
     assert await results_until_pong(client) == []
@@ -106,3 +111,37 @@ def test_the_spelling_of_the_page_is_no_edit_but_a_contradiction_is() -> None:
     document = Document("d1", DocumentStatus.NEEDS_REVIEW, None, both)
     said = {"primary_identifier": "Müller", "secondary_identifier": "Holm"}
     assert edited_fields(document, said) == ["secondary_identifier"]
+
+
+async def test_a_portrait_is_fetched_by_its_address_and_wiped_with_the_reset(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = FakeEngine(capture_at=5)
+    engine.portrait_seen = b"\xff\xd8portrait"
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    first = await client.wait_for("result", revised=False)
+    assert first["images"] == {}
+    second = await client.wait_for("result", revised=True)
+    address = second["images"]["portrait"]
+    assert await client.fetch(address) == engine.portrait_seen
+    engine.capture_at = -1
+    client.send({"type": "reset"})
+    assert await results_until_pong(client) == []
+    with pytest.raises(Refused, match="404"):
+        await client.fetch(address)
+
+
+async def test_without_a_portrait_the_door_says_why(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    server = await serve(FakeEngine(capture_at=5))
+    client = clients.make(server)
+    await client.open()
+    result = await client.wait_for("result")
+    address = f"/api/sessions/{client.session_id}/documents/{result['document_id']}/portrait.jpg"
+    with pytest.raises(Refused, match="404") as refused:
+        await client.fetch(address)
+    assert "pipeline.visual.portrait" in str(refused.value.body)
+    with pytest.raises(Refused, match="404"):
+        await client.fetch(address.replace(result["document_id"], "unknown"))
