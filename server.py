@@ -40,7 +40,7 @@ from core.http import (
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
-from media.lanes import captures_lane, frames_lane, take_short_turns
+from media.lanes import captures_lane, frames_lane, second_looks_lane, take_short_turns
 from media.load import LoadProbe
 from media.session import Session
 from media.surroundings import Reading, Surroundings
@@ -58,7 +58,7 @@ from signaling.guarding import LISTENERS, guard
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
-from signaling.routes import add_routes, card_link, largest_body
+from signaling.routes import add_routes, card_link, largest_body, portrait_link
 from signaling.sessions import SessionRegistry
 from signaling.shards import Shard
 from signaling.supervisor import announce, worker_count
@@ -145,16 +145,19 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
         with (
             frames_lane(settings.media.analysis_threads) as frames,
             captures_lane() as captures,
+            second_looks_lane() as second_looks,
         ):
             around = Surroundings(
                 settings=settings.media,
                 engine=engine,
                 frames=frames,
                 captures=captures,
+                second_looks=second_looks,
                 metrics=metrics,
                 load=load,
                 texts=texts,
                 card_link=card_link,
+                portrait_link=portrait_link,
                 listeners=app[LISTENERS],
             )
             app[SURROUNDINGS] = around
@@ -173,6 +176,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
             # Waiting for a reading to end would hold the loop; nothing new is handed in now.
             await asyncio.to_thread(frames.shutdown)
             await asyncio.to_thread(captures.shutdown)
+            await asyncio.to_thread(second_looks.shutdown, cancel_futures=True)
 
     async def end_streams(app: web.Application) -> None:
         # Before connections are closed: a stream is told the reason, a capture is still read.

@@ -227,6 +227,33 @@ class MrzSettings(Section):
     )
 
 
+class VisualSettings(Section):
+    """Reading what a data page prints for people, to compare it with its zone."""
+
+    enabled: bool = Field(
+        True, description="Compare the page's print with its zone, after the result was told."
+    )
+    language: str = Field(
+        "",
+        description="Name of the traineddata file in mrz.tessdata; empty: Latin where that folder "
+        "has it (Debian's tesseract-ocr-script-latn), which alone can spell names with their "
+        "national letters, else mrz.language.",
+    )
+    deadline_ms: Annotated[int, Field(ge=100, le=60_000)] = Field(
+        2_500, description="Longest time spent on reading the print of one page."
+    )
+    portrait: bool = Field(
+        False,
+        description="Give the portrait of the data page to whoever knows the session's address. "
+        "It is personal data close to biometrics: kept in memory, wiped with the session.",
+    )
+    printed_names: bool = Field(
+        False,
+        description="Cards show names as the data page prints them, with national letters, where "
+        "they agree with the zone and nobody changed them.",
+    )
+
+
 class PipelineSettings(Section):
     """Everything that knows documents."""
 
@@ -260,6 +287,7 @@ class PipelineSettings(Section):
     sides: SidesSettings = SidesSettings()
     enhance: EnhanceSettings = EnhanceSettings()
     mrz: MrzSettings = MrzSettings()
+    visual: VisualSettings = VisualSettings()
 
     @field_validator("fonts", mode="before")
     @classmethod

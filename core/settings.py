@@ -38,13 +38,15 @@ from core.sections import (
     QualityWeights,
     Section,
     StabilitySettings,
+    VisualSettings,
 )
 
 __all__ = [
     "AccessSettings", "CaptureSettings", "DetectSettings", "DoorSettings", "EnhanceSettings",
     "GuidanceSettings", "KeepingSettings", "LoadSettings", "MediaSettings", "MrzSettings",
     "PageSettings", "PipelineSettings", "QualitySettings", "QualityWeights", "Section", "Settings",
-    "SignalingSettings", "StabilitySettings", "WebhookSettings", "is_loopback", "load_settings",
+    "SignalingSettings", "StabilitySettings", "VisualSettings", "WebhookSettings", "is_loopback",
+    "load_settings",
 ]  # fmt: skip
 
 Port = Annotated[int, Field(ge=0, le=65535)]

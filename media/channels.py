@@ -59,7 +59,7 @@ class Channels:
     """Sends messages, numbers them, and never lets a slow client cost memory."""
 
     def __init__(self, session_id: str, metrics: Metrics) -> None:
-        self._session_id = session_id
+        self.session_id = session_id
         self._metrics = metrics
         self._open: dict[str, DataChannel] = {}
         self._waiting: deque[ServerMessage] = deque(maxlen=_WAITING_EVENTS)
@@ -155,7 +155,7 @@ class Channels:
         self._seq += 1
         stamped = message.model_copy(
             update={
-                "session_id": self._session_id,
+                "session_id": self.session_id,
                 "seq": self._seq,
                 "ts_ms": int(time.time() * 1000),
             }

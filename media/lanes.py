@@ -31,6 +31,11 @@ def captures_lane() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(READING_THREADS, "captures", initializer=_give_way)
 
 
+def second_looks_lane() -> ThreadPoolExecutor:
+    """One thread for what nobody waits for: a page's print, after its result was told."""
+    return ThreadPoolExecutor(1, "second-looks", initializer=_give_way)
+
+
 def take_short_turns() -> None:
     """Let Python's threads change places often; for the whole process."""
     sys.setswitchinterval(_TURN_S)

@@ -125,7 +125,10 @@ class CaptureMessage(ServerMessage):
 
 
 class FieldReport(BaseModel):
-    """One field as read; ``status`` says what speaks for it."""
+    """One field as read; ``status`` says what speaks for it.
+
+    ``printed``: what the data page prints for people, null where that was not read for sure.
+    """
 
     value: str | None
     raw: str | None
@@ -133,6 +136,7 @@ class FieldReport(BaseModel):
     confidence: Ratio
     truncated: bool = False
     century_inferred: bool = False
+    printed: str | None = None
 
 
 class CorrectionReport(BaseModel):
@@ -151,7 +155,7 @@ class MrzReport(BaseModel):
 
 
 class ResultMessage(ServerMessage):
-    """A document as read."""
+    """A document as read; ``revised``: the same reading, its page's print compared since."""
 
     type: Literal["result"] = "result"
     document_id: str
@@ -164,6 +168,7 @@ class ResultMessage(ServerMessage):
     quality: QualityReport | None
     images: dict[str, str]
     sides: list[Literal["front", "back"]] = Field(default_factory=list)
+    revised: bool = False
 
 
 class CardFieldReport(BaseModel):

@@ -181,7 +181,10 @@ def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
     )
 
 
-def result(document: Document) -> ResultMessage:
+def result(
+    document: Document, *, revised: bool = False, portrait: str | None = None
+) -> ResultMessage:
+    """``portrait``: the address of the page's portrait, where there is one."""
     fields = {
         name: FieldReport(
             value=field.value,
@@ -190,6 +193,7 @@ def result(document: Document) -> ResultMessage:
             confidence=round(min(1.0, max(0.0, float(field.confidence))), 4),
             truncated=field.truncated,
             century_inferred=field.century_inferred,
+            printed=field.printed,
         )
         for name, field in document.fields.items()
     }
@@ -210,8 +214,9 @@ def result(document: Document) -> ResultMessage:
         mrz=_mrz(document.mrz) if document.mrz else None,
         checks={name: check.value for name, check in document.checks.items()},
         quality=quality_report(document.quality) if document.quality else None,
-        images={},
+        images={"portrait": portrait} if portrait else {},
         sides=[side.value for side in document.sides],
+        revised=revised,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from core.errors import InvalidMessage, NotFound
 from media.events import Confirmed
-from pipeline.types import Document, DocumentStatus
+from pipeline.types import Document, DocumentStatus, Field, FieldStatus
 
 MAX_DOCUMENTS = 20
 
@@ -26,6 +26,8 @@ class Review:
     edited: list[str] = field(default_factory=list)
     actor: str | None = None
     card: bytes | None = None
+    portrait: bytes | None = None
+    """A JPEG file, where the settings ask for it."""
     record: str = field(default_factory=new_record)
     """Names it beyond the session, see `media.events`."""
 
@@ -39,6 +41,15 @@ class Review:
         if self.card is None:
             raise NotFound("there is no card before the document is confirmed")
         return self.card
+
+    def page_portrait(self) -> bytes:
+        """The portrait on the page, JPEG. Raises NotFound without one, saying why."""
+        if self.portrait is None:
+            raise NotFound(
+                "there is no portrait: the setting pipeline.visual.portrait is off, its page was "
+                "not found, or is still looked for"
+            )
+        return self.portrait
 
     def as_confirmed(self, session: str) -> Confirmed:
         """What listeners are told; ``session`` is the label."""
@@ -73,8 +84,9 @@ class Reviews:
             del self._by_id[next(iter(self._by_id))]
         return review
 
-    def knows(self, document_id: str) -> bool:
-        return document_id in self._by_id
+    def find(self, document_id: str) -> Review | None:
+        """The review of a document; None once it was forgotten."""
+        return self._by_id.get(document_id)
 
     def get(self, document_id: str | None) -> Review:
         """The review of a document; None begins one for data entered by hand.
@@ -99,12 +111,20 @@ class Reviews:
 
 
 def edited_fields(document: Document, confirmed: Mapping[str, str]) -> list[str]:
-    """Names of read fields whose confirmed value differs from what was read."""
+    """Names of read fields whose confirmed value differs from what was read.
+
+    A name as the data page spells it, where that agrees with the zone, was read as well.
+    """
     return sorted(
         name
         for name, value in confirmed.items()
-        if name in document.fields and value != (document.fields[name].value or "")
+        if name in document.fields and value not in _as_read(document.fields[name])
     )
+
+
+def _as_read(field: Field) -> set[str]:
+    agrees = field.status is FieldStatus.CORROBORATED and field.printed
+    return {field.value or "", field.printed} if agrees and field.printed else {field.value or ""}
 
 
 def clean_fields(fields: Mapping[str, str]) -> dict[str, str]:

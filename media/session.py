@@ -89,6 +89,7 @@ class Session:
                 self._group = group
                 self._spawn(self._viewing.analyse())
                 self._spawn(self._viewing.read())
+                self._spawn(self._viewing.corroborate())
                 self._spawn(self._watch())
                 self._ready.set()
                 await self._ending.wait()

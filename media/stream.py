@@ -92,6 +92,10 @@ class Stream:
                 self._guidance = GuidanceReport(
                     code=message.code, severity=message.severity, text=message.text
                 )
+            case messages.ResultMessage(revised=True):
+                # No new reading: whoever waits, waits for another one.
+                if self._result and self._result.document_id == message.document_id:
+                    self._result = message
             case messages.ResultMessage():
                 self._result, self._fetched = message, False
                 self._settle(message)

@@ -23,6 +23,7 @@ from pipeline.types import (
     Observation,
     Shot,
 )
+from pipeline.visual.words import Print
 
 
 class Reader(Protocol):
@@ -50,6 +51,9 @@ class Reading(Protocol):
 
     def live_reader(self) -> Reader: ...
     def read(self, capture: Capture) -> Document: ...
+    def read_print(self, capture: Capture, document: Document) -> Print | None: ...
+    def portrait(self, capture: Capture, document: Document) -> bytes | None: ...
+    def corroborate(self, document: Document, prints: Sequence[Print]) -> Document: ...
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture: ...
     def read_image(self, bgr: ImageU8, filters: EnhanceSettings | None = None) -> Document: ...
     def look_at_image(self, bgr: ImageU8) -> Look: ...
@@ -65,8 +69,10 @@ class Reading(Protocol):
 class Surroundings:
     """What every session of a server shares.
 
-    ``frames`` runs the analysis, ``captures`` the slower reading and filling. ``texts`` holds
-    the guidance by language and code. ``card_link`` gives the address of a card. ``load`` tells
+    ``frames`` runs the analysis, ``captures`` the slower reading and filling,
+    ``second_looks`` what may wait until a result was told. ``texts`` holds
+    the guidance by language and code. ``card_link`` gives the address of a card,
+    ``portrait_link`` that of a portrait. ``load`` tells
     how much of it all there is to do.
     """
 
@@ -74,10 +80,12 @@ class Surroundings:
     engine: Reading
     frames: Executor
     captures: Executor
+    second_looks: Executor
     metrics: Metrics
     load: LoadProbe
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
+    portrait_link: Callable[[str, str], str]
     listeners: tuple[Listener, ...] = ()
     """They are told what became of documents."""
 

@@ -13,6 +13,7 @@ from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
+from media.corroboration import Corroboration
 from media.events import Captured, OtherSide, Picture
 from media.layers import ALL_LAYERS
 from media.profiles import ProfileChooser
@@ -55,6 +56,7 @@ class Viewing:
         self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
         self._turn = asyncio.Lock()
+        self._corroboration = Corroboration(around, channels, reviews)
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
         self._unshown: Picture | None = None
@@ -203,6 +205,10 @@ class Viewing:
         while True:
             await self._read(await self._captures.get())
 
+    async def corroborate(self) -> None:
+        """Compare what pages print with what was read, until cancelled."""
+        await self._corroboration.run()
+
     def still_arrived(self, jpeg: bytes) -> bool:
         """Take a still for the capture under way; False when there is none."""
         if self.busy:
@@ -250,11 +256,12 @@ class Viewing:
         if shown is None:
             self._unshown = capture.page
         else:
-            known = self._reviews.knows(shown.id)
+            known = self._reviews.find(shown.id) is not None
             review = self._reviews.add(shown)
             self._metrics.documents.labels(shown.status.value).inc()
             self._channels.send_event(reports.result(shown))
             self._announce(shown, review.record, capture.page, known)
+        self._corroboration.put(capture, document, shown or document)
         self._move(self._reader.state)
 
     def _announce(self, shown: Document, record: str, page: Picture, known: bool) -> None:
@@ -276,7 +283,7 @@ class Viewing:
             self._channels.send_event(self._guidance)
         for review in self._reviews.all():
             if review.card is None and review.document.mrz is not None:
-                self._channels.send_event(reports.result(review.document))
+                self._channels.send_event(self._corroboration.report(review))
 
     def take_picture(self) -> None:
         """The manual shutter; nothing happens while a capture is under way."""
@@ -290,6 +297,7 @@ class Viewing:
         self._still.clear()
         self._unshown = None
         self._reviews.clear()
+        self._corroboration.clear()
         self._move(self._reader.state)
 
     def configure(self, message: messages.Configure) -> None:

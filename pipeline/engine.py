@@ -24,7 +24,11 @@ from pipeline.document import failed_document, read_document
 from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
-from pipeline.types import Capture, Document, ImageU8, Look, MrzRead
+from pipeline.portrait import portrait_jpeg
+from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead
+from pipeline.visual.compare import NAMES, corroborated
+from pipeline.visual.look import PageReader, print_of
+from pipeline.visual.words import Print, load_print_reader
 from pipeline.weights import Weights
 
 _HOME = Path(__file__).resolve().parent.parent
@@ -65,6 +69,8 @@ class Parts:
     detector: Detector
     zones: ZoneReader
     cards: Cards
+    prints: PageReader | None = None
+    """None where the print of data pages is not compared."""
 
 
 def load_parts(settings: PipelineSettings) -> Parts:
@@ -74,6 +80,7 @@ def load_parts(settings: PipelineSettings) -> Parts:
         detector=CornerDetector.load(settings.detect, Weights(models)),
         zones=MrzReader(settings.mrz, models),
         cards=CardBox(templates, settings.card, FontShelf((*settings.fonts, *FONT_FOLDERS))),
+        prints=load_print_reader(settings),
     )
 
 
@@ -129,6 +136,33 @@ class Engine:
             return failed_document(capture.id, capture.quality)
         return read_document(capture.id, read, capture.quality, self._today())
 
+    def read_print(self, capture: Capture, document: Document) -> Print | None:
+        """What the capture's page prints for people, to be compared with ``document``'s zone.
+
+        None where that is switched off, or the page has no place. Blocks for up to
+        ``visual.deadline_ms``: call it when the result has been told.
+        """
+        reader = self._open().prints
+        if reader is None:
+            return None
+        return print_of(capture, document, reader, self._settings.visual.deadline_ms)
+
+    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+        """The portrait on the capture's page as a JPEG file, where the settings ask for it.
+
+        None otherwise, and where the format has none beside its zone. Call it on a worker thread.
+        """
+        if not self._settings.visual.portrait or document.mrz is None:
+            return None
+        return portrait_jpeg(capture.pages, document.mrz.format)
+
+    def corroborate(self, document: Document, prints: Sequence[Print]) -> Document:
+        """The document with what the print of its sides says of each field; see `corroborated`.
+
+        Looks again at what is in question: call it on a worker thread.
+        """
+        return corroborated(document, prints, self._today())
+
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture:
         """The capture led by a full-resolution still, where that beats its best frame.
 
@@ -143,9 +177,11 @@ class Engine:
 
         ``filters`` take the place of the settings' own. Blocks for up to twice ``mrz.deadline_ms``.
         """
-        from pipeline.still import read_still
+        from pipeline.still import read_best
 
-        return read_still(self, bgr, filters)
+        document, capture = read_best(self, bgr, filters)
+        seen = self.read_print(capture, document) if document.mrz is not None else None
+        return document if seen is None else self.corroborate(document, [seen])
 
     def look_at_image(self, bgr: ImageU8) -> Look:
         """Where the document is in one H×W×3 uint8 BGR image, and how good the picture is."""
@@ -157,7 +193,10 @@ class Engine:
     def models(self) -> Mapping[str, str]:
         """Each heavy part and whether it is there: "loaded", or "closed" after ``close``."""
         state = "closed" if self._parts is None else "loaded"
-        return {field.name: state for field in fields(Parts)}
+        absent = (
+            {"prints"} if self._parts is not None and self._parts.prints is None else set[str]()
+        )
+        return {field.name: state for field in fields(Parts) if field.name not in absent}
 
     def fill_card(
         self, document: Document, confirmed: Mapping[str, str], order: CardOrder = _PLAIN_ORDER
@@ -175,6 +214,8 @@ class Engine:
             "hotel_address": self._settings.hotel_address,
         }
         known = {**{name: value for name, value in hotel.items() if value}, **read, **confirmed}
+        if self._settings.visual.printed_names:
+            known |= _as_printed(document, confirmed)
         wanted = card.names | (card.forbidden & confirmed.keys())
         return card.fill({name: known[name] for name in known.keys() & wanted}, order)
 
@@ -191,6 +232,18 @@ class Engine:
         if parts is None:
             raise Overloaded("the server is shutting down: try again", retry_after_s=10)
         return parts
+
+
+def _as_printed(document: Document, confirmed: Mapping[str, str]) -> dict[str, str]:
+    """Names as the data page spells them, where nobody chose another spelling."""
+    names = {name: document.fields[name] for name in NAMES if name in document.fields}
+    return {
+        name: field.printed
+        for name, field in names.items()
+        if field.printed
+        and field.status is FieldStatus.CORROBORATED
+        and confirmed.get(name, field.value) == field.value
+    }
 
 
 def _folder(path: Path) -> Path:

@@ -23,7 +23,7 @@ from pipeline.geometry import (
 )
 from pipeline.types import Detection, Frame, ImageU8, MrtdFormat, QuadPx
 
-_MARGIN = 0.015
+MARGIN = 0.015
 """Share of the page's width shown around the document: a corner found a little inside it must
 not cut off the zone's first character."""
 _SNAP = 0.08
@@ -53,7 +53,7 @@ def rectify(frame: Frame, detection: Detection | None, page_width_px: int) -> Pa
         return Page(_scaled(bgr, page_width_px), None)
     quad_px, known = landscape(detection.quad_px), detection.mrtd_format
     aspect = page_aspect(quad_px, frame.width_px, frame.height_px, known)
-    margin_px = _MARGIN * page_width_px
+    margin_px = MARGIN * page_width_px
     width_px = page_width_px - 2 * margin_px
     height_px = width_px / aspect
     target = rectangle(margin_px, margin_px, margin_px + width_px, margin_px + height_px)
@@ -118,7 +118,7 @@ def _warped(bgr: ImageU8, quad_px: QuadPx, target: QuadPx, size: tuple[int, int]
 
 def _cropped(bgr: ImageU8, quad_px: QuadPx) -> tuple[ImageU8, QuadPx]:
     """The part of the picture that the page and its margin need."""
-    room = 2 * _MARGIN * span(quad_px).long_side + 2
+    room = 2 * MARGIN * span(quad_px).long_side + 2
     limit = np.array([bgr.shape[1], bgr.shape[0]])
     low = np.clip(np.floor(quad_px.min(axis=0) - room), 0, limit - 1).astype(int)
     high = np.clip(np.ceil(quad_px.max(axis=0) + room), low + 1, limit).astype(int)

@@ -139,16 +139,23 @@ def look_at(engine: StillEngine, bgr: ImageU8) -> Look:
 def read_still(
     engine: StillEngine, bgr: ImageU8, filters: EnhanceSettings | None = None
 ) -> Document:
+    """Find the document in an image and read it; see `read_best`."""
+    return read_best(engine, bgr, filters)[0]
+
+
+def read_best(
+    engine: StillEngine, bgr: ImageU8, filters: EnhanceSettings | None = None
+) -> tuple[Document, Capture]:
     """Find the document in an image and read it; where that leaves doubt, read the whole image.
 
-    The second try serves scans that show nothing but the page, and outlines that cut the zone.
-    ``bgr``: H×W×3 uint8. ``filters``: in place of the settings' own. Status failed where no zone
-    is found.
+    The document comes with the capture that it was read of. The second try serves scans that show
+    nothing but the page, and outlines that cut the zone. ``bgr``: H×W×3 uint8. ``filters``: in
+    place of the settings' own. Status failed where no zone is found.
     """
     frame = still_frame(bgr)
     document_id = new_document_id()
     detection = engine.detector.detect(frame)
-    read: list[Document] = []
+    read: list[tuple[Document, Capture]] = []
     for outline in (detection, None) if detection is not None else (None,):
         quality = measure_quality(
             frame, outline.quad_px if outline else None, engine.settings.quality
@@ -156,10 +163,12 @@ def read_still(
         burst = Burst(engine.settings.capture)
         burst.add(Shot(frame, outline, quality))
         capture = burst.develop(document_id, Trigger.MANUAL)
-        read.append(engine.read(replace(capture, enhance=filters)))
-        if read[-1].mrz is not None and is_legible(read[-1].mrz):
+        capture = replace(capture, enhance=filters)
+        document = engine.read(capture)
+        read.append((document, capture))
+        if document.mrz is not None and is_legible(document.mrz):
             break
-    return max(read, key=_merit)
+    return max(read, key=lambda both: _merit(both[0]))
 
 
 def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Capture:

@@ -316,7 +316,10 @@ class MrzRead:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. ``value`` is normalised (ISO dates, no fillers), ``raw`` as in the zone."""
+    """One field. ``value`` is normalised (ISO dates, no fillers), ``raw`` as in the zone.
+
+    ``printed``: what the data page prints for people, where that was read for sure.
+    """
 
     value: str | None
     raw: str | None
@@ -324,6 +327,7 @@ class Field:
     confidence: float
     truncated: bool = False
     century_inferred: bool = False
+    printed: str | None = None
 
 
 class DocumentStatus(StrEnum):

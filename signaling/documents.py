@@ -69,3 +69,12 @@ async def card(request: web.Request) -> web.Response:
         content_type="application/pdf",
         headers={"Content-Disposition": 'inline; filename="registration-card.pdf"'},
     )
+
+
+@public
+async def portrait(request: web.Request) -> web.Response:
+    """``GET /api/sessions/{id}/documents/{document_id}/portrait.jpg``; the id is the secret."""
+    session = request.app[REGISTRY].get(request.match_info["session_id"])
+    jpeg = session.viewing.reviews.get(request.match_info["document_id"]).page_portrait()
+    session.touch()
+    return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})

@@ -17,6 +17,11 @@ def card_link(session_id: str, document_id: str) -> str:
     return f"/api/sessions/{session_id}/documents/{document_id}/card.pdf"
 
 
+def portrait_link(session_id: str, document_id: str) -> str:
+    """Where the portrait of a document's page is."""
+    return f"/api/sessions/{session_id}/documents/{document_id}/portrait.jpg"
+
+
 def largest_body(settings: Settings) -> int:
     """Bytes of the longest body that any door takes."""
     offer_bytes = offer.longest_body(settings.signaling)
@@ -53,6 +58,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
+    app.router.add_get(f"{document}/portrait.jpg", documents.portrait)
     add_api_routes(app)
     app.router.add_post("/whip", whip.publish)
     app.router.add_route("OPTIONS", "/whip", whip.options)

@@ -110,10 +110,11 @@ export interface ErrorMessage {
   v: "1.0";
 }
 
-/** One field as read; ``status`` says what speaks for it. */
+/** One field as read; ``status`` says what speaks for it. ``printed``: what the data page prints for people, null where that was not read for sure. */
 export interface FieldReport {
   century_inferred: boolean;
   confidence: number;
+  printed: string | null;
   raw: string | null;
   status: "checksum" | "read" | "corroborated" | "edited" | "conflict" | "missing";
   truncated: boolean;
@@ -259,7 +260,7 @@ export interface Reset {
   type: "reset";
 }
 
-/** A document as read. */
+/** A document as read; ``revised``: the same reading, its page's print compared since. */
 export interface ResultMessage {
   checks: Record<string, "pass" | "fail" | "not_done" | "not_applicable">;
   document: Record<string, string | null>;
@@ -269,6 +270,7 @@ export interface ResultMessage {
   images: Record<string, string>;
   mrz: MrzReport | null;
   quality: QualityReport | null;
+  revised: boolean;
   seq: number;
   session_id: string;
   sides: ("front" | "back")[];

@@ -36,6 +36,7 @@ from pipeline.types import (
     Stability,
     Trigger,
 )
+from pipeline.visual.words import Print
 
 _PLAIN_ORDER = CardOrder()
 QUALITY = Quality(80.0, 50.0, 55.0, 30.0, 2.0, 0.0, 16.0, 90.0)
@@ -158,6 +159,11 @@ class FakeEngine:
         self.pages_read: list[int] = []
         self.filters: list[EnhanceSettings | None] = []
         self.orders: list[CardOrder] = []
+        self.portrait_seen: bytes | None = None
+        self.print_seen: Print | None = None
+        self.second_looks: set[str] = set()
+        self.prints_compared: list[int] = []
+        self.corroborate_s = 0.0
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
@@ -171,6 +177,20 @@ class FakeEngine:
         self.pages_read.append(len(capture.pages))
         time.sleep(self.read_s)
         return specimen_document(capture.id)
+
+    def read_print(self, capture: Capture, document: Document) -> Print | None:
+        self.second_looks.add(threading.current_thread().name)
+        return self.print_seen
+
+    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+        return self.portrait_seen
+
+    def corroborate(self, document: Document, prints: Sequence[Print]) -> Document:
+        self.prints_compared.append(len(prints))
+        time.sleep(self.corroborate_s)
+        field = document.fields["primary_identifier"]
+        agrees = replace(field, status=FieldStatus.CORROBORATED, printed="Ériksson")
+        return replace(document, fields={**document.fields, "primary_identifier": agrees})
 
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture:
         time.sleep(self.still_s)

@@ -81,6 +81,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", f"{_SESSION}/still"): _secret(rate=Rate.FRAMES),
     ("POST", f"{_DOCUMENT}/confirm"): _secret("document.confirm"),
     ("GET", f"{_DOCUMENT}/card.pdf"): _secret("card.read"),
+    ("GET", f"{_DOCUMENT}/portrait.jpg"): _secret("portrait.read"),
     ("POST", "/whip"): _opening("session.open"),
     ("OPTIONS", "/whip"): _open(),
     ("PATCH", "/whip/{session_id}"): _secret(),

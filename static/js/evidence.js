@@ -56,6 +56,26 @@ export function correctionNote(result, name) {
   return note;
 }
 
+/**
+ * What the document prints for people, where that says more than the zone: a name with its own
+ * letters, or another value. `use(text)` is called when it is chosen; null where there is nothing.
+ */
+export function printedNote(read, isName, use) {
+  const other = read?.printed && read.printed !== read.value;
+  if (!other || !(read.status === "conflict" || (isName && read.status === "corroborated"))) return null;
+  const note = element("p", { className: "hint printed" });
+  const words = element("span");
+  say(words, "review.printed", () => ({ value: isolated(read.printed) }));
+  note.append(words);
+  if (use) {
+    const button = element("button", { type: "button", className: "quiet" });
+    say(button, "review.use_printed");
+    button.addEventListener("click", () => use(read.printed));
+    note.append(" ", button);
+  }
+  return note;
+}
+
 /** What was read, under a field that the guest has changed. */
 export function readNote(value) {
   const note = element("p", { className: "hint was-read" });

@@ -128,6 +128,8 @@ const ON_MESSAGE = {
   },
   result(message) {
     if (screens.now === "live") onResult(message);
+    // The same reading again: the document's print has been compared since.
+    else if (screens.now === "review" && message.revised && message.document_id === visit.documentId) review.revise(message);
   },
   confirmed: onConfirmed,
   hint(message) {

@@ -2,7 +2,7 @@
 
 import { documentFields, guestFields, takesSignature } from "./asked.js";
 import * as dates from "./dates.js";
-import { correctionNote, fillLegend, mark, readNote } from "./evidence.js";
+import { correctionNote, fillLegend, mark, printedNote, readNote } from "./evidence.js";
 import { byId, element } from "./dom.js";
 import { say, t } from "./i18n.js";
 import { SignaturePad } from "./signature.js";
@@ -119,12 +119,49 @@ export class Review {
       this.#showStatus(row, this.#statusOf(entry));
       const note = correctionNote(this.#result, field.name);
       if (note) row.append(note);
+      this.#showPrinted(row);
       if (read?.truncated) row.append(this.#hint("review.truncated"));
       if (read?.century_inferred && field.name === "date_of_birth") row.append(this.#hint("review.century"));
     }
     const said = [...row.querySelectorAll(":scope > p[id]")].map(({ id }) => id);
     if (said.length) entry.setAttribute("aria-describedby", said.join(" "));
     return row;
+  }
+
+  /** The spelling on the page is offered for names and numbers; a date is compared by eye. */
+  #showPrinted(row) {
+    row.querySelector(".printed")?.remove();
+    const entry = row.querySelector(".control");
+    const plain = !entry.options && !dateNames().has(entry.name);
+    const use = (text) => {
+      entry.value = text;
+      this.#edited(entry);
+      entry.focus();
+    };
+    const read = this.#read[entry.name];
+    const note = printedNote(read, entry.name.endsWith("_identifier"), plain && use);
+    if (note) row.querySelector(".evidence").after(note);
+  }
+
+  /** The same document, compared with its print since: new evidence, and nothing typed is lost. */
+  revise(result) {
+    if (!this.#result || this.busy) return;
+    const before = this.#read;
+    this.#result = result;
+    this.#read = { ...result.fields };
+    for (const row of this.#form.querySelectorAll("#document-fields .field")) {
+      const entry = row.querySelector(".control");
+      const now = this.#read[entry.name];
+      const untouched = meaning(entry) === (before[entry.name]?.value ?? "");
+      if (now?.value && untouched && now.value !== before[entry.name]?.value) {
+        entry.value = dateNames().has(entry.name) ? dates.toLocal(now.value) : now.value;
+      }
+      this.#showStatus(row, this.#statusOf(entry));
+      this.#showPrinted(row);
+    }
+    say(byId("review-lead"), LEADS[result.status] ?? LEADS.needs_review);
+    this.#echoDates();
+    this.#warnOfExpiry();
   }
 
   #hint(key) {
@@ -136,7 +173,9 @@ export class Review {
   #statusOf(entry) {
     const read = this.#read[entry.name];
     if (!entry.value.trim()) return "missing";
-    return read && (read.value ?? "") === meaning(entry) ? read.status : "edited";
+    if (!read) return "edited";
+    const asPrinted = read.status === "corroborated" && read.printed === meaning(entry);
+    return asPrinted || (read.value ?? "") === meaning(entry) ? read.status : "edited";
   }
 
   #showStatus(row, status) {

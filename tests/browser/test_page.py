@@ -222,3 +222,54 @@ async def test_targets_are_large_enough_to_touch(kiosk: OpenKiosk, size: tuple[i
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if await page.get_attribute("body", "data-screen") == "start":
             await guest.do("manual")
+
+
+REVISE = """async () => {
+  const { Review } = await import("/static/js/review.js");
+  const field = (value, status, printed = null) => ({ value, status, printed });
+  const told = (fields) => ({ status: "complete", document: {}, fields });
+  const review = new Review(() => {});
+  document.body.dataset.screen = "review";
+  document.querySelectorAll("section").forEach((each) => { each.hidden = each.id !== "review"; });
+  review.fill(told({
+    primary_identifier: field("MUELLER", "read"),
+    secondary_identifier: field("ANNA", "read"),
+    document_number: field("XK4417723", "checksum"),
+    date_of_birth: field("2024-08-12", "checksum"),
+  }));
+  const typed = document.getElementById("field-secondary_identifier");
+  typed.value = "HANNA";
+  review.revise(told({
+    primary_identifier: field("MUELLER", "corroborated", "Müller"),
+    secondary_identifier: field("ANNA", "corroborated", "Anna"),
+    document_number: field("XK4417723", "conflict", "L898902C3"),
+    date_of_birth: field("1924-08-12", "checksum", "12 AUG 1924"),
+  }));
+  const row = (name) => document.getElementById(`field-${name}`).closest(".field");
+  const seen = {
+    statuses: ["primary_identifier", "secondary_identifier", "document_number"]
+      .map((name) => row(name).dataset.status),
+    typed: typed.value,
+    offered: row("primary_identifier").querySelector(".printed span").textContent,
+    conflict: row("document_number").querySelector(".printed span").textContent,
+    born: review.values().date_of_birth,
+  };
+  row("primary_identifier").querySelector(".printed button").click();
+  return { ...seen, used: review.values().primary_identifier,
+    after: row("primary_identifier").dataset.status };
+}"""
+
+
+async def test_a_second_look_changes_the_evidence_and_nothing_that_was_typed(
+    kiosk: OpenKiosk,
+) -> None:
+    guest = await kiosk()
+    seen = await guest.page.evaluate(REVISE)
+    row = guest.page.locator(".field", has=guest.page.locator("#field-document_number"))
+    assert await row.locator(".printed button").count() == 1
+    assert seen["statuses"] == ["corroborated", "edited", "conflict"]
+    assert seen["typed"] == "HANNA"
+    assert "Müller" in seen["offered"]
+    assert "L898902C3" in seen["conflict"]
+    assert seen["born"] == "1924-08-12"
+    assert (seen["used"], seen["after"]) == ("Müller", "corroborated")

@@ -1,0 +1,110 @@
+"""After a result was told: what its page prints for people is read and compared, and what comes of
+it is told as a second ``result`` of the same document. Nobody waits for it, so that it may be
+late or left out: of two pictures the newer is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from core.errors import LobbyLensError
+from core.log import Log
+from media import reports
+from media.channels import Channels
+from media.messages import ResultMessage
+from media.review import Review, Reviews
+from media.slot import LatestSlot
+from media.surroundings import Surroundings
+from pipeline.types import Capture, Document
+from pipeline.visual.words import Print
+
+_log = Log("session")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A capture, the document read of it, and the id of the document that was told."""
+
+    capture: Capture
+    read: Document
+    document_id: str
+
+
+class Corroboration:
+    """One session's second looks, in memory only. Belongs to the event loop."""
+
+    def __init__(self, around: Surroundings, channels: Channels, reviews: Reviews) -> None:
+        self._around = around
+        self._channels = channels
+        self._reviews = reviews
+        self._slot: LatestSlot[_Told] = LatestSlot()
+        self._prints: list[Print] = []
+        self._prints_of: str | None = None
+
+    def put(self, capture: Capture, read: Document, told: Document) -> None:
+        """Look at a capture when there is time; ``told`` is the document joined of its sides."""
+        self._slot.put(_Told(capture, read, told.id))
+
+    def clear(self) -> None:
+        """Forget all pages."""
+        self._slot.clear()
+        self._prints, self._prints_of = [], None
+
+    async def run(self) -> None:
+        """Look at pages until cancelled."""
+        while True:
+            told = await self._slot.get()
+            try:
+                await self._look(told)
+            except LobbyLensError as error:
+                # Not told to the guest, who has a result; only shutting down comes here.
+                _log.info("a page was not compared with its zone", reason=error.code)
+
+    async def _look(self, told: _Told) -> None:
+        loop, around = asyncio.get_running_loop(), self._around
+        self._begin(told.document_id)
+        await self._keep_portrait(told)
+        seen = await loop.run_in_executor(
+            around.second_looks, around.engine.read_print, told.capture, told.read
+        )
+        if self._prints_of != told.document_id:
+            return
+        if seen is not None:
+            self._prints.append(seen)
+        review = self._reviews.find(told.document_id)
+        if review is None:
+            return
+        before = review.document
+        after = before
+        if self._prints:
+            after = await loop.run_in_executor(
+                around.second_looks, around.engine.corroborate, before, tuple(self._prints)
+            )
+        # Meanwhile the guest may have begun anew, shown the other side or confirmed.
+        same = self._reviews.find(told.document_id) is review and review.document is before
+        if len(before.sides) != 1:  # there is no other side to come
+            self._prints = []
+        news = after is not before or review.portrait is not None
+        if same and review.card is None and news:
+            review.document = after
+            self._channels.send_event(self.report(review, revised=True))
+
+    async def _keep_portrait(self, told: _Told) -> None:
+        jpeg = await asyncio.get_running_loop().run_in_executor(
+            self._around.second_looks, self._around.engine.portrait, told.capture, told.read
+        )
+        review = self._reviews.find(told.document_id)
+        if jpeg is not None and review is not None and self._prints_of == told.document_id:
+            review.portrait = jpeg
+
+    def report(self, review: Review, *, revised: bool = False) -> ResultMessage:
+        """The result of a document, with the address of its portrait where that is kept."""
+        link = self._around.portrait_link(self._channels.session_id, review.document.id)
+        known = link if review.portrait is not None else None
+        return reports.result(review.document, revised=revised, portrait=known)
+
+    def _begin(self, document_id: str) -> None:
+        """Pages of another document are forgotten; those of its other side are kept."""
+        if self._prints_of != document_id:
+            self._prints, self._prints_of = [], document_id

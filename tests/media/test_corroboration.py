@@ -1,0 +1,147 @@
+"""What a page prints is told after the result, and disturbs nobody who waits for another one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from examples.client import CaptureClient, Refused
+from media import reports
+from media.review import edited_fields
+from pipeline.types import Document, DocumentStatus, Field, FieldStatus
+from pipeline.visual.words import Print, Word
+from tests.conftest import Serve
+from tests.fakes import FakeEngine, specimen_document
+from tests.media.test_session import Clients, clients  # noqa: F401  the fixture
+from tests.media.test_stream import Begin, begin  # noqa: F401  the fixture
+
+
+async def results_until_pong(client: CaptureClient) -> list[object]:
+    """Results that come before the answer to a ping."""
+    client.send({"type": "ping", "id": "end"})
+    found: list[object] = []
+    async for message in client.messages():
+        if message["type"] == "pong":
+            return found
+        if message["type"] == "result":
+            found.append(message)
+    return found
+
+
+SEEN = Print((Word("Ériksson", (0, 0, 90, 20), 0.9),), lambda box: ("", 0.0))
+
+
+async def test_a_second_result_tells_what_the_print_says(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    engine = FakeEngine(capture_at=5)
+    engine.print_seen = SEEN
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    first = await client.wait_for("result", revised=False)
+    assert first["fields"]["primary_identifier"]["status"] == "read"
+    second = await client.wait_for("result", revised=True)
+    assert second["document_id"] == first["document_id"]
+    field = second["fields"]["primary_identifier"]
+    assert (field["status"], field["printed"]) == ("corroborated", "Ériksson")
+    assert second["seq"] > first["seq"]
+    assert engine.prints_compared == [1]
+    assert all(name.startswith("second-looks") for name in engine.second_looks)
+    client.send(
+        {
+            "type": "confirm",
+            "document_id": first["document_id"],
+            "fields": {"primary_identifier": "ERIKSSON"},
+        }
+    )
+    assert (await client.wait_for("confirmed"))["edited"] == []
+
+
+async def test_a_page_that_says_nothing_is_told_of_once(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    engine = FakeEngine(capture_at=5)
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    first = await client.wait_for("result")
+    assert first["revised"] is False
+    assert await results_until_pong(client) == []
+    assert engine.prints_compared == []
+
+
+async def test_a_late_look_is_not_told_of_a_document_that_was_reset(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = FakeEngine(capture_at=5)
+    engine.print_seen, engine.corroborate_s = SEEN, 0.4
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    await client.wait_for("result")
+    engine.capture_at = -1
+    async with asyncio.timeout(5):
+        while not engine.prints_compared:
+            await asyncio.sleep(0.01)
+    client.send({"type": "reset"})
+    await asyncio.sleep(2 * engine.corroborate_s)
+    assert await results_until_pong(client) == []
+    assert engine.prints_compared == [1]
+
+
+async def test_a_stream_keeps_the_news_and_nobody_takes_it_for_a_new_reading(begin: Begin) -> None:  # noqa: F811
+    stream = await begin(FakeEngine())
+    told = reports.result(specimen_document("d1"))
+    stream.event(told)
+    stream.event(reports.result(specimen_document("d1"), revised=True))
+    stream.event(reports.result(specimen_document("other"), revised=True))
+    assert stream._result is not None
+    assert (stream._result.document_id, stream._result.revised) == ("d1", True)
+    waiting = asyncio.get_running_loop().create_future()
+    stream._outcome = waiting
+    stream.event(reports.result(specimen_document("d1"), revised=True))
+    assert not waiting.done()
+    stream.event(reports.result(specimen_document("d2")))
+    assert (await waiting).document_id == "d2"
+
+
+def test_the_spelling_of_the_page_is_no_edit_but_a_contradiction_is() -> None:
+    agrees = Field("MUELLER", "MUELLER", FieldStatus.CORROBORATED, 1.0, printed="Müller")
+    differs = Field("MUELLER", "MUELLER", FieldStatus.CONFLICT, 1.0, printed="Holm")
+    both = {"primary_identifier": agrees, "secondary_identifier": differs}
+    document = Document("d1", DocumentStatus.NEEDS_REVIEW, None, both)
+    said = {"primary_identifier": "Müller", "secondary_identifier": "Holm"}
+    assert edited_fields(document, said) == ["secondary_identifier"]
+
+
+async def test_a_portrait_is_fetched_by_its_address_and_wiped_with_the_reset(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = FakeEngine(capture_at=5)
+    engine.portrait_seen = b"\xff\xd8portrait"
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    first = await client.wait_for("result", revised=False)
+    assert first["images"] == {}
+    second = await client.wait_for("result", revised=True)
+    address = second["images"]["portrait"]
+    assert await client.fetch(address) == engine.portrait_seen
+    engine.capture_at = -1
+    client.send({"type": "reset"})
+    assert await results_until_pong(client) == []
+    with pytest.raises(Refused, match="404"):
+        await client.fetch(address)
+
+
+async def test_without_a_portrait_the_door_says_why(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    server = await serve(FakeEngine(capture_at=5))
+    client = clients.make(server)
+    await client.open()
+    result = await client.wait_for("result")
+    address = f"/api/sessions/{client.session_id}/documents/{result['document_id']}/portrait.jpg"
+    with pytest.raises(Refused, match="404") as refused:
+        await client.fetch(address)
+    assert "pipeline.visual.portrait" in str(refused.value.body)
+    with pytest.raises(Refused, match="404"):
+        await client.fetch(address.replace(result["document_id"], "unknown"))
