@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidMessage
+from media.barcodes import BarcodeReport
 
 PROTOCOL_VERSION: Final = "1.0"
 
@@ -164,6 +165,7 @@ class ResultMessage(ServerMessage):
     quality: QualityReport | None
     images: dict[str, str]
     sides: list[Literal["front", "back"]] = Field(default_factory=list)
+    barcode: BarcodeReport | None = None
 
 
 class CardFieldReport(BaseModel):

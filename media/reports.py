@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import LobbyLensError
 from core.settings import MediaSettings
+from media.barcodes import BarcodeReport
 from media.messages import (
     CaptureMessage,
     CorrectionReport,
@@ -23,6 +24,7 @@ from media.messages import (
 )
 from media.profiles import Limits, Profile
 from pipeline.types import (
+    BarcodeRead,
     CaptureState,
     Document,
     Exposure,
@@ -201,7 +203,7 @@ def result(document: Document) -> ResultMessage:
         document_id=document.id,
         status=document.status.value,
         document={
-            "format": document.mrz.format.value if document.mrz else None,
+            "format": document.format,
             "document_code": value("document_code"),
             "issuing_state": value("issuing_state"),
         },
@@ -212,7 +214,12 @@ def result(document: Document) -> ResultMessage:
         quality=quality_report(document.quality) if document.quality else None,
         images={},
         sides=[side.value for side in document.sides],
+        barcode=_barcode(document.barcode) if document.barcode else None,
     )
+
+
+def _barcode(read: BarcodeRead) -> BarcodeReport:
+    return BarcodeReport(**{name: getattr(read, name) for name in BarcodeReport.model_fields})
 
 
 def _mrz(read: MrzRead) -> MrzReport:

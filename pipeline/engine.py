@@ -14,8 +14,10 @@ from typing import Protocol
 
 import cv2
 
-from core.errors import MrzError, Overloaded
+from core.errors import BarcodeError, MrzError, Overloaded
 from core.settings import EnhanceSettings, PipelineSettings
+from pipeline.barcode.fields import barcode_document
+from pipeline.barcode.reader import read_licence
 from pipeline.card.box import CardBox
 from pipeline.card.fonts import FONT_FOLDERS, FontShelf
 from pipeline.card.order import CardForm, CardOrder
@@ -113,7 +115,8 @@ class Engine:
         return LiveReader(self._open().detector, self._settings)
 
     def read(self, capture: Capture) -> Document:
-        """Read the machine-readable zone of a capture; the document's id is the capture's.
+        """Read the machine-readable zone of a capture, or where there is none a licence's barcode;
+        the document's id is the capture's.
 
         A page that cannot be read gives a document with status failed, never an exception;
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
@@ -126,8 +129,16 @@ class Engine:
         try:
             read = zones.read(pages, self._settings.mrz.deadline_ms)
         except MrzError:
-            return failed_document(capture.id, capture.quality)
+            return self._without_zone(capture)
         return read_document(capture.id, read, capture.quality, self._today())
+
+    def _without_zone(self, capture: Capture) -> Document:
+        # Pages as taken: filters are for letters, and may close a barcode's narrow gaps.
+        try:
+            licence = read_licence(capture.pages)
+        except BarcodeError:
+            return failed_document(capture.id, capture.quality)
+        return barcode_document(capture.id, licence, capture.quality, self._today())
 
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture:
         """The capture led by a full-resolution still, where that beats its best frame.

@@ -157,7 +157,7 @@ def read_still(
         burst.add(Shot(frame, outline, quality))
         capture = burst.develop(document_id, Trigger.MANUAL)
         read.append(engine.read(replace(capture, enhance=filters)))
-        if read[-1].mrz is not None and is_legible(read[-1].mrz):
+        if read[-1].barcode is not None or (read[-1].mrz is not None and is_legible(read[-1].mrz)):
             break
     return max(read, key=_merit)
 
@@ -199,7 +199,8 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
 def _merit(document: Document) -> tuple[int, bool, float]:
     """Orders readings of one image: check digits that pass, then the characters' certainty."""
     if document.mrz is None:
-        return 0, False, 0.0
+        # A barcode before nothing, after any check digit that passes.
+        return 0, document.barcode is not None, 0.0
     results = document.mrz.check_digits.values()
     passing = sum(result is CheckResult.PASS for result in results)
     every = [share for row in document.mrz.confidences for share in row]

@@ -53,7 +53,7 @@ def payload(event: Event, fields: bool, now_s: float) -> dict[str, Any]:
         "session": event.session,
         "document_id": document.id,
         "status": document.status.value,
-        "format": document.mrz.format.value if document.mrz else None,
+        "format": document.format,
     }
     if isinstance(event, Captured):
         name = "document.captured"
