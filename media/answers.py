@@ -86,6 +86,7 @@ class ReadAnswer(BaseModel):
     fields: dict[str, FieldReport]
     mrz: MrzReport | None
     barcode: BarcodeReport | None = None
+    warnings: list[str] = Field(default_factory=list)
     checks: dict[str, Literal["pass", "fail", "not_done", "not_applicable"]]
 
 
@@ -132,5 +133,6 @@ def read_answer(result: ResultMessage) -> ReadAnswer:
         fields=result.fields,
         mrz=result.mrz,
         barcode=result.barcode,
+        warnings=list(result.warnings),
         checks=result.checks,
     )

@@ -166,6 +166,7 @@ class ResultMessage(ServerMessage):
     images: dict[str, str]
     sides: list[Literal["front", "back"]] = Field(default_factory=list)
     barcode: BarcodeReport | None = None
+    warnings: list[Literal["screen_suspected", "photocopy_suspected"]] = Field(default_factory=list)
 
 
 class CardFieldReport(BaseModel):

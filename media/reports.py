@@ -215,6 +215,7 @@ def result(document: Document) -> ResultMessage:
         images={},
         sides=[side.value for side in document.sides],
         barcode=_barcode(document.barcode) if document.barcode else None,
+        warnings=[warning.value for warning in document.warnings],
     )
 
 

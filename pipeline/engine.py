@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from pipeline.barcode.reader import read_licence
 from pipeline.card.box import CardBox
 from pipeline.card.fonts import FONT_FOLDERS, FontShelf
 from pipeline.card.order import CardForm, CardOrder
+from pipeline.copies import warnings_of
 from pipeline.detect import CornerDetector
 from pipeline.document import failed_document, read_document
 from pipeline.enhance import enhance
@@ -122,6 +123,13 @@ class Engine:
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
         to ``mrz.deadline_ms``.
         """
+        document = self._read(capture)
+        # A page that said nothing is not asked what it looks like.
+        if not document.was_read:
+            return document
+        return replace(document, warnings=warnings_of(capture.page))
+
+    def _read(self, capture: Capture) -> Document:
         zones = self._open().zones
         filters, pages = capture.enhance or self._settings.enhance, capture.pages
         if filters.active:

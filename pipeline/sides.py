@@ -144,6 +144,7 @@ def joined(first: Document, second: Document, side: Side) -> Document:
         read,
         id=first.id,
         sides=(*first.sides, side),
+        warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
     )
 
 

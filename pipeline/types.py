@@ -347,6 +347,13 @@ class DocumentStatus(StrEnum):
     FAILED = "failed"
 
 
+class PageWarning(StrEnum):
+    """What a page looks like, for a clerk to look at the document; it never decides anything."""
+
+    SCREEN_SUSPECTED = "screen_suspected"
+    PHOTOCOPY_SUSPECTED = "photocopy_suspected"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document as read. ``fields`` is keyed by ICAO names, see docs/protocol.md.
@@ -362,6 +369,7 @@ class Document:
     quality: Quality | None = None
     sides: tuple[Side, ...] = ()
     barcode: BarcodeRead | None = None
+    warnings: tuple[PageWarning, ...] = ()
 
     @property
     def was_read(self) -> bool:

@@ -285,6 +285,7 @@ export interface ResultMessage {
   ts_ms: number;
   type: "result";
   v: "1.0";
+  warnings: ("screen_suspected" | "photocopy_suspected")[];
 }
 
 /** Capture state and session state, whenever one of them changes. */

@@ -70,6 +70,11 @@ function fact(name, value) {
 }
 
 const seen = {};
+/** Warnings of a result, for the clerk alone: hints to look at the document, never a verdict. */
+const LOOKS = {
+  screen_suspected: "a screen (compare with the original)",
+  photocopy_suspected: "a photocopy (compare with the original)",
+};
 
 function facts() {
   const read = Object.entries(seen.result?.fields ?? {});
@@ -79,6 +84,7 @@ function facts() {
     fact("Capture", seen.state?.capture ?? "–"),
     fact("Guest is told", seen.result ? "to check the form" : words(seen.guidance?.code)),
     fact("Result", seen.result?.status?.replace("_", " ") ?? "–"),
+    fact("Looks like", (seen.result?.warnings ?? []).map((code) => LOOKS[code] ?? code).join(", ") || "–"),
     fact("To be checked", doubtful.map(([name]) => texts.field[name] ?? name).join(", ") || "–"),
   );
 }
