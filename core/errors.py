@@ -23,6 +23,9 @@ LobbyLensError
 ├── SettingsError             the operator's configuration            500
 ├── ModelNotFound             a model file is missing or wrong        500
 ├── CaptureFailed             no frame good enough                    422
+├── BarcodeError              the barcode of a driving licence
+│   ├── BarcodeNotFound       no symbol on the page                   422
+│   └── BarcodeFormatError    data that are not a licence's           422
 ├── MrzError                  the machine-readable zone
 │   ├── MrzNotFound           no zone on the page                     422
 │   └── MrzFormatError        lines that are no ICAO 9303 zone        422
@@ -210,6 +213,21 @@ class CaptureFailed(LobbyLensError):
     category = "capture"
     status = 422
     retryable = True
+
+
+class BarcodeError(LobbyLensError):
+    code = "BARCODE_EXTRACTION_FAILED"
+    category = "reading"
+    status = 422
+    retryable = True
+
+
+class BarcodeNotFound(BarcodeError):
+    code = "BARCODE_NOT_FOUND"
+
+
+class BarcodeFormatError(BarcodeError):
+    code = "BARCODE_FORMAT"
 
 
 class MrzError(LobbyLensError):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from media.barcodes import BarcodeReport
 from media.messages import (
     CorrectionReport,
     FieldReport,
@@ -84,6 +85,8 @@ class ReadAnswer(BaseModel):
     document: dict[str, str | None]
     fields: dict[str, FieldReport]
     mrz: MrzReport | None
+    barcode: BarcodeReport | None = None
+    warnings: list[str] = Field(default_factory=list)
     checks: dict[str, Literal["pass", "fail", "not_done", "not_applicable"]]
 
 
@@ -129,5 +132,7 @@ def read_answer(result: ResultMessage) -> ReadAnswer:
         document=result.document,
         fields=result.fields,
         mrz=result.mrz,
+        barcode=result.barcode,
+        warnings=list(result.warnings),
         checks=result.checks,
     )

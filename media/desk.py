@@ -30,7 +30,7 @@ _SHOWN: dict[type[messages.ServerMessage], frozenset[str]] = {
     messages.GuidanceMessage: frozenset({"code", "severity"}),
     messages.StateMessage: frozenset({"capture", "session"}),
     messages.CaptureMessage: frozenset({"document_id", "side", "trigger"}),
-    messages.ResultMessage: frozenset({"document_id", "status"}),
+    messages.ResultMessage: frozenset({"document_id", "status", "warnings"}),
     messages.ConfirmedMessage: frozenset({"document_id", "edited"}),
     messages.ErrorMessage: frozenset({"code", "category"}),
     messages.HintMessage: frozenset({"code"}),

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidMessage
+from media.barcodes import BarcodeReport
 
 PROTOCOL_VERSION: Final = "1.0"
 
@@ -169,6 +170,8 @@ class ResultMessage(ServerMessage):
     images: dict[str, str]
     sides: list[Literal["front", "back"]] = Field(default_factory=list)
     revised: bool = False
+    barcode: BarcodeReport | None = None
+    warnings: list[Literal["screen_suspected", "photocopy_suspected"]] = Field(default_factory=list)
 
 
 class CardFieldReport(BaseModel):

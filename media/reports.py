@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import LobbyLensError
 from core.settings import MediaSettings
+from media.barcodes import BarcodeReport
 from media.messages import (
     CaptureMessage,
     CorrectionReport,
@@ -23,6 +24,7 @@ from media.messages import (
 )
 from media.profiles import Limits, Profile
 from pipeline.types import (
+    BarcodeRead,
     CaptureState,
     Document,
     Exposure,
@@ -205,7 +207,7 @@ def result(
         document_id=document.id,
         status=document.status.value,
         document={
-            "format": document.mrz.format.value if document.mrz else None,
+            "format": document.format,
             "document_code": value("document_code"),
             "issuing_state": value("issuing_state"),
         },
@@ -217,7 +219,13 @@ def result(
         images={"portrait": portrait} if portrait else {},
         sides=[side.value for side in document.sides],
         revised=revised,
+        barcode=_barcode(document.barcode) if document.barcode else None,
+        warnings=[warning.value for warning in document.warnings],
     )
+
+
+def _barcode(read: BarcodeRead) -> BarcodeReport:
+    return BarcodeReport(**{name: getattr(read, name) for name in BarcodeReport.model_fields})
 
 
 def _mrz(read: MrzRead) -> MrzReport:

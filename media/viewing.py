@@ -282,7 +282,7 @@ class Viewing:
         if self._guidance is not None:
             self._channels.send_event(self._guidance)
         for review in self._reviews.all():
-            if review.card is None and review.document.mrz is not None:
+            if review.card is None and review.document.was_read:
                 self._channels.send_event(self._corroboration.report(review))
 
     def take_picture(self) -> None:

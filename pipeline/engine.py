@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 
-from core.errors import MrzError, Overloaded
+from core.errors import BarcodeError, MrzError, Overloaded
 from core.settings import EnhanceSettings, PipelineSettings
+from pipeline.barcode.fields import barcode_document
+from pipeline.barcode.reader import read_licence
 from pipeline.card.box import CardBox
 from pipeline.card.fonts import FONT_FOLDERS, FontShelf
 from pipeline.card.order import CardForm, CardOrder
+from pipeline.copies import warnings_of
 from pipeline.detect import CornerDetector
 from pipeline.document import failed_document, read_document
 from pipeline.enhance import enhance
@@ -120,12 +123,20 @@ class Engine:
         return LiveReader(self._open().detector, self._settings)
 
     def read(self, capture: Capture) -> Document:
-        """Read the machine-readable zone of a capture; the document's id is the capture's.
+        """Read the machine-readable zone of a capture, or where there is none a licence's barcode;
+        the document's id is the capture's.
 
         A page that cannot be read gives a document with status failed, never an exception;
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
         to ``mrz.deadline_ms``.
         """
+        document = self._read(capture)
+        # A page that said nothing is not asked what it looks like.
+        if not document.was_read:
+            return document
+        return replace(document, warnings=warnings_of(capture.page))
+
+    def _read(self, capture: Capture) -> Document:
         zones = self._open().zones
         filters, pages = capture.enhance or self._settings.enhance, capture.pages
         if filters.active:
@@ -133,8 +144,16 @@ class Engine:
         try:
             read = zones.read(pages, self._settings.mrz.deadline_ms)
         except MrzError:
-            return failed_document(capture.id, capture.quality)
+            return self._without_zone(capture)
         return read_document(capture.id, read, capture.quality, self._today())
+
+    def _without_zone(self, capture: Capture) -> Document:
+        # Pages as taken: filters are for letters, and may close a barcode's narrow gaps.
+        try:
+            licence = read_licence(capture.pages)
+        except BarcodeError:
+            return failed_document(capture.id, capture.quality)
+        return barcode_document(capture.id, licence, capture.quality, self._today())
 
     def read_print(self, capture: Capture, document: Document) -> Print | None:
         """What the capture's page prints for people, to be compared with ``document``'s zone.

@@ -97,7 +97,7 @@ def side_shown(card: bool, zone_seen: bool | None) -> Side:
 
 def fault_of(sides: Sides, card: bool, zone_seen: bool | None) -> GuidanceCode | None:
     """What is wrong with the side in view, None while that is not known."""
-    if not card or zone_seen is None:
+    if not card or zone_seen is None or _barcode_pending(sides):
         return None
     if sides.pending is not None and sides.taken is side_shown(card, zone_seen):
         return GuidanceCode.SAME_SIDE_AGAIN
@@ -107,7 +107,14 @@ def fault_of(sides: Sides, card: bool, zone_seen: bool | None) -> GuidanceCode |
 def has_turned(sides: Sides, card: bool, zone_seen: bool | None) -> bool:
     """Whether the awaited side is in view, though the document never left it."""
     waits = sides.pending is not None and card and zone_seen is not None
+    waits = waits and not _barcode_pending(sides)
     return waits and sides.taken is not side_shown(card, zone_seen)
+
+
+def _barcode_pending(sides: Sides) -> bool:
+    """Whether a licence's other side is awaited: the network knows zones, not barcodes, so that
+    both of its sides look alike to it, and only taking it away tells that it was turned."""
+    return sides.pending is not None and sides.pending.barcode is not None
 
 
 def judge(sides: Sides, document: Document, card: bool, new_id: Callable[[], str]) -> Verdict:
@@ -132,11 +139,12 @@ def judge(sides: Sides, document: Document, card: bool, new_id: Callable[[], str
 
 def joined(first: Document, second: Document, side: Side) -> Document:
     """Both sides as one document: what was read is that of the side with the zone."""
-    read = first if first.mrz is not None else second
+    read = first if first.was_read else second
     return replace(
         read,
         id=first.id,
         sides=(*first.sides, side),
+        warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
     )
 
 
@@ -158,13 +166,15 @@ def _side_of(document: Document, card: bool) -> Side | None:
     """The side that a reading shows; None for a document with one page."""
     if document.mrz is not None:
         return Side.BACK if document.mrz.format is MrtdFormat.TD1 else None
+    if document.barcode is not None:
+        return Side.BACK
     return Side.FRONT if card and document.status is DocumentStatus.FAILED else None
 
 
 def _differ(pending: Document, document: Document) -> bool:
-    """Whether two zones were read that are not of one document."""
-    if pending.mrz is None or document.mrz is None:
+    """Whether two sides were read that are not of one document."""
+    if not (pending.was_read and document.was_read):
         return False
     number = "document_number"
     both = [one.fields[number].raw if number in one.fields else None for one in (pending, document)]
-    return pending.mrz.format is not document.mrz.format or both[0] != both[1]
+    return pending.format != document.format or both[0] != both[1]

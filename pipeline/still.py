@@ -166,7 +166,7 @@ def read_best(
         capture = replace(capture, enhance=filters)
         document = engine.read(capture)
         read.append((document, capture))
-        if document.mrz is not None and is_legible(document.mrz):
+        if document.barcode is not None or (document.mrz is not None and is_legible(document.mrz)):
             break
     return max(read, key=lambda both: _merit(both[0]))
 
@@ -208,7 +208,8 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
 def _merit(document: Document) -> tuple[int, bool, float]:
     """Orders readings of one image: check digits that pass, then the characters' certainty."""
     if document.mrz is None:
-        return 0, False, 0.0
+        # A barcode before nothing, after any check digit that passes.
+        return 0, document.barcode is not None, 0.0
     results = document.mrz.check_digits.values()
     passing = sum(result is CheckResult.PASS for result in results)
     every = [share for row in document.mrz.confidences for share in row]

@@ -315,6 +315,18 @@ class MrzRead:
 
 
 @dataclass(frozen=True, slots=True)
+class BarcodeRead:
+    """A licence's barcode: its symbology, the standard of its data with their version, the
+    issuer's number (IIN) and the kind of document, ``DL`` or ``ID``."""
+
+    symbology: str
+    standard: str
+    version: int
+    issuer: str
+    document_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field. ``value`` is normalised (ISO dates, no fillers), ``raw`` as in the zone.
 
@@ -331,11 +343,19 @@ class Field:
 
 
 class DocumentStatus(StrEnum):
-    """complete: every check digit passes; needs_review: some part failed; failed: no zone."""
+    """complete: every check digit passes; needs_review: some part failed, or none is there to
+    pass; failed: nothing was read."""
 
     COMPLETE = "complete"
     NEEDS_REVIEW = "needs_review"
     FAILED = "failed"
+
+
+class PageWarning(StrEnum):
+    """What a page looks like, for a clerk to look at the document; it never decides anything."""
+
+    SCREEN_SUSPECTED = "screen_suspected"
+    PHOTOCOPY_SUSPECTED = "photocopy_suspected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,3 +372,17 @@ class Document:
     checks: Mapping[str, CheckResult] = field(default_factory=dict)
     quality: Quality | None = None
     sides: tuple[Side, ...] = ()
+    barcode: BarcodeRead | None = None
+    warnings: tuple[PageWarning, ...] = ()
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the document's own words are known: from its zone, or from its barcode."""
+        return self.mrz is not None or self.barcode is not None
+
+    @property
+    def format(self) -> str | None:
+        """The zone's format or the standard of the barcode's data; None when nothing was read."""
+        if self.mrz is not None:
+            return self.mrz.format.value
+        return self.barcode.standard if self.barcode is not None else None

@@ -54,7 +54,7 @@ def payload(event: Captured | Confirmed, fields: bool, now_s: float) -> dict[str
         "session": event.session,
         "document_id": document.id,
         "status": document.status.value,
-        "format": document.mrz.format.value if document.mrz else None,
+        "format": document.format,
     }
     if isinstance(event, Captured):
         name = "document.captured"

@@ -1,6 +1,15 @@
 // Types of static/embed.js and of the messages it brings.
 // Made from docs/protocol.schema.json by `make schema`; not written by hand.
 
+/** The barcode that a document was read from. What it holds beside the fields is not told. */
+export interface BarcodeReport {
+  document_type: string;
+  issuer: string;
+  standard: "AAMVA";
+  symbology: "PDF417";
+  version: number;
+}
+
 /** The picture was taken; it is being read. ``next`` is ``next_side`` as 1.0 knew it: the back or nothing. */
 export interface CaptureMessage {
   document_id: string;
@@ -262,6 +271,7 @@ export interface Reset {
 
 /** A document as read; ``revised``: the same reading, its page's print compared since. */
 export interface ResultMessage {
+  barcode: BarcodeReport | null;
   checks: Record<string, "pass" | "fail" | "not_done" | "not_applicable">;
   document: Record<string, string | null>;
   document_id: string;
@@ -278,6 +288,7 @@ export interface ResultMessage {
   ts_ms: number;
   type: "result";
   v: "1.0";
+  warnings: ("screen_suspected" | "photocopy_suspected")[];
 }
 
 /** Capture state and session state, whenever one of them changes. */

@@ -127,7 +127,7 @@ def _confirm(wanted: UpdateRequest, document_id: str | None, fields: dict[str, s
 
 def _newest(reviews: list[Review]) -> str | None:
     """The newest document that was read, or entered by hand if none was."""
-    read = [review for review in reviews if review.document.mrz is not None]
+    read = [review for review in reviews if review.document.was_read]
     return (read or reviews)[-1].document.id if reviews else None
 
 

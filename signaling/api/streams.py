@@ -56,8 +56,8 @@ def original_of(session: Session, document_id: str | None = None) -> dict[str, s
     reviews = session.viewing.reviews
     if document_id is not None:
         document = reviews.get(document_id).document
-        return flat_data(reports.result(document)) if document.mrz is not None else None
-    read = [review.document for review in reviews.all() if review.document.mrz is not None]
+        return flat_data(reports.result(document)) if document.was_read else None
+    read = [review.document for review in reviews.all() if review.document.was_read]
     return flat_data(reports.result(read[-1])) if read else None
 
 

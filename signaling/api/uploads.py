@@ -28,12 +28,15 @@ async def _file(request: web.Request) -> tuple[bytes, UploadRequest]:
 
 
 async def extract(request: web.Request) -> web.Response:
-    """Read the machine-readable zone of every page of a file."""
+    """Read the machine-readable zone, or a licence's barcode, of every page of a file."""
     data, wanted = await _file(request)
     paged = await request.app[UPLOADS].read(data, wanted.enhance)
     best = request.app[UPLOADS].best(paged)
     if best.status == "failed":
-        raise MrzError("no machine-readable zone could be read on any page of the file")
+        raise MrzError(
+            "no machine-readable zone and no driving licence's barcode could be read "
+            "on any page of the file"
+        )
     return answer(
         ExtractAnswer(
             **dict(read_answer(best)),

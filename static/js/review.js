@@ -10,6 +10,7 @@ import { SignaturePad } from "./signature.js";
 const LEADS = {
   complete: "review.lead",
   needs_review: "review.lead_review",
+  barcode: "review.lead_barcode",
   failed: "review.lead_failed",
   manual: "review.lead_manual",
 };
@@ -75,7 +76,7 @@ export class Review {
       this.#read.issuing_state = { value, status: value ? "read" : "missing" };
     }
     say(byId("review-title"), result ? "review.title" : "review.title_manual");
-    say(byId("review-lead"), LEADS[result ? result.status : "manual"] ?? LEADS.needs_review);
+    say(byId("review-lead"), LEADS[result?.barcode ? "barcode" : (result?.status ?? "manual")] ?? LEADS.needs_review);
     say(byId("review-how"), "review.as_printed", dateExample);
     byId("legend").hidden = !result;
     this.#result = result;

@@ -82,6 +82,11 @@ function fact(name, value) {
 
 const seen = {};
 
+/** What the picture looks like, as a clerk is told; a warning, never a verdict. */
+function looks(codes) {
+  return codes.map((code) => word("staff.warning", code)).join(", ") || NONE;
+}
+
 function facts() {
   const read = Object.entries(seen.result?.fields ?? {});
   const doubtful = read.filter(([, status]) => ["conflict", "missing"].includes(status));
@@ -90,6 +95,7 @@ function facts() {
     fact(t("staff.capture"), word("staff.stage", seen.state?.capture)),
     fact(t("staff.told"), seen.result ? t("staff.check_form") : words(seen.guidance?.code)),
     fact(t("staff.result"), word("staff.status", seen.result?.status)),
+    fact(t("staff.looks"), looks(seen.result?.warnings ?? [])),
     fact(t("staff.doubtful"), doubtful.map(([name]) => word("field", name)).join(", ") || NONE),
   );
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidMessage
 from media import reports
+from media.desk import masked
 from media.messages import parse_client_message, protocol_schema
 from pipeline.types import (
     CaptureState,
@@ -21,6 +23,7 @@ from pipeline.types import (
     Guidance,
     GuidanceCode,
     Observation,
+    PageWarning,
     Severity,
     Stability,
 )
@@ -123,3 +126,13 @@ def test_no_object_raises_anything_else_and_nothing_is_repeated(data: dict[str, 
         parse_client_message(json.dumps(data), 10_000)
     except InvalidMessage as error:
         assert "xxx" not in error.message
+
+
+def test_the_desk_is_told_what_a_page_looks_like_and_nothing_else_changes() -> None:
+    document = specimen_document("d1")
+    plain = reports.result(document)
+    warned = reports.result(replace(document, warnings=(PageWarning.SCREEN_SUSPECTED,)))
+    assert (plain.warnings, warned.warnings) == ([], ["screen_suspected"])
+    assert warned.model_copy(update={"warnings": []}) == plain
+    notice = masked(warned)
+    assert notice is not None and notice["warnings"] == ["screen_suspected"]

@@ -7,6 +7,7 @@ import pytest
 from pipeline.geometry import rectangle
 from pipeline.sides import Sides, ZoneWatch, fault_of, has_turned, is_card, judge, side_shown
 from pipeline.types import (
+    BarcodeRead,
     Detection,
     Document,
     DocumentStatus,
@@ -127,3 +128,36 @@ def test_a_card_is_known_by_its_shape(
     width, height = size
     quad_px = rectangle(640 - width / 4, 360 - height / 4, 640 + width / 4, 360 + height / 4)
     assert is_card(Detection(quad_px, 0.9, mrtd_format=known), 1280, 720) is expected
+
+
+def licence(number: str = "D1", document_id: str = "d1") -> Document:
+    field = Field(number, number, FieldStatus.READ, 1.0)
+    barcode = BarcodeRead("PDF417", "AAMVA", 10, "636999", "DL")
+    status, fields = DocumentStatus.NEEDS_REVIEW, {"document_number": field}
+    return Document(document_id, status, None, fields, barcode=barcode)
+
+
+def test_a_licence_is_enough_where_one_side_is_wanted() -> None:
+    told = judge(Sides(1), licence(), True, lambda: "fresh")
+    assert told.show is not None and told.show.sides == (Side.BACK,)
+    assert (told.advice, told.ends) == (None, True)
+
+
+@pytest.mark.parametrize("order", [(licence(), blank()), (blank(), licence())])
+def test_a_licences_sides_join_and_keep_its_barcode(order: tuple[Document, Document]) -> None:
+    first = judge(TWO, order[0], True, lambda: "fresh")
+    second = judge(first.sides, order[1], True, lambda: "fresh")
+    assert second.show is not None and second.show.barcode is not None
+    assert set(second.show.sides) == {Side.FRONT, Side.BACK}
+
+
+def test_only_taking_it_away_tells_that_a_licence_was_turned() -> None:
+    sides = judge(TWO, licence(), True, lambda: "fresh").sides
+    assert not has_turned(sides, True, False)
+    assert fault_of(sides, True, False) is None
+
+
+def test_another_licence_is_another_document() -> None:
+    sides = judge(TWO, licence(), True, lambda: "fresh").sides
+    told = judge(sides, licence("D2"), True, lambda: "fresh")
+    assert told.show is not None and told.show.id == "fresh"

@@ -1,0 +1,1 @@
+"""Two-dimensional barcodes of documents that have no machine-readable zone."""
