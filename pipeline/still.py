@@ -30,11 +30,13 @@ from pipeline.quality import measure_quality
 from pipeline.types import (
     Capture,
     CheckResult,
+    Detection,
     Document,
     Frame,
     ImageU8,
     Look,
     QuadPx,
+    Quality,
     Shot,
     Trigger,
 )
@@ -127,13 +129,15 @@ def look_at(engine: StillEngine, bgr: ImageU8) -> Look:
     """Find the document in an image, H×W×3 uint8 BGR, and measure the picture."""
     frame = still_frame(bgr)
     found = engine.detector.detect(frame)
+    return Look(frame.width_px, frame.height_px, found, _quality(engine, frame, found))
+
+
+def _quality(engine: StillEngine, frame: Frame, found: Detection | None) -> Quality:
+    """Quality of the document found, by all that is known of it; of the whole frame for None."""
     limits = engine.settings.quality
     if found is None:
-        quality = measure_quality(frame, None, limits)
-    else:
-        known = found.mrtd_format
-        quality = measure_quality(frame, found.quad_px, limits, known, found.mrz_quad_px)
-    return Look(frame.width_px, frame.height_px, found, quality)
+        return measure_quality(frame, None, limits)
+    return measure_quality(frame, found.quad_px, limits, found.mrtd_format, found.mrz_quad_px)
 
 
 def read_still(
@@ -157,11 +161,8 @@ def read_best(
     detection = engine.detector.detect(frame)
     read: list[tuple[Document, Capture]] = []
     for outline in (detection, None) if detection is not None else (None,):
-        quality = measure_quality(
-            frame, outline.quad_px if outline else None, engine.settings.quality
-        )
         burst = Burst(engine.settings.capture)
-        burst.add(Shot(frame, outline, quality))
+        burst.add(Shot(frame, outline, _quality(engine, frame, outline)))
         capture = burst.develop(document_id, Trigger.MANUAL)
         capture = replace(capture, enhance=filters)
         document = engine.read(capture)
@@ -184,13 +185,7 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
     if detection is None or detection.cut:
         return capture
     settings, best = engine.settings, capture.quality
-    quality = measure_quality(
-        frame,
-        detection.quad_px,
-        settings.quality,
-        detection.mrtd_format,
-        detection.mrz_quad_px,
-    )
+    quality = _quality(engine, frame, detection)
     large_enough = quality.glyph_height_px >= _SAME_SIZE * best.glyph_height_px
     if not large_enough or quality.score < best.score - _SAME_SCORE:
         return capture

@@ -31,6 +31,8 @@ _OPEN_GAP = 4.0
 _ALIKE_OPEN_GAP = 12.0
 """Readings closer than this are both possible; a check digit may decide between them."""
 _OPEN_TOTAL = 18.0
+_OPEN_CODE = 6.0
+"""How much less likely the code of a state may be than a code that does not exist."""
 _MARGIN = 3.0
 """A repair counts only if no other one comes as close as this."""
 _MOST_OPEN = 10
@@ -135,6 +137,12 @@ def _decode_as(
         for row, allowed in zip(weighed, sets, strict=True)
     ]
     grid[0][0] = _fitting(weighed[0][0], layout.first_letters, tolerance)
+    for zone in layout.zones:
+        if zone.name in _STATES:
+            span = zone.span
+            cells = weighed[span.line][span.start : span.stop]
+            code = _listed("".join(grid[span.line][span.start : span.stop]), cells)
+            grid[span.line][span.start : span.stop] = code
     changes = _changes(layout, grid, weighed)
     for (line, position), character in changes.items():
         grid[line][position] = character
@@ -188,6 +196,27 @@ def _fitting(cell: CharacterScores, allowed: str, tolerance: float) -> str:
     gap = float(cell.max() - cell[INDEX[demanded]])
     limit = _ALIKE_GAP if _alike(read, demanded) else _FORMAT_GAP
     return demanded if gap <= limit * tolerance else read
+
+
+def _listed(code: str, cells: CharacterScores) -> str:
+    """A state's code that exists, where the print leaves it open and no other comes close.
+
+    It stays in doubt: its characters are not the likeliest ones.
+    """
+    if code.rstrip(FILLER) in CODES:
+        return code
+    found = []
+    for other in CODES:
+        padded = other.ljust(len(code), FILLER)
+        gaps = [
+            float(cell[INDEX[read]] - cell[INDEX[character]])
+            for cell, read, character in zip(cells, code, padded, strict=True)
+        ]
+        found.append((sum(gaps), max(gaps), padded))
+    (total, widest, nearest), (next_total, _, _) = sorted(found)[:2]
+    if widest > _OPEN_GAP or total > _OPEN_CODE or next_total < total + _MARGIN:
+        return code
+    return nearest
 
 
 _Place = tuple[int, int]

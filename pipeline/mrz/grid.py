@@ -35,6 +35,8 @@ _LIKE_A_GLYPH = 0.6
 """Correlation between what blank or foreign cells reach and what blurred glyphs reach."""
 _SURE = 0.7
 _SPARE_CELLS = 20
+_SPARE_PX = 16
+"""Cut above and below a strip, for rows whose box is askew or has caught other print."""
 _PITCHES = np.arange(0.93, 1.071, 0.0025) * STRIP_PITCH_PX
 _PHASES = 2 * np.pi * np.arange(120 * STRIP_PITCH_PX) / _PITCHES[:, None]
 _WAVES = np.concatenate([np.cos(_PHASES), np.sin(_PHASES)]).astype(np.float32)
@@ -105,7 +107,7 @@ def _inks(luma: ImageU8, band: Band, stretch: float) -> list[Ink]:
         moved = centre + (middle - own) * np.asarray(row.direction)
         width = max(STRIP_PITCH_PX, round((last - first) * scale))
         place_px = (float(moved[0]), float(moved[1]))
-        strip = cut(luma, place_px, row.direction, scale, width, stretch)
+        strip = cut(luma, place_px, row.direction, scale, width, stretch, _SPARE_PX)
         left, right = (own + side * row.length_px / 2 - first for side in (-1, 1))
         inks.append(level(ink_of(strip), left * scale, right * scale))
     return inks

@@ -82,9 +82,9 @@ class MrzReader:
         readings: list[_Reading] = []
         decoded: Decoded | None = None
         for page in pages:
-            zone = self._finder.find(_luma(page), expired)
-            if zone is not None:
-                readings.append(_Reading(zone, self._first_opinion(zone)))
+            reading = self._likeliest(self._finder.find(_luma(page), expired))
+            if reading is not None:
+                readings.append(reading)
                 group = _agreeing(readings)
                 decoded = self._decoded(group, None)
                 if decoded is not None and _is_sure(decoded):
@@ -106,6 +106,17 @@ class MrzReader:
             decoded.corrections,
             len(group),
         )
+
+    def _likeliest(self, zones: Sequence[PlacedZone]) -> _Reading | None:
+        """The first that reads as a zone: other print in OCR-B may look more like one."""
+        first: _Reading | None = None
+        for zone in zones:
+            reading = _Reading(zone, self._first_opinion(zone))
+            first = first or reading
+            decoded = self._decoded([reading], None) if len(zones) > 1 else None
+            if decoded is not None and _is_zone(decoded):
+                return reading
+        return first
 
     def _first_opinion(self, zone: PlacedZone) -> ZoneScores:
         by_glyphs = tuple(self._matcher.judged(match) for match in zone.matches)

@@ -41,11 +41,18 @@ _OFFSETS = ((0, 1), (-1, 0), (0, 1, 2), (-1, 0, 1), (-2, -1, 0))
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A zone, and the view and band that it was found in."""
+    """A zone, the view and band that it was found in, and the best zone of another band."""
 
     view: ImageU8
     band: Band
     zone: PlacedZone
+    other: PlacedZone | None
+
+    @property
+    def zones(self) -> tuple[PlacedZone, ...]:
+        """Those that hold glyphs, likeliest first."""
+        both = (self.zone,) if self.other is None else (self.zone, self.other)
+        return tuple(zone for zone in both if zone.likeness >= _LEAST_LIKENESS)
 
 
 def _never() -> bool:
@@ -60,26 +67,31 @@ class ZoneFinder:
         self._matcher = matcher
         self._net = net
 
-    def find(self, luma: ImageU8, expired: Callable[[], bool] = _never) -> PlacedZone | None:
-        """The likeliest zone of an H×W uint8 page, at any turn; None where there is none.
+    def find(self, luma: ImageU8, expired: Callable[[], bool] = _never) -> tuple[PlacedZone, ...]:
+        """The likeliest zone of an H×W uint8 page, at any turn, and the next likely; or none.
+
+        Light print on dark ground is sought where dark print shows no clear zone.
 
         ``expired`` is asked after every band and view; once it says so, nothing further is tried
         and the best zone so far is returned.
         """
         if min(luma.shape) < 2:
-            return None
+            return ()
         best: _Found | None = None
         views = tuple(_views(luma))
         for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
             best = self._at(best, views, side, expired)
             if best is not None and best.zone.likeness >= _CLEAR_LIKENESS:
-                return best.zone
+                return best.zones
             if expired():
                 break
+        if not expired() and (best is None or best.zone.likeness < _CLEAR_LIKENESS):
+            negative = np.asarray(cv2.bitwise_not(luma), np.uint8)
+            best = self._at(best, _views(negative), WORKING_SIDE_PX, expired)
         for turn, side in _SLANTS:
             if best is None and not expired():
                 best = self._at(best, _slanted(luma, turn), side, expired)
-        return best.zone if best is not None and best.zone.likeness >= _LEAST_LIKENESS else None
+        return () if best is None else best.zones
 
     def _at(
         self,
@@ -123,8 +135,8 @@ class ZoneFinder:
             if likeness < _WELL_SHAPED and (rank == 0 or likeness > _PERHAPS):
                 found += [self._placed(view, band, stretch) for stretch in stretches]
             for zone in found:
-                if zone is not None and (best is None or zone.likeness > best.zone.likeness):
-                    best = _Found(view, band, zone)
+                if zone is not None:
+                    best = _ranked(best, view, band, zone)
             if expired():
                 break
         return best
@@ -143,6 +155,18 @@ class ZoneFinder:
         if all(new is old for new, old in zip(strips, zone.strips, strict=True)):
             return zone
         return PlacedZone(strips, tuple(self._matcher.match(strip) for strip in strips))
+
+
+def _ranked(best: _Found | None, view: ImageU8, band: Band, zone: PlacedZone) -> _Found:
+    """The best two zones of different bands, after one more."""
+    if best is None:
+        return _Found(view, band, zone, None)
+    same = best.view is view and best.band is band
+    if zone.likeness > best.zone.likeness:
+        return _Found(view, band, zone, best.other if same else best.zone)
+    if not same and (best.other is None or zone.likeness > best.other.likeness):
+        return replace(best, other=zone)
+    return best
 
 
 def _views(luma: ImageU8) -> Iterator[ImageU8]:

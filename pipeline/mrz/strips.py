@@ -46,18 +46,21 @@ def cut(
     scale: float,
     width_px: int,
     stretch: float = 1.0,
+    spare_px: int = 0,
 ) -> ImageU8:
     """A strip of the page around ``centre_px`` along ``direction``.
 
     ``scale``: strip pixels per page pixel along the line; across it, ``stretch`` times as many
-    (for a page seen foreshortened). Returns STRIP_HEIGHT_PX×``width_px`` uint8.
+    (for a page seen foreshortened). ``spare_px``: what is cut above and below a strip's height.
+    Returns (STRIP_HEIGHT_PX + 2·spare_px)×``width_px`` uint8.
     """
     along = np.asarray(direction) / scale
     down = np.array([-direction[1], direction[0]]) / (scale * stretch)
-    origin = np.asarray(centre_px) - along * width_px / 2 - down * STRIP_HEIGHT_PX / 2
+    height_px = STRIP_HEIGHT_PX + 2 * spare_px
+    origin = np.asarray(centre_px) - along * width_px / 2 - down * height_px / 2
     matrix = np.stack([along, down, origin], axis=1).astype(np.float32)
     corners = np.array([[0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], np.float64)
-    reach = (corners * (width_px, STRIP_HEIGHT_PX, 1)) @ matrix.T
+    reach = (corners * (width_px, height_px, 1)) @ matrix.T
     luma, left, top = _part(luma, reach, 4 + 2 / scale)
     matrix[:, 2] -= (left, top)
     if scale < 0.6:
@@ -65,7 +68,7 @@ def cut(
     strip = cv2.warpAffine(
         luma,
         matrix,
-        (width_px, STRIP_HEIGHT_PX),
+        (width_px, height_px),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
@@ -106,8 +109,12 @@ def _very_soft(strip: cv2.typing.MatLike, sigma_px: float) -> cv2.typing.MatLike
 def level(ink: Ink, left_px: float, right_px: float) -> Ink:
     """Take out the remaining slope, then move the line to the strip's middle.
 
-    Only columns ``left_px`` to ``right_px`` are looked at: what lies beyond may be no print.
+    Only columns ``left_px`` to ``right_px`` are looked at: what lies beyond may be no print. Of a
+    strip cut with something to spare, the middle STRIP_HEIGHT_PX rows are: a line that runs out of
+    them is brought back whole. Returns STRIP_HEIGHT_PX×W.
     """
+    whole, spare = ink, (ink.shape[0] - STRIP_HEIGHT_PX) // 2
+    ink = ink[spare : spare + STRIP_HEIGHT_PX]
     height, width = ink.shape
     left = max(0, int(left_px))
     chunks = max(1, int(min(width, right_px) - left) // _CHUNK_PX)
@@ -128,10 +135,10 @@ def level(ink: Ink, left_px: float, right_px: float) -> Ink:
     within = np.convolve(best_sum, np.ones(CAPITAL_PX), "same")
     margin = STRIP_HEIGHT_PX // 5
     middle = int(within[margin:-margin].argmax()) + margin
-    shift = middle - height / 2 - best_slope * width / 2
+    shift = spare + middle - height / 2 - best_slope * width / 2
     matrix = np.array([[1, 0, 0], [best_slope, 1, shift]], np.float32)
     levelled = cv2.warpAffine(
-        ink, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        whole, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
     return np.asarray(levelled, np.float32)
 

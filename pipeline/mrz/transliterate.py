@@ -1,5 +1,8 @@
 """National letters and what the zone prints for them (Doc 9303 Part 3, section 6, tables A to C).
 
+Checked letter by letter against the eighth edition (2021); what differs from the printed tables
+is said beside them.
+
 The Latin table (A) and the Cyrillic one (B) are not reversible: several spellings lead to one
 name in the zone, and some letters have alternatives by language or by choice of the issuing
 state. The Arabic one (C) names every letter, X being its escape, and can be read backwards.
@@ -33,22 +36,23 @@ _LATIN_PAIRS = (
 _LATIN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {letter: (group[0],) for group in _LATIN_PAIRS.split() for letter in group[1:]}
     | {"Ä": ("AE", "A"), "Ö": ("OE", "O"), "Ü": ("UE", "UXX", "U"), "Ñ": ("N", "NXX")}
-    | {"Å": ("AA",), "Æ": ("AE",), "Ø": ("OE",), "Œ": ("OE",), "Þ": ("TH",), "Ĳ": ("IJ",)}
+    | {"Å": ("AA", "A"), "Æ": ("AE",), "Ø": ("OE",), "Œ": ("OE",), "Þ": ("TH",), "Ĳ": ("IJ",)}
     | {"ẞ": ("SS",)}
 )
 """Table A: the first transliteration is the recommended one, others may be met."""
 
 _CYRILLIC_WORDS = (
     "АA БB ВV ГG ДD ЕE ЖZH ЗZ ИI ЙI КK ЛL МM НN ОO ПP РR СS ТT УU ФF ХKH ЦTS ЧCH ШSH ЩSHCH ЪIE ЫY "
-    "Ь ЭE ЮIU ЯIA ЁE ЂD ЄIE ЅDZ ІI ЇI ЈJ ЉLJ ЊNJ ЌK ЎU ЏDZ ЋC ЃGJ ѪU ѴY ҐG"
+    "Ь ЭE ЮIU ЯIA ЁE ЂD ЄIE ЅDZ ІI ЇI ЈJ ЉLJ ЊNJ ЌK ЎU ЏDZ ЋC ЃG ѪU ѴY ҐG ҒG ҺC"
 )
 _CYRILLIC = {word[0]: word[1:] for word in _CYRILLIC_WORDS.split()}
-"""Table B, without the exceptions of languages. The soft sign is left out."""
+"""Table B, without the exceptions of languages. It has no row for the soft sign, which is left
+out; nor for Ѓ and Ћ, whose values stand beside Ғ (0492) and Һ (04BA) and are taken for both."""
 
 _LANGUAGE_WORDS = {
     Language.BELARUSIAN: "ЁIO ГH",
     Language.BULGARIAN: "ЩSHT",
-    Language.MACEDONIAN: "ЌKJ ЏDJ ХH ЦC",
+    Language.MACEDONIAN: "ЌKJ ЏDJ ЃGJ ҒGJ ХH ЦC",
     Language.SERBIAN: "ГH ЖZ ХH ЦC ЧC ШS",
     Language.UKRAINIAN: "ГH ИY",
 }
@@ -57,14 +61,18 @@ _BY_LANGUAGE = {
     for language, words in _LANGUAGE_WORDS.items()
 }
 _FIRST_IN_UKRAINIAN = {"Є": "YE", "Ї": "YI", "Й": "Y", "Ю": "YU", "Я": "YA"}
+"""At the beginning of a part of a name."""
 
 _ARABIC_WORDS = (
     "ءXE آXAA أXAE ؤU إI ئXI اA بB تT ثXTH جJ حXH خXKH دD ذXDH رR زZ سS شXSH صXSS ضXDZ طXTT ظXZZ "
     "عE غG فF قQ كK لL مM نN هH وW ىXAY يY ٱXXA ٹXXT ټXRT پP ځXKE څXXH چXC ڈXXD ډXDR ڑXXR ړXRR "
-    "ږXRX ژXJ ښXXS کXKK ګXXK ڭXNG گXGG ںXNN ڼXXN ھXDO ۀXYH ہXXG ۂXGE ۃXTG یXYA ۍXXY ېY ےXYB ۓXBE"
+    "ږXRX ژXJ ښXXS کXKK ګXXK ڭXNG گXGG ںXNN ڼXXN ھXDO ۀXYH ہXXG ۂXGE ۃXTG یXYA ۍXXY ېY ےXYB ۓXBE "
+    "ڤV ڥXF"
 )
 _ARABIC = {word[0]: word[1:] for word in _ARABIC_WORDS.split()}
-"""Table C, but for the two signs below."""
+"""Table C, but for the two signs below; ڤ and ڥ are those of foreign names (appendix B, B.5.4)."""
+_FARSI_YEH = ("XYA", "Y", "XAY")
+"""Appendix B (note 4) allows the other two."""
 _TEH_MARBUTA, _SHADDA = "ة", "ّ"
 _NOT_ENCODED = frozenset("ـًٌٍَُِْٰڜڢڧڨ")
 
@@ -182,6 +190,7 @@ def _options(word: str) -> Iterator[tuple[str, ...]]:
             before = tuple({_CYRILLIC[letter], *others, *([first] if first else [])})
         else:
             before = (_ARABIC[letter],) if letter in _ARABIC else _latin(letter)
+            before = _FARSI_YEH if letter == "ی" else before
         yield before
 
 

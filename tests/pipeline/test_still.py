@@ -23,6 +23,7 @@ from pipeline.still import (
     MAX_PIXELS,
     decode_image,
     detect_corners,
+    look_at,
     read_mrz_lines,
     read_still,
     still_frame,
@@ -33,6 +34,7 @@ from pipeline.types import (
     Document,
     DocumentStatus,
     ImageU8,
+    MrtdFormat,
     MrzRead,
     Trigger,
 )
@@ -193,6 +195,22 @@ def test_the_document_is_read_first_and_then_the_whole_image(
     assert {capture.trigger for capture in engine.captures} == {Trigger.MANUAL}
     assert {capture.id for capture in engine.captures} == {document.id}
     assert (document.status is DocumentStatus.COMPLETE) is (True in reads)
+
+
+def test_quality_is_told_by_all_that_is_known_of_the_document() -> None:
+    """A card's characters are larger than a page's on a document of the same width."""
+    left, right = (QUAD_PX[a] + 0.75 * (QUAD_PX[b] - QUAD_PX[a]) for a, b in ((0, 3), (1, 2)))
+    zone_px = np.array([left, right, QUAD_PX[2], QUAD_PX[3]], np.float32)
+    card = Detection(QUAD_PX, 0.9, mrtd_format=MrtdFormat.TD1, mrz_quad_px=zone_px)
+    engine = PickyEngine(card, [True])
+    read_still(engine, VIEW)
+    told = engine.captures[0].quality
+    assert told == look_at(engine, VIEW).quality
+    assert told.zone_covered is not None
+    unknown = PickyEngine(Detection(QUAD_PX, 0.9), [True])
+    read_still(unknown, VIEW)
+    assert told.glyph_height_px > 1.4 * unknown.captures[0].quality.glyph_height_px
+    assert unknown.captures[0].quality.zone_covered is None
 
 
 class Answering(PickyEngine):
