@@ -12,7 +12,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCRtpSender
 
 from models.training.specimen_scene import Phases, SpecimenScene
 
@@ -90,7 +90,10 @@ def read_film(path: Path) -> list[bytes]:
 
 
 class FilmTrack(MediaStreamTrack):
-    """Plays coded frames over and over; aiortc's sender packs what is coded already."""
+    """Plays coded frames over and over; aiortc's sender packs what is coded already.
+
+    The one key frame is the first: whoever asks for one gets the film from its beginning.
+    """
 
     kind = "video"
 
@@ -100,10 +103,21 @@ class FilmTrack(MediaStreamTrack):
         self._fps = fps
         self._began_s = time.monotonic() + lead_s
         self._number = 0
+        self._first = 0
+
+    def heeds(self, sender: RTCRtpSender) -> None:
+        """Begin anew when a key frame is asked for (PLI, RFC 4585, 6.3.1), as encoders do."""
+        noted = sender._send_keyframe
+
+        def send_keyframe() -> None:
+            self._first = self._number
+            noted()
+
+        setattr(sender, "_send_keyframe", send_keyframe)  # noqa: B010
 
     async def recv(self) -> Any:
         await asyncio.sleep(max(0.0, self._began_s + self._number / self._fps - time.monotonic()))
-        packet = av.Packet(self._frames[self._number % len(self._frames)])
+        packet = av.Packet(self._frames[(self._number - self._first) % len(self._frames)])
         packet.pts = int(self._number * _CLOCK_RATE_HZ / self._fps)
         packet.time_base = Fraction(1, _CLOCK_RATE_HZ)
         self._number += 1

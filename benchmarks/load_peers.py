@@ -49,7 +49,9 @@ class Caller:
     """One peer and what it sees."""
 
     def __init__(self, url: str, frames: list[bytes], codec: str, fps: float, lead_s: float):
-        self._client = CaptureClient(url, FilmTrack(frames, fps, lead_s), codec=codec)
+        film = FilmTrack(frames, fps, lead_s)
+        self._client = CaptureClient(url, film, codec=codec)
+        film.heeds(self._client.pc.getSenders()[0])
         self._sent = Sent(self._client)
         self.latencies_ms: list[float] = []
         self.measuring = False

@@ -80,16 +80,24 @@ def vanish(client: CaptureClient) -> None:
                 protocol.transport.abort()
 
 
+def film_client(url: str, frames: list[bytes]) -> CaptureClient:
+    """A peer that sends the film, and begins it anew where a key frame is asked for."""
+    track = FilmTrack(frames, _SHAPE.fps)
+    client = CaptureClient(url, track, codec="VP8")
+    track.heeds(client.pc.getSenders()[0])
+    return client
+
+
 async def visit(url: str, frames: list[bytes], ending: str, stay_s: float) -> None:
     """One guest, from coming to leaving."""
-    client = CaptureClient(url, FilmTrack(frames, _SHAPE.fps), codec="VP8")
+    client = film_client(url, frames)
     try:
         await client.open()
         await client.wait_for("overlay")
         await asyncio.sleep(stay_s)
         if ending == "resumed":
             vanish(client)
-            second = CaptureClient(url, FilmTrack(frames, _SHAPE.fps), codec="VP8")
+            second = film_client(url, frames)
             try:
                 await second.open(resume_token=client.resume_token)
                 await second.wait_for("overlay")

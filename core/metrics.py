@@ -49,6 +49,17 @@ class Metrics:
             "Frames of upper temporal layers left out before decoding, for the same reason.",
             registry=self.registry,
         )
+        self.frames_outdated = Counter(
+            "lobbylens_frames_outdated",
+            "Frames left undecoded because they had waited too long: the processors are not ours.",
+            registry=self.registry,
+        )
+        self.frame_age_seconds = Histogram(
+            "lobbylens_frame_age_seconds",
+            "Age of a WebRTC frame when its analysis begins, beyond that of the promptest ones.",
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
         self.loop_lag = Gauge(
             "lobbylens_loop_lag_seconds",
             "95th percentile of the event loop's lag over the last 5 s.",

@@ -24,6 +24,7 @@ from aiortc import RTCPeerConnection, RTCRtpReceiver
 
 from core.errors import Overloaded
 from core.log import Log
+from media.datagrams import read_in_bursts
 
 _log = Log("rtc")
 _RECEIVE_BUFFER_BYTES = 1 << 20
@@ -116,12 +117,13 @@ async def _bind(
         try:
             udp.bind((address, port))
             udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-            _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+            transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: StunProtocol(connection), sock=udp
             )
         except OSError:
             udp.close()
             continue
+        read_in_bursts(transport)
         host, bound = udp.getsockname()[:2]
         protocol.local_candidate = Candidate(
             foundation=candidate_foundation("host", "udp", host),

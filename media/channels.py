@@ -26,7 +26,8 @@ from media.watching import Feed
 OVERLAY = "overlay"
 EVENTS = "events"
 
-_OVERLAY_BACKLOG_BYTES = 64 * 1024
+_OVERLAY_BACKLOG_BYTES = 2 * 1024
+"""Two or three outlines that wait for their turn: what comes behind more of them shows the past."""
 _EVENTS_BACKLOG_BYTES = 1024 * 1024
 _WAITING_EVENTS = 64
 _AT_ANY_RATE = (GuidanceMessage, Pong)

@@ -1,15 +1,18 @@
-"""Leaving out temporal layers of a VP8 stream before they are decoded.
+"""Leaving out temporal layers of a stream before they are decoded.
 
 A sender that codes in layers (L1T3 of W3C WebRTC-SVC: 24, 12 and 6 frames a second in one stream)
 says in each packet which layer a frame belongs to, TID, and by Y whether it builds on the lowest
 layer alone (RFC 7741, section 4.2). No frame builds on a layer above its own, so the upper ones
 may be left out at any frame; they come back with a frame that needs nothing of what is missing.
+H264 says of a frame only whether any other builds on it: those that none does are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from media.bitstreams import is_disposable
 
 ALL_LAYERS = 4
 """TID has two bits."""
@@ -52,10 +55,19 @@ class LayerGate:
         self._left_out = left_out
         self._missing_from = ALL_LAYERS
         """The lowest layer of which frames are missing."""
+        self.most: Callable[[], int] = lambda: ALL_LAYERS
+        """For how many layers the decoder has time."""
+
+    def passes_h264(self, data: bytes) -> bool:
+        """Whether to decode this H264 frame; nothing needs one that is left out."""
+        if min(self._wanted(), self.most()) >= ALL_LAYERS or not is_disposable(data):
+            return True
+        self._left_out()
+        return False
 
     def passes(self, payload: bytes, key: bool) -> bool:
-        """Whether to decode the frame that begins with this RTP payload; ``key``: a key frame."""
-        wanted = self._wanted()
+        """Whether to decode the VP8 frame that begins with this RTP payload; ``key``: one."""
+        wanted = min(self._wanted(), self.most())
         if key:
             self._missing_from = ALL_LAYERS
         if wanted >= ALL_LAYERS and self._missing_from >= ALL_LAYERS:

@@ -32,8 +32,8 @@ from media.adaptations import (
     usable_candidates,
     with_start_bitrate,
 )
-from media.layers import LayerGate
-from media.reception import adapt_reception
+from media.punctuality import FrameClock
+from media.reception import Watch, adapt_reception
 from media.sctp_limits import adapt_sctp
 
 _log = Log("peer")
@@ -66,10 +66,10 @@ class Peer:
         *,
         on_channel: Callable[[Peer, RTCDataChannel], None],
         on_state: Callable[[Peer, str], None],
-        gate: LayerGate | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._settings = settings
-        self._gate = gate
+        self._watch = watch or Watch()
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(settings.ice_servers)))
         self._pc.on("datachannel", lambda channel: on_channel(self, channel))
         self._pc.on("connectionstatechange", lambda: on_state(self, self._pc.connectionState))
@@ -83,6 +83,11 @@ class Peer:
     def track(self) -> MediaStreamTrack:
         assert self._receiver is not None, "answer() comes first"
         return self._receiver.track
+
+    @property
+    def clock(self) -> FrameClock:
+        """How old a frame is."""
+        return self._watch.clock
 
     def rtp_timestamp(self, pts: int | None) -> int | None:
         assert self._receiver is not None, "answer() comes first"
@@ -140,7 +145,7 @@ class Peer:
                     self._receiver,
                     self._settings.loss_wait_ms / 1000,
                     self._settings.start_bitrate_kbps * 1000,
-                    self._gate,
+                    self._watch,
                 )
         if self._receiver is None:
             raise NotAcceptable("the offer sends no video")

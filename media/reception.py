@@ -9,9 +9,10 @@ globally, and ``tests/media/test_reception.py`` proves that the pinned version h
 
 from __future__ import annotations
 
-import contextlib
-import queue
+import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiortc import RTCRtpReceiver
@@ -19,8 +20,11 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 
 from core.log import Log
+from media.bitstreams import is_h264, is_key_frame
+from media.decoding import DecoderQueue, FrameRun, Handover, Losses
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 from media.layers import LayerGate
+from media.punctuality import FrameClock
 
 _log = Log("rtc")
 
@@ -28,20 +32,7 @@ PLI_EVERY_S = 0.25
 PLI_AT_LEAST_EVERY_S = 1.0
 LONGEST_WAIT_S = 0.25
 MAX_PACKETS = 2048
-MAX_BACKLOG = 24
-"""Frames that wait for the decoder: a second of video, more than comes at once after a loss."""
 _FAR = 3000
-_START_CODE = b"\x00\x00\x00\x01"
-"""What aiortc puts before each H264 unit; no VP8 frame can begin so."""
-
-
-class FrameRun(JitterFrame):
-    """A frame with the ``later`` ones that became complete by the same packet."""
-
-    def __init__(self, frames: list[JitterFrame]) -> None:
-        super().__init__(frames[0].data, frames[0].timestamp)
-        self.rtp_timestamp = frames[0].timestamp
-        self.later = frames[1:]
 
 
 class FrameAssembler:
@@ -57,10 +48,13 @@ class FrameAssembler:
         wait_s: float,
         clock: Clock = time.monotonic,
         gate: LayerGate | None = None,
+        arrived: Callable[[int], None] = lambda timestamp: None,
     ) -> None:
-        """``gate``: which VP8 frames to leave out; None for none."""
+        """``gate``: which frames to leave out; None for none. ``arrived`` is called with the RTP
+        timestamp of each frame that is whole."""
         self._wait_s = wait_s
         self._gate = gate
+        self._arrived = arrived
         self._clock = clock
         self._packets: dict[int, RtpPacket] = {}
         self._next: int | None = None
@@ -68,7 +62,7 @@ class FrameAssembler:
         self._newest = 0
         self._want_key = True
         self._blocked_s: float | None = None
-        self._asked_s = float("-inf")
+        self._asked_s = self._sent_s = float("-inf")
         self._ask_every_s = PLI_EVERY_S
         self.given_up = 0
         self.round_trip_s = 0.0
@@ -102,7 +96,9 @@ class FrameAssembler:
         """Give up all before the next key frame, and ask for one with the next packet."""
         self.given_up += 1
         self._want_key, self._blocked_s = True, None
-        self._asked_s = float("-inf")
+        # Not with the next packet where one was sent just now: encoders make no more of them.
+        recent = self._clock() - self._sent_s < PLI_EVERY_S
+        self._asked_s = self._sent_s if recent else float("-inf")
         self._next = self._newest + 1
 
     def _extended(self, sequence_number: int) -> int:
@@ -118,14 +114,17 @@ class FrameAssembler:
             packets = [self._packets.pop(number) for number in range(self._next, end)]
             self._next = end
             data = b"".join(_data(packet) for packet in packets)
+            self._arrived(packets[0].timestamp)
             # Padding has a timestamp but nothing to decode.
             if data and self._is_wanted(packets[0], data):
                 frames.append(JitterFrame(data, packets[0].timestamp))
         return frames
 
     def _is_wanted(self, first: RtpPacket, data: bytes) -> bool:
-        if self._gate is None or data.startswith(_START_CODE):
+        if self._gate is None:
             return True
+        if is_h264(data):
+            return self._gate.passes_h264(data)
         return self._gate.passes(first.payload, is_key_frame(data))
 
     def _end_of(self, start: int) -> int | None:
@@ -182,7 +181,7 @@ class FrameAssembler:
             return False
         if self._asked_s != float("-inf"):
             self._ask_every_s = min(PLI_AT_LEAST_EVERY_S, 2 * self._ask_every_s)
-        self._asked_s = now_s
+        self._asked_s = self._sent_s = now_s
         return True
 
 
@@ -192,54 +191,34 @@ def _data(packet: RtpPacket) -> bytes:
     return data
 
 
-def is_key_frame(data: bytes) -> bool:
-    """VP8 (RFC 6386, 9.1) by its first bit; H264 (RFC 6184, 1.3) by an IDR slice or SPS."""
-    if not data.startswith(_START_CODE):
-        return not data[0] & 1
-    kinds = {part[0] & 0x1F for part in data.split(_START_CODE) if part}
-    return bool(kinds & {5, 7})
+_PARTS = (
+    "jitter_buffer",
+    "nack_generator",
+    "remote_bitrate_estimator",
+    "decoder_queue",
+    "decoder_error",
+)
 
 
-class DecoderQueue(queue.Queue[Any]):
-    """Takes runs of frames apart on their way to the decoder thread, and never grows long.
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a session wants of a stream, and is told of it.
 
-    What a decoder that is too slow has not come to is old by then: it is dropped for a key frame.
+    ``gate``: which frames are left out before they are decoded; None for none. ``clock`` learns
+    when frames were received.
     """
 
-    def __init__(self, assembler: FrameAssembler) -> None:
-        super().__init__()
-        self._assembler = assembler
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if item is not None and self.qsize() >= MAX_BACKLOG:
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self.get_nowait()
-            self._assembler.skip_to_key()
-            return
-        super().put(item, block, timeout)
-        if item is None or not isinstance(item[1], FrameRun):
-            return
-        codec, run = item
-        for frame in run.later:
-            # aiortc has mapped the first timestamp of the run to its own start.
-            frame.timestamp = run.timestamp + ((frame.timestamp - run.rtp_timestamp) & 0xFFFFFFFF)
-            super().put((codec, frame), block, timeout)
-
-
-_PARTS = ("jitter_buffer", "nack_generator", "remote_bitrate_estimator", "decoder_queue")
+    gate: LayerGate | None = None
+    clock: FrameClock = field(default_factory=FrameClock)
+    losses: Losses = field(default_factory=Losses)
 
 
 def adapt_reception(
-    receiver: RTCRtpReceiver,
-    wait_s: float,
-    floor_bps: int = 0,
-    gate: LayerGate | None = None,
+    receiver: RTCRtpReceiver, wait_s: float, floor_bps: int = 0, watch: Watch | None = None
 ) -> bool:
-    """Put the parts above into a video receiver that has not started.
+    """Put the parts above, and a decoder, into a video receiver that has not started.
 
     ``floor_bps``: what a sender is told that it may send, until something was overused.
-    ``gate``: which VP8 frames are left out before they are decoded.
 
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
@@ -247,12 +226,21 @@ def adapt_reception(
     if not all(hasattr(receiver, name) for name in names.values()):
         _log.warning("x aiortc has changed: frames come later than they could")
         return False
-    assembler = FrameAssembler(wait_s, gate=gate)
+    watch = watch or Watch()
+    assembler = FrameAssembler(wait_s, gate=watch.gate, arrived=watch.clock.note)
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = getattr(receiver, names["remote_bitrate_estimator"])
     setattr(
         receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
     )
-    setattr(receiver, names["decoder_queue"], DecoderQueue(assembler))
+    inside: Any = receiver
+    handover = Handover(
+        asyncio.get_running_loop(), lambda: inside.track._queue, watch.losses.replaced
+    )
+    failed = getattr(receiver, names["decoder_error"])
+    waiting = DecoderQueue(assembler, handover, failed, watch.losses.outdated)
+    setattr(receiver, names["decoder_queue"], waiting)
+    if watch.gate is not None:
+        watch.gate.most = waiting.layers
     return True

@@ -25,7 +25,6 @@ from media.cards import SessionCards
 from media.channels import Channels, Outlet
 from media.desk import Desk
 from media.ingest import drain
-from media.layers import LayerGate
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
 from media.review import Reviews, clean_fields
@@ -168,7 +167,7 @@ class Session:
             settings,
             on_channel=self._channel_opened,
             on_state=self._peer_moved,
-            gate=LayerGate(self._viewing.layers, self._viewing.left_out),
+            watch=self._viewing.watch(),
         )
         try:
             answer = await peer.answer(offer_sdp)
@@ -178,6 +177,7 @@ class Session:
             await peer.close()
             raise
         before, self._peer = self._peer, peer
+        self._viewing.clock = peer.clock
         self._channels.clear()
         self._channel_count = 0
         self._heard_s = self._acted_s = self._moved_s = time.monotonic()

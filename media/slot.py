@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -11,6 +12,8 @@ T = TypeVar("T")
 class LatestSlot(Generic[T]):
     """One place, one reader, on one event loop. ``put`` never waits; ``get`` waits for newer.
 
+    ``newest`` may be called on any thread.
+
     With two peers at 30 frames a second and 60 ms of analysis a slot keeps results 61 ms old
     where a queue makes them seconds old (``benchmarks/latency.py`` prints today's figures).
     """
@@ -18,23 +21,30 @@ class LatestSlot(Generic[T]):
     def __init__(self) -> None:
         self._item: T | None = None
         self._filled = asyncio.Event()
+        self._lock = threading.Lock()
         self.dropped = 0
 
     def put(self, item: T) -> None:
-        if self._item is not None:
-            self.dropped += 1
-        self._item = item
+        with self._lock:
+            self.dropped += self._item is not None
+            self._item = item
         self._filled.set()
+
+    def newest(self) -> T | None:
+        """Take what waits, if anything: for a reader that could not begin with its last item."""
+        with self._lock:
+            item, self._item = self._item, None
+        return item
 
     def clear(self) -> None:
         """Forget what waits."""
-        self._item = None
+        self.newest()
         self._filled.clear()
 
     async def get(self) -> T:
         """The newest item; waits while there is none."""
-        await self._filled.wait()
-        item, self._item = self._item, None
-        self._filled.clear()
-        assert item is not None, "the slot has one reader"
-        return item
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            if (item := self.newest()) is not None:
+                return item

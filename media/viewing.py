@@ -14,9 +14,12 @@ from core.settings import EnhanceSettings
 from media import messages, reports
 from media.channels import Channels, Outlet
 from media.corroboration import Corroboration
+from media.decoding import Losses
 from media.events import Captured, OtherSide, Picture
-from media.layers import ALL_LAYERS
+from media.layers import ALL_LAYERS, LayerGate
 from media.profiles import ProfileChooser
+from media.punctuality import FrameClock
+from media.reception import Watch
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
@@ -61,6 +64,8 @@ class Viewing:
         self._guidance_since_s = 0.0
         self._unshown: Picture | None = None
         """The picture of a side that said nothing by itself."""
+        self.clock = FrameClock()
+        """Of the peer that is connected."""
         self._next_index = 0
         self._looked_index = -1
         self.state = CaptureState.SEARCHING
@@ -110,6 +115,22 @@ class Viewing:
         self._next_index += 1
         self._metrics.frames_thinned.inc()
 
+    def replaced(self, count: int) -> None:
+        """Frames were decoded, and newer ones came before anybody could look."""
+        self._next_index += count
+        self._metrics.frames_received.inc(count)
+        self._metrics.frames_dropped.inc(count)
+
+    def outdated(self, count: int) -> None:
+        """Frames were not decoded because they had waited for too long."""
+        self._next_index += count
+        self._metrics.frames_outdated.inc(count)
+
+    def watch(self) -> Watch:
+        """For a new peer's stream."""
+        losses = Losses(self.outdated, self.replaced)
+        return Watch(gate=LayerGate(self.layers, self.left_out), losses=losses)
+
     def put(self, frame: Frame) -> None:
         """Offer a frame; only the newest is looked at."""
         self._metrics.frames_received.inc()
@@ -125,17 +146,29 @@ class Viewing:
     async def analyse(self) -> None:
         """Look at newest frames until cancelled."""
         while True:
-            await self.look(await self._slot.get())
+            await self.look(await self._slot.get(), self._slot.newest)
 
-    async def look(self, frame: Frame) -> Observation:
-        """Look at one frame and report it; several callers take turns."""
-        scale = self._profiles.full_scale(frame.width_px, time.monotonic())
-        if scale > 1:
-            frame = replace(frame, full_scale=scale)
+    async def look(
+        self, frame: Frame, fresher: Callable[[], Frame | None] = lambda: None
+    ) -> Observation:
+        """Look at one frame and report it; several callers take turns.
+
+        ``fresher``: one that is newer, if it is there when a thread is free at last.
+        """
         with self._metrics.analysis_seconds.time():
-            seen = await self._in_turn(lambda: self._reader.see(frame))
-        self._report(seen, time.monotonic() * 1000 - frame.received_ms)
+            chosen, seen = await self._in_turn(lambda: self._see(fresher() or frame))
+        self._metrics.frames_dropped.inc(chosen is not frame)
+        self._report(seen, time.monotonic() * 1000 - chosen.received_ms)
         return seen
+
+    def _see(self, frame: Frame) -> tuple[Frame, Observation]:
+        """On a thread: many sessions wait for one, and some for longer than a frame lasts."""
+        age_s = self.clock.age_s(frame.rtp_timestamp)
+        if age_s is not None:
+            self._metrics.frame_age_seconds.observe(age_s)
+        scale = self._profiles.full_scale(frame.width_px, time.monotonic())
+        whole = replace(frame, full_scale=scale) if scale > 1 else frame
+        return frame, self._reader.see(whole)
 
     async def take(self, shots: Sequence[Shot], filters: EnhanceSettings | None) -> None:
         """Take the picture of frames seen before, and have it read; see ``LiveReader.take``.

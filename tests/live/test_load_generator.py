@@ -8,12 +8,14 @@ from pathlib import Path
 
 import av
 import pytest
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from benchmarks.films import SECONDS, FilmTrack, Shape, read_film, write_film
 from benchmarks.load import Figures, plot
 from benchmarks.load_peers import Caller
 from benchmarks.process_usage import usage
 from benchmarks.soak import Sample, growth_per_hour
+from examples.client import CaptureClient
 from tests.conftest import Serve
 
 TINY = Shape(320, 180, 12, 200)
@@ -51,6 +53,20 @@ async def test_a_film_keeps_its_time_and_begins_anew() -> None:
     assert [bytes(packet) for packet in packets] == [b"one", b"two", b"one"]
     assert [packet.pts for packet in packets] == [0, 900, 1800]
     assert isinstance(packets[0], av.Packet)
+
+
+async def test_a_film_begins_anew_when_a_key_frame_is_asked_for() -> None:
+    client = CaptureClient("http://unused", FilmTrack([b"key", b"two", b"three"], fps=1000))
+    sender = client.pc.getSenders()[0]
+    track = sender.track
+    assert isinstance(track, FilmTrack)
+    track.heeds(sender)
+    before = [bytes(await track.recv()) for _ in range(2)]
+    await sender._handle_rtcp_packet(RtcpPsfbPacket(RTCP_PSFB_PLI, ssrc=1, media_ssrc=sender._ssrc))
+    after = [await track.recv() for _ in range(2)]
+    assert (before, [bytes(packet) for packet in after]) == ([b"key", b"two"], [b"key", b"two"])
+    assert [packet.pts for packet in after] == [180, 270], "time goes on"
+    await client.close()
 
 
 def test_what_this_process_takes() -> None:

@@ -27,6 +27,27 @@ async def overlays_of(client: CaptureClient, latencies_ms: list[float]) -> int:
     return count
 
 
+async def test_a_thread_begins_with_the_newest_frame_however_long_it_was_waited_for(
+    serve: Serve,
+) -> None:
+    server = await serve(
+        FakeEngine(see_s=0.1),
+        *("--media.analysis-threads", "1", "--load.max-cpu-share", "9"),
+        *("--load.max-lag-ms", "10000"),
+    )
+    clients = [CaptureClient(server.url, DrawnTrack((160, 120), 24)) for _ in range(6)]
+    for client in clients:
+        await client.open()
+    for client in clients:
+        await client.wait_for("overlay")
+    latencies_ms: list[float] = []
+    await asyncio.gather(*(overlays_of(client, latencies_ms) for client in clients))
+    for client in clients:
+        await client.close()
+    # Each turn takes 600 ms: a frame that had waited for it would be that old.
+    assert sorted(latencies_ms)[len(latencies_ms) // 2] < 300
+
+
 async def test_no_session_starves_and_a_fast_camera_gains_nothing(serve: Serve) -> None:
     # Of 165 frames a second 40 can be looked at.
     server = await serve(

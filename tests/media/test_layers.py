@@ -107,7 +107,30 @@ def test_the_assembler_leaves_out_whole_frames_and_asks_for_nothing() -> None:
     assert got == list(range(0, 16, 2)) and wanted.left_out == 8
 
 
-def test_h264_passes_whole() -> None:
+def h264_packet(number: int, header: int) -> RtpPacket:
+    packet = RtpPacket(sequence_number=number, timestamp=number, marker=1)
+    packet._data = b"\x00\x00\x00\x01" + bytes([header, number])  # type: ignore[attr-defined]
+    return packet
+
+
+@pytest.mark.parametrize(
+    ("layers", "most", "kept"),
+    [(ALL_LAYERS, ALL_LAYERS, 8), (2, ALL_LAYERS, 5), (ALL_LAYERS, 1, 5)],
+)
+def test_h264_frames_that_none_builds_on_are_left_out(layers: int, most: int, kept: int) -> None:
+    wanted = Wanted(layers)
+    gate = wanted.gate()
+    gate.most = lambda: most
+    assembler = FrameAssembler(WAIT_S, Time(), gate)
+    got = 0
+    for number, header in enumerate([0x65, 0x01, 0x41, 0x01, 0x61, 0x01, 0x41, 0x21]):
+        key_wanted, run = assembler.add(h264_packet(number, header))
+        assert not key_wanted
+        got += len(frames_of(run))
+    assert (got, wanted.left_out) == (kept, 8 - kept)
+
+
+def test_h264_without_layers_passes_whole() -> None:
     wanted = Wanted(1)
     assembler = FrameAssembler(WAIT_S, Time(), wanted.gate())
     for number in range(4):

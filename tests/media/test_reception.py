@@ -12,15 +12,12 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.decoding import FrameRun
 from media.reception import (
     LONGEST_WAIT_S,
-    MAX_BACKLOG,
     MAX_PACKETS,
-    DecoderQueue,
     FrameAssembler,
-    FrameRun,
     adapt_reception,
-    is_key_frame,
 )
 from tests.media.rtp_packets import DELTA, FRAME_MS, KEY, WAIT_S, Time, packets
 
@@ -179,47 +176,6 @@ def test_a_far_sender_is_waited_for_longer_but_not_for_ever() -> None:
     assert waited_s(0.0) == pytest.approx(WAIT_S, abs=0.02)
     assert waited_s(0.14) == pytest.approx(0.215, abs=0.02)
     assert waited_s(5.0) == pytest.approx(LONGEST_WAIT_S, abs=0.02)
-
-
-def test_a_run_reaches_the_decoder_frame_by_frame() -> None:
-    run = FrameRun([JitterFrame(b"a", 0xFFFFFFF0), JitterFrame(b"b", 0x10)])
-    run.timestamp = 90_000  # as aiortc's mapper does with the first
-    waiting = DecoderQueue(FrameAssembler(WAIT_S, Time()))
-    waiting.put(("codec", run))
-    waiting.put(None)
-    first, second, end = (waiting.get_nowait() for _ in range(3))
-    assert (first[1].timestamp, second[1].timestamp, end) == (90_000, 90_032, None)
-    assert second[1].data == b"b"
-
-
-def test_a_decoder_that_is_too_slow_goes_on_with_the_next_key_frame() -> None:
-    clock = Time()
-    assembler = FrameAssembler(WAIT_S, clock)
-    waiting = DecoderQueue(assembler)
-    longest = 0
-    asked_at: list[int] = []
-    decoded: list[int] = []
-    for place, packet in enumerate(packets(120, size=1, key_at=60)):
-        clock.now_s = place * 0.042
-        wanted, run = assembler.add(packet)
-        if wanted:
-            asked_at.append(place)
-        if run is not None:
-            waiting.put(("codec", run))
-        longest = max(longest, waiting.qsize())
-        if place % 4 == 0 and not waiting.empty():
-            # One frame decoded where four come.
-            decoded += numbers([waiting.get_nowait()[1]])
-    assert longest == MAX_BACKLOG
-    assert asked_at[0] == 33, "with the packet after the one for which there was no room"
-    assert decoded == [*range(8), *range(60, 68)], "what waited was dropped, not decoded late"
-
-
-def test_key_frames_are_known() -> None:
-    assert is_key_frame(b"\x50\x2c\x00") and not is_key_frame(b"\x51\x2c\x00")
-    start = b"\x00\x00\x00\x01"
-    assert is_key_frame(start + b"\x67\x42" + start + b"\x68" + start + b"\x65")
-    assert not is_key_frame(start + b"\x41\x9a")
 
 
 async def test_the_pinned_aiortc_has_the_parts() -> None:

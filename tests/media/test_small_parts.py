@@ -26,6 +26,18 @@ async def test_the_slot_keeps_the_newest_and_counts_the_rest() -> None:
     assert await waiting == 4
 
 
+async def test_what_was_taken_from_the_slot_in_between_is_not_given_twice() -> None:
+    slot: LatestSlot[int] = LatestSlot()
+    assert slot.newest() is None
+    slot.put(1)
+    waiting = asyncio.create_task(slot.get())
+    assert await asyncio.to_thread(slot.newest) == 1
+    done, _ = await asyncio.wait([waiting], timeout=0.05)
+    assert not done, "there is nothing yet"
+    slot.put(2)
+    assert (await waiting, slot.dropped) == (2, 0)
+
+
 def test_the_bucket_lets_the_rate_through() -> None:
     bucket = TokenBucket(5, now_s=0)
     assert sum(bucket.take(0) for _ in range(50)) == 10

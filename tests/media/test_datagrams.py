@@ -1,0 +1,82 @@
+"""Datagrams in bursts: all that waits is read at once, up to a bound; errors as asyncio has."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from asyncio import DatagramProtocol, DatagramTransport
+from typing import Any
+
+import pytest
+
+from media.datagrams import read_in_bursts
+
+
+class Listening(DatagramProtocol):
+    """Notes what came, and in which of the loop's rounds."""
+
+    def __init__(self) -> None:
+        self.came: list[bytes] = []
+        self.rounds: list[int] = []
+        self.errors: list[type[Exception]] = []
+        self.round = 0
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.came.append(data)
+        self.rounds.append(self.round)
+
+    def error_received(self, exc: Exception) -> None:
+        self.errors.append(type(exc))
+
+
+async def listening() -> tuple[DatagramTransport, Listening, tuple[str, int]]:
+    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+        Listening, local_addr=("127.0.0.1", 0)
+    )
+    return transport, protocol, transport.get_extra_info("sockname")
+
+
+async def rounds_for(count: int, bursts: bool) -> list[int]:
+    """How many of ``count`` waiting datagrams are read in each of the loop's rounds."""
+    transport, protocol, address = await listening()
+    if bursts:
+        assert read_in_bursts(transport)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        for number in range(count):
+            sender.sendto(bytes([number]), address)
+    while len(protocol.came) < count:
+        await asyncio.sleep(0)
+        protocol.round += 1
+    transport.close()
+    assert protocol.came == [bytes([number]) for number in range(count)]
+    return [protocol.rounds.count(number) for number in sorted(set(protocol.rounds))]
+
+
+async def test_all_that_waits_is_read_in_one_round() -> None:
+    assert await rounds_for(30, bursts=False) == [1] * 30
+    assert await rounds_for(30, bursts=True) == [30]
+
+
+async def test_others_have_their_turn_when_it_does_not_end() -> None:
+    assert await rounds_for(150, bursts=True) == [64, 64, 22]
+
+
+async def test_a_refused_port_is_told_and_a_closed_transport_reads_no_more() -> None:
+    transport, protocol, _ = await listening()
+    assert read_in_bursts(transport)
+    inside: Any = transport
+    inside._sock.connect(("127.0.0.1", 9))
+    inside._sock.send(b"nobody is there")
+    async with asyncio.timeout(5):
+        while not protocol.errors:
+            await asyncio.sleep(0.01)
+    assert protocol.errors == [ConnectionRefusedError]
+    transport.abort()
+    await asyncio.sleep(0.01)
+    assert not protocol.came
+
+
+def test_another_transport_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    assert not read_in_bursts(DatagramTransport())
+    assert "asyncio has changed" in caplog.text
