@@ -46,7 +46,10 @@ class CopyMeasures:
 
 
 def warnings_of(page: ImageU8) -> tuple[PageWarning, ...]:
-    """What the page, flat, H×W×3 uint8 BGR, looks like beside an original. Takes some 15 ms."""
+    """What the page, flat, H×W×3 uint8 BGR, looks like beside an original.
+
+    About 70 ms of one core for 1500×1056 pixels.
+    """
     return judged(measure_copy(page))
 
 

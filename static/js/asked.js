@@ -27,7 +27,7 @@ export function setForm(message) {
 
 function outline() {
   const told = ({ name, required, options }) => [name, Boolean(required), options ?? null];
-  return JSON.stringify([signed, documentFields().map(told), guestFields().map(told)]);
+  return JSON.stringify([documentFields().map(told), guestFields().map(told)]);
 }
 
 /** A field of the card; what the page knows better (keyboard, words) stays the page's. */

@@ -139,6 +139,7 @@ const ON_MESSAGE = {
   form: onForm,
   card_form(message) {
     if (setForm(message)) review.refill();
+    review.offerPad();
   },
   error: onError,
 };

@@ -69,17 +69,11 @@ export class Review {
   /** Fills the form from a result message, or for typing when `result` is null. */
   fill(result) {
     this.clear();
-    this.#pad.offered = this.maySign && takesSignature();
-    this.#read = result ? { ...result.fields } : {};
-    if (result && !this.#read.issuing_state) {
-      const value = result.document?.issuing_state ?? null;
-      this.#read.issuing_state = { value, status: value ? "read" : "missing" };
-    }
+    this.offerPad();
+    this.#learn(result);
     say(byId("review-title"), result ? "review.title" : "review.title_manual");
-    say(byId("review-lead"), LEADS[result?.barcode ? "barcode" : (result?.status ?? "manual")] ?? LEADS.needs_review);
     say(byId("review-how"), "review.as_printed", dateExample);
     byId("legend").hidden = !result;
-    this.#result = result;
     const rows = documentFields().map((field) => this.#row(field, result !== null));
     byId("document-fields").append(...rows);
     byId("guest-fields").append(...guestFields().map((field) => this.#row(field, false)));
@@ -87,6 +81,23 @@ export class Review {
     if (arrival) arrival.value = dates.toLocal(dates.today());
     this.#echoDates();
     this.#warnOfExpiry();
+  }
+
+  /** What was read, in fields and in one sentence; null where nothing was. */
+  #learn(result) {
+    this.#result = result;
+    this.#read = result ? { ...result.fields } : {};
+    if (result && !this.#read.issuing_state) {
+      const value = result.document?.issuing_state ?? null;
+      this.#read.issuing_state = { value, status: value ? "read" : "missing" };
+    }
+    const lead = result?.barcode ? "barcode" : (result?.status ?? "manual");
+    say(byId("review-lead"), LEADS[lead] ?? LEADS.needs_review);
+  }
+
+  /** Signing is offered where the property wants it and the card has a place for it. */
+  offerPad() {
+    this.#pad.offered = this.maySign && takesSignature();
   }
 
   /** The card asks for other fields now; what was typed into those that stay is kept. */
@@ -148,8 +159,7 @@ export class Review {
   revise(result) {
     if (!this.#result || this.busy) return;
     const before = this.#read;
-    this.#result = result;
-    this.#read = { ...result.fields };
+    this.#learn(result);
     for (const row of this.#form.querySelectorAll("#document-fields .field")) {
       const entry = row.querySelector(".control");
       const now = this.#read[entry.name];
@@ -160,7 +170,6 @@ export class Review {
       this.#showStatus(row, this.#statusOf(entry));
       this.#showPrinted(row);
     }
-    say(byId("review-lead"), LEADS[result.status] ?? LEADS.needs_review);
     this.#echoDates();
     this.#warnOfExpiry();
   }
