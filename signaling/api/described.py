@@ -80,6 +80,10 @@ DESCRIBED: tuple[Operation, ...] = (
         result_types=("application/pdf",), errors=(InvalidSession, NotFound),
     ),
     Operation(
+        "GET", f"{_DOCUMENT}/portrait.jpg", "Document", documents.portrait,
+        result_types=("image/jpeg",), errors=(InvalidSession, NotFound),
+    ),
+    Operation(
         "POST", "/whip", "WHIP", whip.publish, result_types=(whip.SDP,), file_types=(whip.SDP,),
         errors=(*_SDP, Overloaded), success=201,
         headers=("Location", "ETag", "Link", "Accept-Patch"),

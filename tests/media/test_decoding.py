@@ -231,7 +231,7 @@ async def test_a_loop_that_was_held_up_sees_the_newest_picture_alone() -> None:
     place: asyncio.Queue[Any] = asyncio.Queue()
     replaced: list[int] = []
     handover = Handover(asyncio.get_running_loop(), lambda: place, replaced.append)
-    waiting = DecoderQueue(Asked(), handover, decoder=Slow)
+    waiting = DecoderQueue(Asked(), handover, clock=lambda: 0.0, decoder=Slow)
     for number in range(20):
         waiting.put((VP8, JitterFrame(bytes([number]), 0)))
     waiting.put(None)

@@ -37,9 +37,11 @@ class Visit:
         self.server = server
         self.engine = engine
         self.client = CaptureClient(server.url, DrawnTrack())
+        self.asked_s = 0.0
 
     async def take(self, still: bytes | None = None, *, after_s: float = 0.0) -> float:
         """Seconds from the capture to its result."""
+        self.asked_s = time.monotonic()
         self.client.send({"type": "capture"})
         await self.client.wait_for("capture")
         began_s = time.monotonic()
@@ -83,7 +85,9 @@ async def test_a_still_that_comes_in_time_leads_the_burst(visit: Visit) -> None:
 
 async def test_without_a_still_the_burst_is_read_after_the_wait(serve: Serve) -> None:
     visit = await begin(serve, 300)
-    assert 0.3 <= await visit.take() < 1.3
+    assert await visit.take() < 1.3
+    # Since the shutter: word of the capture may come late, and the wait has begun by then.
+    assert time.monotonic() - visit.asked_s >= 0.3
     assert visit.engine.pages_read == [1] and visit.outcome("late") == 1
     await visit.client.close()
 
