@@ -239,7 +239,8 @@ async def test_a_loop_that_was_held_up_sees_the_newest_picture_alone() -> None:
         target=decoder_worker, args=(asyncio.get_running_loop(), waiting, place, threading.Event())
     )
     thread.start()
-    thread.join()  # the loop stands still meanwhile
+    while thread.is_alive():  # the loop stands still meanwhile, without waiting for a lock
+        pass
     assert (await place.get(), await place.get()) == (19, None)
     assert sum(replaced) == 19 and place.empty()
 
