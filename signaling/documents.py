@@ -73,7 +73,7 @@ async def card(request: web.Request) -> web.Response:
 
 @public
 async def portrait(request: web.Request) -> web.Response:
-    """``GET /api/sessions/{id}/documents/{document_id}/portrait.jpg``, where the settings ask for it."""
+    """``GET /api/sessions/{id}/documents/{document_id}/portrait.jpg``, if one is kept."""
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     jpeg = session.viewing.reviews.get(request.match_info["document_id"]).page_portrait()
     session.touch()
