@@ -37,9 +37,9 @@ _AMPLE_STEP = 40.0
 """A change that counts as much as any stronger one."""
 _LEAST_SHARE = 0.45
 """Share of the profiles that a line must meet at a step."""
-_NEARNESS = 0.6
+_NEARNESS = 0.25
 """Shift, as a share of the reach, at which a line's score falls to 61%."""
-_OUTWARDS = 1.25
+_OUTWARDS = 1.0
 """How much a line gains by lying outside: its score grows by e to this from middle to reach."""
 
 _BEYOND_EDGE = 0.004
