@@ -1,12 +1,13 @@
-"""After a result was told: what its page prints for people is read and compared, and what comes of
-it is told as a second ``result`` of the same document. Nobody waits for it, so that it may be
+"""After a result was told: what its page prints for people is read and compared, what the page
+looks like is measured, and what comes of both is told as a second ``result`` of the same document.
+Nobody waits for it, so that it may be
 late or left out: of two pictures the newer is looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import LobbyLensError
 from core.log import Log
@@ -16,7 +17,7 @@ from media.messages import ResultMessage
 from media.review import Review, Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
-from pipeline.types import Capture, Document
+from pipeline.types import Capture, Document, PageWarning
 from pipeline.visual.words import Print
 
 _log = Log("session")
@@ -40,6 +41,7 @@ class Corroboration:
         self._reviews = reviews
         self._slot: LatestSlot[_Told] = LatestSlot()
         self._prints: list[Print] = []
+        self._warnings: tuple[PageWarning, ...] = ()
         self._prints_of: str | None = None
 
     def put(self, capture: Capture, read: Document, told: Document) -> None:
@@ -49,7 +51,7 @@ class Corroboration:
     def clear(self) -> None:
         """Forget all pages."""
         self._slot.clear()
-        self._prints, self._prints_of = [], None
+        self._prints, self._warnings, self._prints_of = [], (), None
 
     async def run(self) -> None:
         """Look at pages until cancelled."""
@@ -68,10 +70,14 @@ class Corroboration:
         seen = await loop.run_in_executor(
             around.second_looks, around.engine.read_print, told.capture, told.read
         )
+        warnings = await loop.run_in_executor(
+            around.second_looks, around.engine.warnings, told.capture, told.read
+        )
         if self._prints_of != told.document_id:
             return
         if seen is not None:
             self._prints.append(seen)
+        self._warnings = tuple(dict.fromkeys((*self._warnings, *warnings)))
         review = self._reviews.find(told.document_id)
         if review is None:
             return
@@ -81,6 +87,8 @@ class Corroboration:
             after = await loop.run_in_executor(
                 around.second_looks, around.engine.corroborate, before, tuple(self._prints)
             )
+        if after.warnings != self._warnings:
+            after = replace(after, warnings=self._warnings)
         # Meanwhile the guest may have begun anew, shown the other side or confirmed.
         same = self._reviews.find(told.document_id) is review and review.document is before
         if len(before.sides) != 1:  # there is no other side to come
@@ -107,4 +115,4 @@ class Corroboration:
     def _begin(self, document_id: str) -> None:
         """Pages of another document are forgotten; those of its other side are kept."""
         if self._prints_of != document_id:
-            self._prints, self._prints_of = [], document_id
+            self._prints, self._warnings, self._prints_of = [], (), document_id

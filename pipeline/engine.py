@@ -28,7 +28,7 @@ from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
 from pipeline.portrait import portrait_jpeg
-from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead
+from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead, PageWarning
 from pipeline.visual.compare import NAMES, corroborated
 from pipeline.visual.look import PageReader, print_of
 from pipeline.visual.words import Print, load_print_reader
@@ -130,13 +130,6 @@ class Engine:
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
         to ``mrz.deadline_ms``.
         """
-        document = self._read(capture)
-        # A page that said nothing is not asked what it looks like.
-        if not document.was_read:
-            return document
-        return replace(document, warnings=warnings_of(capture.page))
-
-    def _read(self, capture: Capture) -> Document:
         zones = self._open().zones
         filters, pages = capture.enhance or self._settings.enhance, capture.pages
         if filters.active:
@@ -175,6 +168,13 @@ class Engine:
             return None
         return portrait_jpeg(capture.pages, document.mrz.format)
 
+    def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
+        """What the capture's best page looks like, if it was read; see `warnings_of`.
+
+        Some 70 ms: told after the result, on a worker thread.
+        """
+        return warnings_of(capture.page) if document.was_read else ()
+
     def corroborate(self, document: Document, prints: Sequence[Print]) -> Document:
         """The document with what the print of its sides says of each field; see `corroborated`.
 
@@ -199,6 +199,7 @@ class Engine:
         from pipeline.still import read_best
 
         document, capture = read_best(self, bgr, filters)
+        document = replace(document, warnings=self.warnings(capture, document))
         seen = self.read_print(capture, document) if document.mrz is not None else None
         return document if seen is None else self.corroborate(document, [seen])
 

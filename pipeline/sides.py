@@ -140,12 +140,7 @@ def judge(sides: Sides, document: Document, card: bool, new_id: Callable[[], str
 def joined(first: Document, second: Document, side: Side) -> Document:
     """Both sides as one document: what was read is that of the side with the zone."""
     read = first if first.was_read else second
-    return replace(
-        read,
-        id=first.id,
-        sides=(*first.sides, side),
-        warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
-    )
+    return replace(read, id=first.id, sides=(*first.sides, side))
 
 
 def _first(sides: Sides, document: Document, side: Side | None) -> Verdict:

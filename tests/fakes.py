@@ -30,6 +30,7 @@ from pipeline.types import (
     MrtdFormat,
     MrzRead,
     Observation,
+    PageWarning,
     Quality,
     Severity,
     Shot,
@@ -164,6 +165,7 @@ class FakeEngine:
         self.second_looks: set[str] = set()
         self.prints_compared: list[int] = []
         self.corroborate_s = 0.0
+        self.looks_like: tuple[PageWarning, ...] = ()
 
     def live_reader(self) -> FakeReader:
         return FakeReader(self)
@@ -184,6 +186,9 @@ class FakeEngine:
 
     def portrait(self, capture: Capture, document: Document) -> bytes | None:
         return self.portrait_seen
+
+    def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
+        return self.looks_like
 
     def corroborate(self, document: Document, prints: Sequence[Print]) -> Document:
         self.prints_compared.append(len(prints))

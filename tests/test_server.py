@@ -81,8 +81,17 @@ def test_a_missing_model_is_told_with_what_to_do(tmp_path: Path) -> None:
     assert "manifest" in message or "model" in message
 
 
-def test_missing_language_data_names_the_package(tmp_path: Path) -> None:
-    assert "tesseract-ocr" in refusal("--pipeline.mrz.tessdata", str(tmp_path))
+def test_without_language_data_zones_are_read_and_the_package_is_named(tmp_path: Path) -> None:
+    with running("--pipeline.mrz.tessdata", str(tmp_path)) as (process, _, port):
+        assert ask_health(port).returncode == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        assert process.stderr is not None and "tesseract-ocr" in process.stderr.read()
+
+
+def test_language_data_that_was_asked_for_is_not_done_without(tmp_path: Path) -> None:
+    where = ("--pipeline.mrz.tessdata", str(tmp_path))
+    assert "tesseract-ocr" in refusal(*where, "--pipeline.visual.language", "eng")
 
 
 def test_it_starts_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

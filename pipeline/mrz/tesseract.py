@@ -69,12 +69,15 @@ class TesseractReader:
     def load(cls, settings: MrzSettings, models: Path) -> TesseractReader:
         """With the zone's own language data where ``models`` has it, else with the setting's.
 
-        Raises ModelNotFound where there is neither.
+        Raises ModelNotFound where there is neither, and where the own file is not the one that
+        the manifest names.
         """
         try:
-            return cls(Weights(models).folder_of(_OWN), _OWN_LANGUAGE)
+            weights = Weights(models)
+            weights.entry(_OWN)
         except ModelNotFound:
             return cls(settings.tessdata, settings.language)
+        return cls(weights.folder_of(_OWN), _OWN_LANGUAGE)
 
     def scores(self, strip: LineStrip) -> CharacterScores:
         """Log-probabilities, n×37; rows without evidence are uniform."""

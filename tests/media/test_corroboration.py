@@ -9,7 +9,7 @@ import pytest
 from examples.client import CaptureClient, Refused
 from media import reports
 from media.review import edited_fields
-from pipeline.types import Document, DocumentStatus, Field, FieldStatus
+from pipeline.types import Document, DocumentStatus, Field, FieldStatus, PageWarning
 from pipeline.visual.words import Print, Word
 from tests.conftest import Serve
 from tests.fakes import FakeEngine, specimen_document
@@ -55,6 +55,21 @@ async def test_a_second_result_tells_what_the_print_says(serve: Serve, clients: 
         }
     )
     assert (await client.wait_for("confirmed"))["edited"] == []
+
+
+async def test_a_warning_comes_with_the_second_result_and_changes_nothing_else(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = FakeEngine(capture_at=5)
+    engine.looks_like = (PageWarning.PHOTOCOPY_SUSPECTED,)
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    first = await client.wait_for("result", revised=False)
+    second = await client.wait_for("result", revised=True)
+    assert (first["warnings"], second["warnings"]) == ([], ["photocopy_suspected"])
+    assert second["fields"] == first["fields"] and second["status"] == first["status"]
 
 
 async def test_a_page_that_says_nothing_is_told_of_once(serve: Serve, clients: Clients) -> None:  # noqa: F811

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -249,14 +250,26 @@ def test_the_deadline_ends_the_search_where_there_is_no_zone() -> None:
     assert within <= 8 < looks
 
 
+def test_own_language_data_that_were_changed_are_refused(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    (models / "tessdata").mkdir(parents=True)
+    shutil.copy(MODELS / "manifest.toml", models)
+    (models / "tessdata" / "mrz.traineddata").write_bytes(b"another file")
+    with pytest.raises(ModelNotFound, match="tessdata"):
+        TesseractReader.load(MrzSettings(), models)
+
+
 def test_missing_data_is_named(tmp_path: Path) -> None:
+    glyphs_alone = tmp_path / "models"
+    (glyphs_alone / "mrz").mkdir(parents=True)
+    shutil.copy(MODELS / "mrz" / "glyphs.npz", glyphs_alone / "mrz")
     with pytest.raises(ModelNotFound, match="tesseract-ocr-eng"):
-        MrzReader(MrzSettings(tessdata=tmp_path))
+        MrzReader(MrzSettings(tessdata=tmp_path), models=glyphs_alone)
     with pytest.raises(ModelNotFound, match="mrz_glyphs"):
         MrzReader(MrzSettings(), models=tmp_path)
     (tmp_path / "eng.traineddata").write_bytes(b"no language data")
     with pytest.raises(ModelNotFound, match="cannot use"):
-        MrzReader(MrzSettings(tessdata=tmp_path))
+        MrzReader(MrzSettings(tessdata=tmp_path), models=glyphs_alone)
     (tmp_path / "mrz").mkdir()
     (tmp_path / "mrz" / "glyphs.npz").write_bytes(b"no glyphs")
     with pytest.raises(ModelNotFound, match="damaged"):
