@@ -233,8 +233,18 @@ def test_a_second_look_that_doubts_moves_nothing(second: DrawnAnswer) -> None:
     assert twice.confidence <= once.confidence
 
 
-def test_nothing_on_the_second_look_is_nothing() -> None:
+def test_nothing_on_the_second_look_costs_its_share_of_the_confidence() -> None:
+    once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
     looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer(SQUARE, presence=-9))
+    doubted = CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK))
+    assert once is not None and doubted is not None
+    assert doubted.confidence == pytest.approx(0.7 * once.confidence, abs=0.01)
+
+
+def test_nothing_on_the_second_look_ends_what_was_in_doubt_before() -> None:
+    unsure = DrawnAnswer(SQUARE, presence=-0.7)
+    assert _detector(unsure).detect(PREVIEW) is not None
+    looks = Looks(unsure, DrawnAnswer(SQUARE, presence=-9))
     assert CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK)) is None
 
 
