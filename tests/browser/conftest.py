@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,10 +13,9 @@ from playwright.async_api import Browser, async_playwright
 
 from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
 from tests.browser.kiosk import WEBCAM, Kiosk, OpenKiosk, Server
+from tests.browser.serving import serving
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-START_S = 60
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -36,15 +32,6 @@ def no_blocking_call() -> None:
     """Takes the place of the guard of that name: our loop runs in the server's process here."""
 
 
-def _wait_for_url(process: subprocess.Popen[str]) -> str:
-    """The address from the line with which the server announces itself."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "http://" in line:
-            return line[line.index("http://") :].strip().rstrip("/")
-    raise AssertionError(f"the server ended with status {process.wait()}")
-
-
 @pytest.fixture(scope="session")
 def desk_port() -> int:
     """A port for a front desk's page: its origin is the only one that may embed ours."""
@@ -55,28 +42,10 @@ def desk_port() -> int:
 
 @pytest.fixture(scope="session")
 def server(desk_port: int) -> Iterator[Server]:
-    """``python server.py`` on a free port; it must end by itself, with status 0, on SIGTERM."""
+    """The server of all tests that want no other."""
     page = ("--page.specimen", "--page.frame-ancestors", f"http://127.0.0.1:{desk_port}")
-    process = subprocess.Popen(
-        [sys.executable, "server.py", "--port", "0", "--log-level", "warning", *page],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        running = Server(_wait_for_url(process))
-        deadline_s = time.monotonic() + START_S
-        while running.health()["status"] != "ok":
-            assert time.monotonic() < deadline_s, "the server does not get healthy"
-            time.sleep(0.1)
+    with serving(*page) as running:
         yield running
-        process.terminate()
-        assert process.wait(timeout=30) == 0
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from typing import Any
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.browser.conftest import CHROMIUM, QUIET, ROOT
+from tests.browser.conftest import CHROMIUM, QUIET
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, WEBCAM, Kiosk
 from tests.browser.scenery import HOLD, screens
+from tests.browser.serving import ROOT
 
 SIZES = {"kiosk": (1080, 1920, 0.5), "desk": (1280, 800, 0.75), "phone": (390, 844, 0.75)}
 """Name -> width and height in CSS pixels, and the scale of the picture."""

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.browser.kiosk import OpenKiosk, Server
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.browser.serving import serving
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server with Germany's card, on a free port."""
-    with subprocess.Popen(
-        [sys.executable, "server.py", "--port", "0", "--pipeline.card", "germany_bmg"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if "http://" in line)
-        yield Server(line[line.index("http://") :].strip().rstrip("/"))
-        process.terminate()
+    with serving("--pipeline.card", "germany_bmg") as running:
+        yield running
 
 
 async def test_the_form_asks_for_what_the_card_needs_and_no_more(kiosk: OpenKiosk) -> None:

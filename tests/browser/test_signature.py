@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pypdfium2
@@ -13,10 +10,9 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.kiosk import Kiosk, OpenKiosk, Server
+from tests.browser.serving import serving
 from tests.browser.test_accessibility import violations
 from tests.browser.test_page import texts
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of a property whose guests may sign on the screen."""
     folder = tmp_path_factory.mktemp("property")
     (folder / "page.json").write_text('{"signature": true}')
-    with subprocess.Popen(
-        [sys.executable, "server.py", "--port", "0", "--page.folder", str(folder)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if "http://" in line)
-        yield Server(line[line.index("http://") :].strip().rstrip("/"))
-        process.terminate()
+    with serving("--page.folder", str(folder)) as running:
+        yield running
 
 
 async def at_the_form(kiosk: OpenKiosk, language: str = "en") -> Kiosk:
