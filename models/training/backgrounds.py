@@ -170,9 +170,12 @@ def _person(rng: Rng, image: Pixels) -> Pixels:
     return np.asarray(cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.6, 3)), np.uint8)
 
 
-def background(rng: Rng, assets: Assets, size: int) -> Pixels:
-    """Any background: drawn, texture or photograph; one surface or two with an edge between."""
-    pick = rng.random()
+def background(rng: Rng, assets: Assets, size: int, outdoors: bool = False) -> Pixels:
+    """Any background: drawn, texture or photograph; one surface or two with an edge between.
+
+    outdoors: mostly a photograph, where something stands that never lies on a table.
+    """
+    pick = rng.random() * (0.4 if outdoors else 1.0)
     if pick < 0.30 and assets.photographs:
         image = _crop(rng, assets.photographs[int(rng.integers(len(assets.photographs)))], size)
     elif pick < 0.58 and assets.textures:

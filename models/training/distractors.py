@@ -52,7 +52,7 @@ def _screen(rng: Rng) -> Pixels:
         x, y = rng.uniform(0, w * 0.7), rng.uniform(0, h * 0.7)
         box = (x, y, x + w * rng.uniform(0.15, 0.5), y + h * rng.uniform(0.1, 0.5))
         paragraph(rng, pen, box, rng.uniform(5, 12), tinted(rng, rng.uniform(0, 255)))
-    bezel = int(rng.uniform(3, 16))
+    bezel = int(rng.uniform(8, 20))
     framed = cv2.copyMakeBorder(
         pen.finish(),
         bezel,
@@ -113,9 +113,9 @@ def _sign(rng: Rng) -> Pixels:
         size_px = min(h, w) * rng.uniform(0.2, 0.5)
         fits = max(1, int(w * 0.8 / (size_px * 1.12)))
         ideographs(rng, image, (w * 0.08, h * 0.1), size_px, ink, fits)
-    if rng.random() < 0.6:
+    if rng.random() < 0.85:
         inset = int(rng.uniform(2, 9))
-        cv2.rectangle(image, (inset, inset), (w - inset, h - inset), ink, int(rng.integers(1, 5)))
+        cv2.rectangle(image, (inset, inset), (w - inset, h - inset), ink, int(rng.integers(2, 7)))
     if rng.random() < 0.3:
         centre, radius = (w // 2, h // 2), int(min(h, w) * rng.uniform(0.2, 0.4))
         cv2.circle(image, centre, radius, colour(rng), int(rng.choice([-1, 6])), cv2.LINE_AA)
@@ -164,34 +164,39 @@ def _panel(rng: Rng) -> Pixels:
     image = _sheet(rng, rng.uniform(1.0, 3.0), tone)
     h, w = image.shape[:2]
     image = np.asarray(image * (0.75 + 0.25 * soft_noise(rng, h, w, 3)[..., None]), np.uint8)
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(1, 4))):
         inset = int(rng.uniform(2, min(h, w) / 3))
         edge = tinted(rng, rng.uniform(0, 255), 20)
         cv2.rectangle(image, (inset, inset), (w - inset, h - inset), edge, int(rng.integers(1, 4)))
-    if rng.random() < 0.4:
-        centre = (int(rng.uniform(0, w)), int(rng.uniform(0, h)))
-        cv2.circle(image, centre, int(rng.uniform(3, h / 4)), colour(rng), -1, cv2.LINE_AA)
+    # A handle: without it a plain rectangle is a cover as well as a door.
+    centre = (int(rng.uniform(0.05, 0.95) * w), int(rng.uniform(0.05, 0.95) * h))
+    cv2.circle(image, centre, int(rng.uniform(4, min(h, w) / 5)), colour(rng), -1, cv2.LINE_AA)
     return image
 
 
-_KINDS = (_screen, _keyboard, _phone, _sign, _sign, _sign, _plate, _books, _panel)
+_LYING = (_keyboard, _phone)
+_UPRIGHT = (_screen, _screen, _sign, _sign, _sign, _plate, _books, _panel)
+"""What stands or hangs. Lying turned on a table it could as well be a document."""
 
 
 @functools.lru_cache(maxsize=800)
-def _patch(seed: int) -> Pixels:
+def _patch(seed: int) -> tuple[Pixels, bool]:
+    """A thing, and whether it may lie turned by any angle."""
     rng = np.random.default_rng(seed)
-    image = _KINDS[int(rng.integers(len(_KINDS)))](rng)
+    draw = (*_LYING, *_UPRIGHT)[int(rng.integers(len(_LYING) + len(_UPRIGHT)))]
+    image = draw(rng)
     alpha = np.full(image.shape[:2], 255, np.uint8)
-    return np.ascontiguousarray(np.dstack([image, alpha]))
+    return np.ascontiguousarray(np.dstack([image, alpha])), draw in _LYING
 
 
-def _place(canvas: Pixels, rng: Rng, patch: Pixels, largest: float) -> None:
+def _place(canvas: Pixels, rng: Rng, patch: Pixels, largest: float, lying: bool) -> None:
     """Paste a patch anywhere, turned and slightly in perspective."""
     size = canvas.shape[0]
     h, w = patch.shape[:2]
     long_px = rng.uniform(0.12, largest) * size
     half = np.array([w, h]) / max(w, h) * long_px / 2 * rng.uniform(0.75, 1.25, 2)
-    angle = rng.normal(0, 0.15) if rng.random() < 0.6 else rng.uniform(-math.pi, math.pi)
+    turned = lying and rng.random() < 0.6
+    angle = rng.uniform(-math.pi, math.pi) if turned else rng.normal(0, 0.1)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     corners = corners * rng.uniform(0.88, 1.12, (4, 2))
@@ -204,7 +209,7 @@ def scatter(canvas: Pixels, rng: Rng, assets: Assets, count: int, largest: float
     """Put `count` things on the canvas in place; `largest` is a share of its side."""
     for _ in range(count):
         if rng.random() < 0.35 and assets.cutouts:
-            patch = assets.cutouts[int(rng.integers(len(assets.cutouts)))]
+            patch, lying = assets.cutouts[int(rng.integers(len(assets.cutouts)))], True
         else:
-            patch = _patch(int(rng.integers(800)))
-        _place(canvas, rng, patch, largest)
+            patch, lying = _patch(int(rng.integers(800)))
+        _place(canvas, rng, patch, largest, lying)

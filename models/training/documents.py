@@ -143,7 +143,7 @@ def cover(rng: Rng) -> Face:
             x = w / 2 - len(line) * size_px * 0.31
             pen.text(x, h * fraction, line, size_px, gold, any_font(rng))
     face = whole(pen.finish(), 3.2 * scale, "other", False, 88.0)
-    return ajar(rng, face) if rng.random() < 0.3 else face
+    return ajar(rng, face) if rng.random() < 0.4 else face
 
 
 def note(rng: Rng) -> Face:

@@ -25,6 +25,8 @@ PACKAGES = Path(".cache/train/packages")
 PHOTO_PACKAGES = (
     "gnome-backgrounds",
     "lomiri-wallpapers",
+    "lomiri-wallpapers-16.04",
+    "lomiri-wallpapers-20.04",
     "lxqt-themes",
     "mate-backgrounds",
     "plasma-workspace-wallpapers",
@@ -36,6 +38,15 @@ CUTOUT_PACKAGES = ("tuxpaint-stamps-default",)
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 # Flat drawings among the cut-outs look like nothing on a desk.
 _DRAWN_CUTOUTS = ("symbols", "cartoon", "space", "flags")
+# Sheets that a model is wrapped in, windows, and pictures of pages: taught as what lies behind a
+# document they would teach that a document is none.
+_SHEETS = (
+    *("/karts/", "/editor/", "/gui/", "/skins/", "/models/", "/interface", "/icons", "/grandprix"),
+    *("flag", "book", "map", "menu", "paper", "poster", "banner", "board", "sign", "paint"),
+    *("screen", "text_", "logo", "crate", "label", "card", "page", "letter", "panel", "window"),
+)
+_FLAT_SHARE = 0.15
+"""Of a picture in one colour exactly, from which it is drawn, not photographed."""
 
 
 def _download(package: str, into: Path) -> Path:
@@ -84,6 +95,19 @@ def _pictures(folder: Path) -> Iterator[tuple[Path, Pixels]]:
             yield path, image
 
 
+def _is_scenery(path: Path, image: Pixels) -> bool:
+    """Whether a texture could be a surface: no sheet of parts, no drawing, no map of normals."""
+    name = str(path).lower()
+    if any(part in name for part in _SHEETS):
+        return False
+    coarse = (image >> 2).reshape(-1, 3).astype(np.int64) @ (4096, 64, 1)
+    if np.unique(coarse, return_counts=True)[1].max() > _FLAT_SHARE * len(coarse):
+        return False
+    # Normals point out of the surface: half red, half green, all blue.
+    blue, green, red = image.reshape(-1, 3).mean(0)
+    return not (blue > 190 and abs(green - 128) < 25 and abs(red - 128) < 25)
+
+
 def _shrunk(image: Pixels, longest: int) -> Pixels:
     scale = longest / max(image.shape[:2])
     if scale >= 1:
@@ -98,10 +122,12 @@ def _write_photographs(packages: Path, assets: Path) -> int:
     count = 0
     for names, smallest, longest in ((PHOTO_PACKAGES, 400, 900), (TEXTURE_PACKAGES, 250, 512)):
         for name in names:
-            for _path, image in _pictures(_download(name, packages)):
+            for path, image in _pictures(_download(name, packages)):
                 if min(image.shape[:2]) < smallest or image.std() < 9:
                     continue
                 small = _shrunk(image, longest)
+                if names is TEXTURE_PACKAGES and not _is_scenery(path.relative_to(packages), small):
+                    continue
                 prefix = "photo" if names is PHOTO_PACKAGES else "texture"
                 target = assets / f"{prefix}-{count:05d}.jpg"
                 cv2.imwrite(str(target), small, [cv2.IMWRITE_JPEG_QUALITY, 92])

@@ -71,6 +71,24 @@ def ideographs(
             cv2.line(image, a.astype(int).tolist(), b.astype(int).tolist(), ink, thick, cv2.LINE_AA)
 
 
+def _figures(rng: Rng, image: Pixels) -> None:
+    """A row of people or things cut out on the paper itself, from side to side, in place.
+
+    The paper goes on between and around them: a page does not end where its picture begins.
+    """
+    h, w = image.shape[:2]
+    count = int(rng.integers(3, 9))
+    tall = int(h * rng.uniform(0.12, 0.4))
+    top = h - tall - int(h * rng.uniform(0, 0.08)) if rng.random() < 0.6 else int(h * 0.05)
+    wide = w / count
+    for index in range(count):
+        x0, x1 = int(wide * index), int(wide * (index + 1))
+        y0 = top + int(tall * rng.uniform(0, 0.25))
+        view = image[y0 : top + tall, x0:x1]
+        if min(view.shape[:2]) > 6:
+            view[:] = portrait(rng, view.shape[0], view.shape[1], view.copy())
+
+
 def _ornaments(rng: Rng, image: Pixels) -> None:
     """Bars, blocks, discs and slanted bands that run to the paper's edge, in place."""
     h, w = image.shape[:2]
@@ -144,6 +162,8 @@ def brochure(rng: Rng, photographs: Photographs) -> Face:
         y = h - ph if rng.random() < 0.3 else int(rng.uniform(0, h - ph))
         x = int(rng.uniform(0, w - pw + 1))
         image[y : y + ph, x : x + pw] = picture(rng, ph, pw, photographs)[:ph, :pw]
+    if rng.random() < 0.35:
+        _figures(rng, image)
     return whole(image, 0.0, "other", False, width)
 
 
@@ -160,7 +180,8 @@ def book(rng: Rng, photographs: Photographs) -> Face:
         cv2.rectangle(image, (inset, inset), (w - inset, h - inset), paint, int(rng.integers(1, 5)))
     if rng.random() < 0.3:
         image = np.ascontiguousarray(np.rot90(image))
-    return whole(image, rng.uniform(0, 4) * scale, "other", False, image.shape[1] / scale)
+    face = whole(image, rng.uniform(0, 4) * scale, "other", False, image.shape[1] / scale)
+    return ajar(rng, face) if rng.random() < 0.1 else face
 
 
 def framed(rng: Rng, photographs: Photographs) -> Face:
@@ -259,9 +280,10 @@ def ajar(rng: Rng, cover: Face) -> Face:
     The outline stays the cover's. The pages turn about the spine, the left edge.
     """
     h, w = cover.bgra.shape[:2]
-    pad = int(w * 0.3)
+    pad = int(max(h, w) * 0.35)
     page = np.zeros((h + 2 * pad, w + 2 * pad, 4), np.uint8)
-    spread, drop = rng.uniform(-0.02, 0.16, 2)
+    spread, drop = rng.uniform(-0.02, 0.3, 2) * rng.choice([0.5, 1.0])
+    last = security_print(rng, *page.shape[:2])
     far = w * (1 + rng.uniform(-0.1, 0.06))
     sheets = int(rng.integers(2, 7))
     for index in range(sheets, 0, -1):
@@ -277,9 +299,15 @@ def ajar(rng: Rng, cover: Face) -> Face:
         outline = np.round((outline + pad) * 8).astype(np.int32)
         tone = (*tinted(rng, rng.uniform(190, 250), 6), 255)
         cv2.fillPoly(page, [outline], tone, cv2.LINE_AA, 3)
+        if index == sheets:
+            # What lies lowest shows the most of itself, print and all.
+            printed = page[..., 3] > 0
+            page[printed, :3] = last[printed]
         cv2.polylines(page, [outline], True, (*tinted(rng, 140, 15), 255), 1, cv2.LINE_AA, 3)
     share = cover.bgra[..., 3:].astype(np.float32) / 255
     view = page[pad : pad + h, pad : pad + w]
     view[..., :3] = np.asarray(cover.bgra[..., :3] * share + view[..., :3] * (1 - share), np.uint8)
     view[..., 3] = np.maximum(view[..., 3], cover.bgra[..., 3])
-    return replace(cover, bgra=page, outline_px=cover.outline_px + np.float32(pad))
+    x, y, wide, tall = cv2.boundingRect(np.ascontiguousarray(page[..., 3]))
+    outline_px = cover.outline_px + np.array([pad - x, pad - y], np.float32)
+    return replace(cover, bgra=page[y : y + tall, x : x + wide].copy(), outline_px=outline_px)

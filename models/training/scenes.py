@@ -28,6 +28,8 @@ FRAME_PX = 220
 _CANVAS_SHARE = 320 / 220
 """Scenes are drawn larger than they are given out, as a lens shows more than a sensor resolves."""
 _NEGATIVES = 0.4
+_SIGNS = 0.15
+"""Of the scenes without a document, those with a sign as their subject."""
 _ASPECTS = (16 / 9, 4 / 3, 3 / 4, 9 / 16, 1.0)
 _ASPECT_WEIGHTS = (0.6, 0.14, 0.1, 0.1, 0.06)
 
@@ -179,7 +181,7 @@ def _add_document(
     quad_px = np.asarray(quad * size, np.float32)
     if rng.random() < 0.1:
         _underlay(rng, canvas, quad_px, faces.pick(rng, assets))
-    board = _mount(rng, canvas, quad_px) if rng.random() < 0.12 else None
+    board = _mount(rng, canvas, quad_px) if rng.random() < 0.16 else None
     tone = skin(rng)
     px_per_mm = (
         float(np.sqrt(area(quad_px) / max(1.0, area(face.outline_px))))
@@ -230,12 +232,13 @@ def compose(seed: int, assets: Assets, faces: FacePool, frame_px: int = FRAME_PX
     """Compose the scene of this seed, `frame_px` pixels wide and high."""
     canvas_px = round(frame_px * _CANVAS_SHARE)
     rng = np.random.default_rng([seed, faces.first])
-    canvas = background(rng, assets, canvas_px)
     wanted = rng.random() >= _NEGATIVES
-    if rng.random() < (0.55 if wanted else 0.75):
-        scatter(canvas, rng, assets, int(rng.choice([1, 1, 2, 3, 5, 8])), 0.7 if wanted else 1.0)
-    elif not wanted and rng.random() < 0.6:
+    signs = not wanted and rng.random() < _SIGNS
+    canvas = background(rng, assets, canvas_px, outdoors=signs)
+    if signs:
         stand(canvas, rng)
+    elif rng.random() < (0.55 if wanted else 0.88):
+        scatter(canvas, rng, assets, int(rng.choice([1, 1, 2, 3, 5, 8])), 0.7 if wanted else 1.0)
     found = _positive(rng, canvas, faces, assets) if wanted else None
     if found is None:
         quad = band = np.zeros((4, 2), np.float32)

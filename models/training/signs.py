@@ -135,16 +135,16 @@ def sign(rng: Rng) -> Pixels:
     if pictured > 0.1 and box[2] - box[0] > 20 and box[3] - box[1] > 12:
         image = _lettering(image, rng, box, ink)
     radius = int(min(h, w) * rng.choice([0.0, 0.04, 0.09, 0.16]))
-    if rng.random() < 0.65:
+    if rng.random() < 0.85:
         inset = int(rng.uniform(2, 9))
-        thick = int(rng.integers(1, 6))
+        thick = int(rng.integers(2, 8))
         corner = max(0, radius - inset)
         rim = np.zeros((h, w), np.uint8)
         _rounded(rim, inset, corner)
         inner = np.zeros((h, w), np.uint8)
         _rounded(inner, inset + thick, max(0, corner - thick))
         image[(rim > 0) & (inner == 0)] = ink
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         across, down = (
             ((0.5,), (0.06, 0.94)) if rng.random() < 0.5 else ((0.04, 0.96), (0.06, 0.94))
         )
@@ -200,7 +200,7 @@ def stand(canvas: Pixels, rng: Rng) -> None:
     fit = min(1.0, rng.uniform(0.6, 1.0) * size / sum(heights))
     width, heights = width * fit, [v * fit for v in heights]
     top = (size - sum(heights)) * rng.uniform(0.1, 0.9)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         for shift in rng.uniform(-0.35, 0.35, int(rng.integers(1, 3))):
             _post(canvas, rng, x + shift * width, top - rng.uniform(-0.2, 0.2) * heights[0])
     turn = rng.normal(0, 0.05)
