@@ -32,6 +32,7 @@ from media.adaptations import (
     usable_candidates,
     with_start_bitrate,
 )
+from media.farewell import adapt_farewell
 from media.punctuality import FrameClock
 from media.reception import Watch, adapt_reception
 from media.sctp_limits import adapt_sctp
@@ -109,6 +110,7 @@ class Peer:
             adapt_gathering(connection, self._settings.ice)
             adapt_consent(connection)
         adapt_sctp(self._pc)
+        adapt_farewell(self._pc)
         try:
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         except LobbyLensError:
