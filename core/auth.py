@@ -325,6 +325,18 @@ class WebhookSettings(Section):
     max_pending: Annotated[int, Field(ge=1, le=10_000)] = Field(
         500, description="Events under way; further ones are left out and told in the log."
     )
+    spool: Path | None = Field(
+        None,
+        description="Folder where events wait for a restart, sealed by keeping.keys; unset: they "
+        "wait in memory only. Addresses are then told one event after another, in order.",
+    )
+    spool_hours: Annotated[float, Field(gt=0, le=720)] = Field(
+        72, description="Events older than this are given up, and their files wiped."
+    )
+    spool_max_bytes: Annotated[int, Field(ge=10_000)] = Field(
+        20_000_000,
+        description="Most bytes in a worker's spool; further events wait in memory only.",
+    )
 
     @model_validator(mode="before")
     @classmethod

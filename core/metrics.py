@@ -156,7 +156,8 @@ class Metrics:
         self.webhooks = Counter(
             "lobbylens_webhooks",
             "Events for webhooks, one for each address, by what became of them: delivered, "
-            "refused, given_up, left_out, undelivered (at the server's end).",
+            "refused, given_up, left_out, expired (too old for the spool), undelivered (at the "
+            "server's end), kept (then, for the next start).",
             ["outcome"],
             registry=self.registry,
         )

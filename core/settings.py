@@ -323,6 +323,10 @@ class Settings(BaseSettings):
                 f"refusing to serve on {self.host} without authentication: set "
                 "LOBBYLENS_API_TOKEN to a long random string, or serve on 127.0.0.1"
             )
+        if self.webhooks.spool and not self.keeping.keys:
+            raise ValueError(
+                "webhooks.spool needs keeping.keys, which seal it: `server.py store key ID`"
+            )
         if self.tls == "files" and not (self.tls_cert and self.tls_key):
             raise ValueError("tls=files needs both tls-cert and tls-key")
         return self

@@ -7,6 +7,7 @@ came: bodies and answers stream. What came through that socket is never passed o
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
@@ -20,11 +21,13 @@ from core.errors import BadRequest, InvalidSession, LobbyLensError, Overloaded, 
 from core.http import INTERNAL_CLIENT, METRICS, Endpoint, client_address, is_internal
 from core.log import Log
 from signaling.board import Board
-from signaling.shards import Shard, shard_of
+from signaling.shards import Shard, shard_of, worker_of
 
 _log = Log("colleagues")
 _CONNECT_S = 2
 _ANSWER_S = 30
+_GATHERED_S = 5
+"""Whoever is slower is left out where all are asked."""
 _MOST_CONNECTIONS = 256
 _PIECE_BYTES = 65_536
 
@@ -119,34 +122,38 @@ class Colleagues:
             raise refused
         return await here()
 
-    async def at_whoever_knows(self, request: web.Request) -> web.StreamResponse | None:
-        """The answer of the first other worker that does not know of nothing at this address, for
-        a label, which names no owner. None where nobody else does, or a colleague asks."""
-        for worker in [] if is_internal(request) else self.others():
-            try:
-                upload = _Upload(request, self._largest_body)
-                async with self._ask(request, worker, None, upload) as answer:
-                    if answer.status != web.HTTPNotFound.status_code:
-                        return await _relay(request, answer)
-            except (aiohttp.ClientConnectionError, TimeoutError):
-                _log.warning("x worker does not answer", asked=worker)
-        return None
+    def owner_by_label(self, label: str) -> int | None:
+        """The other worker whose session is called so; None: it is looked up here."""
+        worker = worker_of(label, self.board.workers)
+        return None if worker == self.shard.worker or self._folder is None else worker
 
-    async def expositions(self, request: web.Request) -> dict[str, bytes]:
-        """The metrics of each other worker that answers."""
-        texts = {}
-        for worker in self.others():
-            try:
-                async with self._ask(request, worker, None, None) as answer:
-                    if answer.status == web.HTTPOk.status_code:
-                        texts[str(worker)] = await answer.read()
-            except (aiohttp.ClientConnectionError, TimeoutError):
-                _log.warning("x worker does not answer", asked=worker)
-        return texts
+    async def everywhere(self, request: web.Request) -> dict[int, bytes]:
+        """What each other worker that is not silent gives at this address, by its number."""
+        workers = self.others()
+        found = await asyncio.gather(*(self._own_answer(request, each) for each in workers))
+        told = zip(workers, found, strict=True)
+        return {worker: body for worker, body in told if body is not None}
+
+    async def _own_answer(self, request: web.Request, worker: int) -> bytes | None:
+        try:
+            async with (
+                asyncio.timeout(_GATHERED_S),
+                self._ask(request, worker, None, None, hdrs.METH_GET) as answer,
+            ):
+                if answer.status == web.HTTPOk.status_code:
+                    return await answer.read()
+        except (aiohttp.ClientConnectionError, TimeoutError):
+            _log.warning("x worker does not answer", asked=worker)
+        return None
 
     @contextlib.asynccontextmanager
     async def _ask(
-        self, request: web.Request, worker: int, body: bytes | None, upload: _Upload | None
+        self,
+        request: web.Request,
+        worker: int,
+        body: bytes | None,
+        upload: _Upload | None,
+        method: str | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         request.app[METRICS].passed_on.inc()
         headers = _end_to_end(request.headers)
@@ -156,7 +163,7 @@ class Colleagues:
         headers[INTERNAL_CLIENT] = client_address(request)
         streamed = upload.pieces() if upload and body is None and request.can_read_body else None
         async with self._client(worker).request(
-            request.method,
+            method or request.method,
             URL(f"http://worker{request.rel_url.raw_path_qs}", encoded=True),
             headers=headers,
             data=body if body is not None else streamed,
@@ -186,13 +193,18 @@ COLLEAGUES = web.AppKey("colleagues", Colleagues)
 
 @web.middleware
 async def to_owner(request: web.Request, handler: Endpoint) -> web.StreamResponse:
-    """Sends a request whose address names a session of another worker there."""
-    session_id = request.match_info.get("session_id")
-    if session_id is not None and not is_internal(request):
-        colleagues = request.app[COLLEAGUES]
+    """Sends a request whose address names a session of another worker there, by its secret id or,
+    at the front desk's doors, by its label."""
+    session_id, label = (request.match_info.get(name) for name in ("session_id", "label"))
+    if is_internal(request) or session_id is label is None:
+        return await handler(request)
+    colleagues = request.app[COLLEAGUES]
+    if session_id is not None:
         worker = colleagues.owner(session_id)
-        if worker is not None:
-            return await colleagues.pass_on(request, worker)
+    else:
+        worker = colleagues.owner_by_label(str(label))
+    if worker is not None:
+        return await colleagues.pass_on(request, worker)
     return await handler(request)
 
 

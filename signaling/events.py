@@ -8,10 +8,10 @@ import contextlib
 import json
 import re
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from core.auth import Scope
-from core.errors import InvalidMessage, InvalidSession
+from core.errors import InvalidMessage
 from core.http import is_internal, public
 from media import reports
 from media.session import Session
@@ -44,15 +44,12 @@ async def events(request: web.Request) -> web.StreamResponse:
         return await _stream(request, registry.get(named), overlays)
     if not is_internal(request):
         await admit(request, Scope.READER)
-    try:
-        session = registry.labelled(named)
-    except InvalidSession:
-        # A label names no worker: whoever knows it answers.
-        elsewhere = await request.app[COLLEAGUES].at_whoever_knows(request)
-        if elsewhere is None:
-            raise
-        return elsewhere
-    return await _stream(request, session, overlays)
+        # A label that another worker has given out.
+        colleagues = request.app[COLLEAGUES]
+        worker = colleagues.owner_by_label(named)
+        if worker is not None:
+            return await colleagues.pass_on(request, worker)
+    return await _stream(request, registry.labelled(named), overlays)
 
 
 def _after(request: web.Request) -> int | None:
@@ -61,17 +58,25 @@ def _after(request: web.Request) -> int | None:
     return int(told) if _NUMBER.fullmatch(told) else None
 
 
+async def begin_stream(request: web.Request) -> web.StreamResponse:
+    """A stream of events that has begun; all of the answer to a HEAD (RFC 9110, section 9.3.2)."""
+    answer = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+    )
+    await answer.prepare(request)
+    return answer
+
+
 async def _stream(request: web.Request, session: Session, overlays: bool) -> web.StreamResponse:
+    if request.method == hdrs.METH_HEAD:
+        return await begin_stream(request)
     feed = session.desk.feed
     if not feed.knows("card_form"):
         # A channel's greeting says it; a session without any has not heard of it.
         await session.cards.announce()
     # A watcher who goes away is nothing to tell of.
     with feed.watch(_after(request), overlays) as watcher, contextlib.suppress(ConnectionError):
-        answer = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-        )
-        await answer.prepare(request)
+        answer = await begin_stream(request)
         around, view = request.app[SURROUNDINGS], session.viewing
         ready = reports.ready(
             around.settings, view.stable_required, view.sides_wanted, sorted(around.texts)

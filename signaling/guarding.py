@@ -12,15 +12,33 @@ from core.settings import Settings
 from media.events import Captured, Confirmed, Event, Listener
 from signaling.access.audit import AUDIT, Audit
 from signaling.access.credentials import Credentials
-from signaling.access.door import AUTHENTICATOR
+from signaling.access.door import AUTHENTICATOR, ENDING, remember_status
 from signaling.access.limits import LIMITS, Limits, add_quota
 from signaling.access.origins import ORIGINS, Origins, add_origin_headers
 from signaling.access.session_tokens import SESSION_TOKENS, SessionTokens
 from signaling.colleagues import COLLEAGUES
+from signaling.keeping.envelope import KeyRing
 from signaling.keeping.keeper import KEEPER, Keeper
+from signaling.keeping.spool import Spool, SpoolFolder
 from signaling.webhooks import Webhooks
 
 LISTENERS: web.AppKey[tuple[Listener, ...]] = web.AppKey("listeners", tuple)
+
+
+def spool_of(app: web.Application, settings: Settings) -> Spool | None:
+    """Where this worker's webhooks wait for a restart, if anywhere."""
+    told, colleagues = settings.webhooks, app[COLLEAGUES]
+    if told.spool is None:
+        return None
+    folder = SpoolFolder(
+        told.spool,
+        KeyRing(settings.keeping.parsed_keys),
+        hours=told.spool_hours,
+        max_bytes=told.spool_max_bytes,
+        worker=colleagues.shard.worker,
+        workers=colleagues.board.workers,
+    )
+    return Spool(folder)
 
 
 def guard(app: web.Application, settings: Settings) -> None:
@@ -40,8 +58,17 @@ def guard(app: web.Application, settings: Settings) -> None:
     app[ORIGINS] = Origins(settings.access)
     app.on_response_prepare.append(add_origin_headers)
     app.on_response_prepare.append(add_quota)
+    app.on_response_prepare.append(remember_status)
+    app[ENDING] = ending = asyncio.Event()
+
+    async def begin_to_end(app: web.Application) -> None:
+        ending.set()
+
+    app.on_shutdown.append(begin_to_end)
     app[KEEPER] = keeper = Keeper(settings.keeping, audit) if settings.keeping.folder else None
-    webhooks = Webhooks(settings.webhooks, app[METRICS]) if settings.webhooks.urls else None
+    webhooks = None
+    if settings.webhooks.urls or settings.webhooks.spool:
+        webhooks = Webhooks(settings.webhooks, app[METRICS], spool_of(app, settings))
 
     def note(event: Event) -> None:
         if isinstance(event, Confirmed):
@@ -68,11 +95,11 @@ def guard(app: web.Application, settings: Settings) -> None:
     app[LISTENERS] = tuple(listeners)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
+        if webhooks is not None:
+            await webhooks.start()
         tasks = [asyncio.create_task(audit.run())]
         if keeper is not None:
             tasks.append(asyncio.create_task(keeper.run()))
-        if webhooks is not None:
-            await webhooks.start()
         yield
         for task in tasks:
             task.cancel()

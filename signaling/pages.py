@@ -52,8 +52,9 @@ async def metrics(request: web.Request) -> web.Response:
     # The process's own figures are read from files.
     text = await asyncio.to_thread(own.render)
     if colleagues.board.workers > 1 and not is_internal(request):
-        texts = {str(colleagues.shard.worker): text, **await colleagues.expositions(request)}
-        text = await asyncio.to_thread(merge, dict(sorted(texts.items())))
+        texts = {colleagues.shard.worker: text, **await colleagues.everywhere(request)}
+        by_worker = {str(worker): texts[worker] for worker in sorted(texts)}
+        text = await asyncio.to_thread(merge, by_worker)
     return web.Response(
         body=text,
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

@@ -53,7 +53,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_delete("/api/sessions/{session_id}", offer.close)
     app.router.add_post("/api/sessions/{session_id}/offer", offer.resume)
     app.router.add_post("/api/sessions/{session_id}/close", offer.close)
-    app.router.add_get("/api/sessions/{session_id}/events", events.events, allow_head=False)
+    app.router.add_get("/api/sessions/{session_id}/events", events.events)
     app.router.add_post("/api/sessions/{session_id}/still", documents.still)
     app.router.add_get("/api/sessions/{session_id}/card-form", documents.card_form)
     app.router.add_post(f"{document}/confirm", documents.confirm)

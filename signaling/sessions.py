@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,9 +90,9 @@ class SessionRegistry:
         return session
 
     def _new_label(self) -> str:
-        """Short enough to say aloud, and no other living session's."""
+        """Short enough to say aloud, and no other living session's of this server."""
         taken = {session.label for session in self._sessions.values()}
-        while (label := secrets.token_hex(2)) in taken:
+        while (label := self._shard.new_label(self._board.workers)) in taken:
             pass
         return label
 

@@ -11,16 +11,18 @@ import contextlib
 import json
 from typing import Annotated
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import InvalidMessage, UnsupportedMediaType
-from core.http import public, read_text
+from core.http import is_internal, public, read_text
 from core.log import Log
 from media.messages import Confirm
 from media.session import Session
 from signaling.api import told
+from signaling.colleagues import COLLEAGUES
 from signaling.documents import ConfirmBody
+from signaling.events import begin_stream
 from signaling.keys import REGISTRY, SIGNALING
 from signaling.pages import STATIC
 
@@ -59,23 +61,26 @@ def _needs_json(request: web.Request) -> None:
 
 
 async def sessions(request: web.Request) -> web.Response:
-    """``GET /api/staff/sessions``: what is going on, oldest first."""
+    """``GET /api/staff/sessions``: what is going on, in every worker, oldest first."""
     found = [
         told.StaffSession(label=session.label, **session.desk.overview())
         for session in request.app[REGISTRY]
     ]
+    if not is_internal(request):
+        for text in (await request.app[COLLEAGUES].everywhere(request)).values():
+            found += told.StaffSessions.model_validate_json(text).sessions
+        found.sort(key=lambda session: -session.age_s)
     return web.json_response(told.StaffSessions(sessions=found).model_dump())
 
 
 async def events(request: web.Request) -> web.StreamResponse:
     """``GET /api/staff/sessions/{label}/events``: masked messages as server-sent events."""
     session = _session(request)
+    if request.method == hdrs.METH_HEAD:
+        return await begin_stream(request)
     # A clerk who looks at another session, or closes the page, is nothing to tell of.
     with session.desk.watch() as queue, contextlib.suppress(ConnectionError):
-        answer = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-        )
-        await answer.prepare(request)
+        answer = await begin_stream(request)
         while True:
             try:
                 async with asyncio.timeout(_KEEP_ALIVE_S):

@@ -2,7 +2,8 @@
 
 Form and signature are those of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256
 (RFC 2104) over ``ID.TIMESTAMP.BODY``. An event keeps its id through every attempt, which is also
-in Idempotency-Key. What waits is in memory, bounded, and lost at a restart, which tells of it.
+in Idempotency-Key. What waits is in memory, bounded, and lost at a restart, which tells of it;
+unless there is a spool, which a restart goes on with (see `signaling.keeping.spool`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from core.log import Log
 from core.metrics import Metrics
 from media.events import Captured, Confirmed, Event, OtherSide
 from media.reports import FLAT_NAMES
+from signaling.keeping.spool import Found, Spool, Spooled
 
 _log = Log("webhooks")
 _AT_ONCE = 4
@@ -86,9 +88,13 @@ class _Delivery:
 class Webhooks:
     """What becomes of each delivery is counted in ``metrics``."""
 
-    def __init__(self, settings: WebhookSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: WebhookSettings, metrics: Metrics, spool: Spool | None = None
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._spool = spool
+        self._lanes = {url: asyncio.Lock() for url in settings.urls}
         self._keys = settings.signing_keys
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._under_way: dict[asyncio.Task[None], _Delivery] = {}
@@ -102,12 +108,41 @@ class Webhooks:
         return time.monotonic() - min(began_s) if began_s else 0.0
 
     async def start(self) -> None:
+        """Go on with what a spool has kept. Raises SettingsError for one that cannot be used."""
+        found = await self._spool.open() if self._spool is not None else Found()
         # No proxy that the environment names, no cookie, and no address that a receiver names.
         self._http = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+        if found != Found():
+            _log.info(
+                "webhooks from before the start",
+                waiting=len(found.waiting),
+                expired=found.expired,
+                unreadable=found.unreadable,
+            )
+        self._metrics.webhooks.labels("expired").inc(found.expired)
+        for spooled in found.waiting:
+            self._go_on(self._http, spooled)
+
+    def _go_on(self, http: aiohttp.ClientSession, kept: Spooled) -> None:
+        if kept.url not in self._lanes:
+            self._metrics.webhooks.labels("left_out").inc()
+            _log.error("webhook left out: its address is set no more", webhook=kept.event_id)
+            assert self._spool is not None
+            self._spool.remove(kept.event_id)
+        elif len(self._under_way) >= self._settings.max_pending:
+            # It stays on disk, and is old enough some day.
+            self._metrics.webhooks.labels("left_out").inc()
+            _log.error("webhook left for the next start: too many wait", webhook=kept.event_id)
+        else:
+            began_s = time.monotonic() - max(0.0, time.time() - kept.created_s)
+            delivery = _Delivery(
+                kept.event_id, kept.type, kept.record, kept.url, kept.sent, began_s
+            )
+            self._begin(http, delivery, None)
 
     def listen(self, event: Event) -> None:
         """Send an event to every address, in the background. A document that gains its other side
@@ -116,6 +151,7 @@ class Webhooks:
             return
         told = payload(event, self._settings.payload == "fields", time.time())
         body = json.dumps(told, ensure_ascii=False).encode()
+        created_s = time.time()
         for url in self._settings.urls:
             if len(self._under_way) >= self._settings.max_pending:
                 self._metrics.webhooks.labels("left_out").inc()
@@ -123,16 +159,61 @@ class Webhooks:
                 continue
             event_id = f"evt_{secrets.token_hex(12)}"
             delivery = _Delivery(event_id, told["type"], event.record, url, body, time.monotonic())
-            work = asyncio.create_task(self._deliver(self._http, delivery))
-            self._under_way[work] = delivery
-            work.add_done_callback(self._done)
+            written = None
+            if self._spool is not None:
+                text = base64.b64encode(body).decode()
+                written = self._spool.put(
+                    Spooled(
+                        event_id=event_id,
+                        type=delivery.kind,
+                        record=delivery.record,
+                        url=url,
+                        body=text,
+                        created_s=created_s,
+                    )
+                )
+            self._begin(self._http, delivery, written)
+
+    def _begin(
+        self,
+        http: aiohttp.ClientSession,
+        delivery: _Delivery,
+        written: asyncio.Future[None] | None,
+    ) -> None:
+        work = asyncio.create_task(self._see_to(http, delivery, written))
+        self._under_way[work] = delivery
+        work.add_done_callback(self._done)
 
     def _done(self, work: asyncio.Task[None]) -> None:
         self._under_way.pop(work, None)
 
+    async def _see_to(
+        self,
+        http: aiohttp.ClientSession,
+        delivery: _Delivery,
+        written: asyncio.Future[None] | None,
+    ) -> None:
+        if self._spool is None:
+            await self._deliver(http, delivery)
+            return
+        if written is not None:
+            # It is written even where the server ends just now.
+            await asyncio.shield(written)
+        # One after another, as they came: who waits for a lock gets it in turn.
+        async with self._lanes[delivery.url]:
+            await self._deliver(http, delivery)
+        self._spool.remove(delivery.event_id)
+
+    def _is_too_old(self, delivery: _Delivery) -> bool:
+        age_s = time.monotonic() - delivery.began_s
+        return self._spool is not None and age_s > self._settings.spool_hours * 3600
+
     async def _deliver(self, http: aiohttp.ClientSession, delivery: _Delivery) -> None:
-        outcome = "given_up"
+        outcome, status = "given_up", 0
         for attempt in range(self._settings.attempts):
+            if self._is_too_old(delivery):
+                outcome = "expired"
+                break
             async with self._turns:
                 delivery.attempts += 1
                 status, asked_s = await self._send(
@@ -184,14 +265,22 @@ class Webhooks:
 
     async def close(self) -> None:
         """Attempts under way get a moment to end. What is left is told, one line for each event,
-        by ids that open nothing: who did not get it can be told by hand, or asks for the record."""
+        by ids that open nothing: who did not get it can be told by hand, or asks for the record.
+        What a spool has waits there for the next start."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=_LAST_WORDS_S)
         left = dict(self._under_way)
         for work in left:
             work.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        kept = 0
+        if self._spool is not None:
+            await self._spool.close()
+            kept = sum(self._spool.holds(each.event_id) for each in left.values())
         for delivery in left.values():
+            if self._spool is not None and self._spool.holds(delivery.event_id):
+                self._metrics.webhooks.labels("kept").inc()
+                continue
             self._metrics.webhooks.labels("undelivered").inc()
             _log.error(
                 "webhook undelivered at the end",
@@ -201,8 +290,10 @@ class Webhooks:
                 attempts=delivery.attempts,
                 age_s=round(time.monotonic() - delivery.began_s),
             )
-        if left:
-            _log.error("webhooks undelivered at the end", count=len(left))
+        if kept:
+            _log.info("webhooks kept for the next start", count=kept)
+        if len(left) > kept:
+            _log.error("webhooks undelivered at the end", count=len(left) - kept)
         if self._http is not None:
             with contextlib.suppress(OSError):
                 await self._http.close()

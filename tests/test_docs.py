@@ -29,5 +29,25 @@ def test_commands_and_settings_exist(page: Path) -> None:
     for command in re.findall(r"`make ([a-z-]+)`", text):
         assert command in targets, f"{page.name} names make {command}"
     settings = load_settings([])
-    for section, name in re.findall(r"`-{0,2}(media|signaling)\.([a-z-]+)[ `]", text):
-        assert hasattr(getattr(settings, section), name.replace("-", "_")), f"{section}.{name}"
+    sections = "access|doors|keeping|load|media|page|signaling|webhooks"
+    for section, name in re.findall(rf"`-{{0,2}}({sections})\.([a-z0-9_-]+)[ `=]", text):
+        if name != "py":
+            assert hasattr(getattr(settings, section), name.replace("-", "_")), f"{section}.{name}"
+    for variable in re.findall(r"LOBBYLENS_([A-Z0-9_]+)", text):
+        place: object = settings
+        for part in variable.lower().split("__"):
+            assert hasattr(place, part), f"{page.name} names LOBBYLENS_{variable}"
+            place = getattr(place, part)
+
+
+def _anchors(page: Path) -> set[str]:
+    """Headings as links name them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_into_a_page_find_their_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text()):
+        other = (page.parent / target) if target else page
+        assert anchor in _anchors(other), f"{page.name} links to {target}#{anchor}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import hdrs, web
 
 from core.auth import NOBODY, Authenticator, Principal, Scope, SessionUse
@@ -16,6 +18,10 @@ from signaling.colleagues import COLLEAGUES
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 API_KEY = "X-API-Key"
 _PRINCIPAL = web.RequestKey("principal", Principal)
+_BEGUN = web.RequestKey("begun", int)
+"""The status of an answer that has begun."""
+ENDING: web.AppKey[asyncio.Event] = web.AppKey("ending", asyncio.Event)
+"""Set once the server ends: it then breaks off whatever is left."""
 
 
 def principal_of(request: web.Request) -> Principal:
@@ -110,7 +116,12 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         limits = request.app[LIMITS]
         request[QUOTA] = limits.take(rule.rate, principal, client_address(request))
         response = await handler(request)
-    except BaseException as error:
+    except asyncio.CancelledError:
+        # Whoever asked has gone, or the server ends: what was answered until then stands.
+        request.app[AUTHENTICATOR].give_back(principal_of(request))
+        _note(request, rule, request.get(_BEGUN), _breaker(request))
+        raise
+    except Exception as error:
         request.app[AUTHENTICATOR].give_back(principal_of(request))
         _note(request, rule, getattr(error, "status", 500))
         raise
@@ -119,17 +130,34 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         request.app[AUTHENTICATOR].settle(principal_of(request))
     else:
         request.app[AUTHENTICATOR].give_back(principal_of(request))
-    _note(request, rule, response.status)
+    _note(request, rule, response.status, _breaker(request) if _is_cut(request) else None)
     return response
 
 
-def _note(request: web.Request, rule: Rule, status: int) -> None:
+def _is_cut(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+def _breaker(request: web.Request) -> str:
+    """Who broke a request off: the client goes away, or the server ends."""
+    return "server" if request.app[ENDING].is_set() else "client"
+
+
+async def remember_status(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal on_response_prepare: an answer begins."""
+    request[_BEGUN] = response.status
+
+
+def _note(request: web.Request, rule: Rule, status: int | None, ended: str | None = None) -> None:
+    """``status``: None where nothing was answered. ``ended``: who broke off, client or server."""
     if not rule.audit:
         return
     audit, named = request.app[AUDIT], request.match_info
     values = {name: label(value) for name, value in named.items() if name != "kind"}
     if "record" in named:
         values["record"] = named["record"]
+    if ended is not None:
+        values["ended_by"] = ended
     audit.note(
         principal_of(request).name,
         rule.audit,

@@ -3,7 +3,7 @@ alone. Those whose routes others add are in `described`."""
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel
 
 from core.errors import (
@@ -180,5 +180,10 @@ OPERATIONS: tuple[Operation, ...] = (
 def add_api(app: web.Application) -> None:
     """Routes of every operation but those that others add."""
     for operation in OPERATIONS:
-        if operation.path != "/health":
+        if operation.path == "/health":
+            continue
+        if operation.method == hdrs.METH_GET:
+            # With HEAD (RFC 9110, section 9.1).
+            app.router.add_get(operation.path, operation.endpoint)
+        else:
             app.router.add_route(operation.method, operation.path, operation.endpoint)

@@ -35,24 +35,25 @@ class StillAnswer(BaseModel):
     taken: Annotated[bool, Field(description="False when it came too late.")]
 
 
-class CardFormAnswer(CardFormMessage):
+class _Unstamped(BaseModel):
+    """What a message of a stream has and an answer has not."""
+
+    v: Literal["1.0"] = Field("1.0", exclude=True)
+    session_id: str = Field("", exclude=True)
+    seq: int = Field(0, exclude=True)
+    ts_ms: int = Field(0, exclude=True)
+
+
+class CardFormAnswer(_Unstamped, CardFormMessage):
     """The message ``card_form`` without what only a stream of messages needs."""
 
-    v: Literal["1.0"] = Field("1.0", exclude=True)
     type: Literal["card_form"] = Field("card_form", exclude=True)
-    session_id: str = Field("", exclude=True)
-    seq: int = Field(0, exclude=True)
-    ts_ms: int = Field(0, exclude=True)
 
 
-class ConfirmAnswer(ConfirmedMessage):
+class ConfirmAnswer(_Unstamped, ConfirmedMessage):
     """The message ``confirmed``, likewise."""
 
-    v: Literal["1.0"] = Field("1.0", exclude=True)
     type: Literal["confirmed"] = Field("confirmed", exclude=True)
-    session_id: str = Field("", exclude=True)
-    seq: int = Field(0, exclude=True)
-    ts_ms: int = Field(0, exclude=True)
 
 
 class SessionTokenRequest(BaseModel):

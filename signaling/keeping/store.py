@@ -7,7 +7,6 @@ place, flushed to the disk and renamed. Folders are 0700 and files 0600.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,12 +23,12 @@ from signaling.keeping.envelope import (
     seal,
     unseal,
 )
+from signaling.keeping.files import UNFINISHED, remove_file, write_file
 
 KINDS = ("image", "other", "json", "pdf")
 """``other``: the picture of a card's other side, where both were taken."""
 _RECORD = re.compile(r"[0-9a-f]{32}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_UNFINISHED = ".part"
 _UNFINISHED_S = 600
 _MOST_LISTED = 1000
 
@@ -70,9 +69,9 @@ class Store:
         target = self._folder / self._day(now_s) / f"{record}.{kind}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        _write(target, sealed)
+        write_file(target, sealed)
         if earlier is not None and earlier != target:
-            _remove(earlier)
+            remove_file(earlier)
 
     def get(self, record: str, kind: str) -> bytes:
         """The data. Raises NotFound, also when its time is over, and StoredFileError."""
@@ -92,7 +91,7 @@ class Store:
         if not found:
             raise NotFound("nothing is stored for this record")
         for path in found:
-            _remove(path)
+            remove_file(path)
         return len(found)
 
     def records(self) -> list[dict[str, object]]:
@@ -122,7 +121,7 @@ class Store:
             # Several workers may sweep one folder: what another took is gone.
             with contextlib.suppress(FileNotFoundError):
                 if self._clock() - path.stat().st_mtime > _UNFINISHED_S:
-                    _remove(path)
+                    remove_file(path)
                     done.unfinished += 1
         for path in list(self._files()):
             done.looked += 1
@@ -132,7 +131,7 @@ class Store:
             elif self._over(header):
                 # Whether it is gone is told by looking, not by the call.
                 with contextlib.suppress(OSError):
-                    _remove(path)
+                    remove_file(path)
                 over.append((path, header.kind))
         there = set(self._files())
         done.failed = sum(path in there for path in unreadable)
@@ -157,7 +156,7 @@ class Store:
                 continue
             header, data = unseal(self._ring, file)
             times_s = (header.created_s, header.expires_s)
-            _write(path, seal(self._ring, header.record, header.kind, times_s, data))
+            write_file(path, seal(self._ring, header.record, header.kind, times_s, data))
             count += 1
         return count
 
@@ -188,7 +187,7 @@ class Store:
                     yield path
 
     def _unfinished(self) -> list[Path]:
-        return [path for day in self._days() for path in day.glob(f"*{_UNFINISHED}")]
+        return [path for day in self._days() for path in day.glob(f"*{UNFINISHED}")]
 
     def _remove_empty_days(self) -> None:
         today = self._day(self._clock())
@@ -209,33 +208,3 @@ def _header(path: Path) -> Header | None:
             return read_header(file.read(LONGEST_HEAD))[0]
     except (OSError, StoredFileError):
         return None
-
-
-def _write(target: Path, data: bytes) -> None:
-    beside = target.with_name(target.name + _UNFINISHED)
-    beside.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    try:
-        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _flush_folder(target.parent)
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """A name is on the disk, or gone from it, once its folder was flushed."""
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

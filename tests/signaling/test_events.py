@@ -12,13 +12,17 @@ from typing import Any
 import aiohttp
 import jsonschema
 import pytest
+from aiohttp import web
 from aiortc import RTCSessionDescription
 
+from core.settings import load_settings
 from examples.client import CaptureClient
 from media.messages import protocol_schema
 from media.state import CloseReason
+from server import make_app
 from signaling import events
 from signaling.access.credentials import hash_key
+from signaling.keys import REGISTRY
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
@@ -236,3 +240,88 @@ async def test_a_worker_that_does_not_own_the_session_passes_the_stream_on() -> 
         for worker in two.workers:
             for session in worker.registry:
                 await worker.registry.close(session.id, CloseReason.CLIENT)
+
+
+def watches(text: str, what: str = "session.watch") -> list[dict[str, Any]]:
+    """The audit log's lines of this kind."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["audit"] == what]
+
+
+async def test_a_head_is_answered_at_once(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    server = await serve(FakeEngine(), "--api-token", "right")
+    session = server.registry.open()
+    good = {"Authorization": "Bearer right"}
+    doors = [f"/api/sessions/{session.id}/events", f"/api/sessions/{session.label}/events"]
+    doors.append(f"/api/staff/sessions/{session.label}/events")
+    async with aiohttp.ClientSession(server.url, headers=good) as http, asyncio.timeout(10):
+        # More than may watch at once: a HEAD takes nobody's place.
+        for door in doors * 5:
+            async with http.head(door) as answer:
+                assert answer.status == 200 and answer.content_type == "text/event-stream"
+                assert await answer.read() == b""
+        for door in ("/api/sessions/zzzz/events", "/api/staff/sessions/zzzz/events"):
+            async with http.head(door) as answer:
+                assert answer.status == 404
+        async with http.head(doors[1], headers={"Authorization": "Bearer wrong"}) as answer:
+            assert answer.status == 401
+    told = watches(capsys.readouterr().err)
+    assert {line["status"] for line in told} == {200, 401, 404}
+
+
+async def test_a_watcher_that_goes_away_is_no_error_of_the_server_s(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = await serve(FakeEngine())
+    session = server.registry.open()
+    url = f"{server.url}/api/sessions/{session.id}/events"
+    async with aiohttp.ClientSession() as http, asyncio.timeout(10):
+        async with http.get(url) as stream:
+            await stream.content.readline()
+        told: list[dict[str, Any]] = []
+        while not told:
+            told = watches(capsys.readouterr().err)
+            await asyncio.sleep(0.02)
+        assert [(line["status"], line["ended_by"]) for line in told] == [(200, "client")]
+        # One that stays to the end ends like any other answer.
+        async with http.get(url) as stream:
+            await stream.content.readline()
+            await server.registry.close(session.id, CloseReason.CLIENT)
+            await stream.read()
+    [line] = watches(capsys.readouterr().err)
+    assert line["status"] == 200 and "ended_by" not in line
+
+
+@pytest.mark.parametrize("cancelling", [True, False])
+async def test_who_broke_off_is_noted_in_either_mode_and_at_the_server_s_end(
+    capsys: pytest.CaptureFixture[str], cancelling: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_KEEP_ALIVE_S", 0.05)
+    app = await asyncio.to_thread(lambda: make_app(load_settings(["--port", "0"]), FakeEngine()))
+    runner = web.AppRunner(app, handler_cancellation=cancelling, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    slow = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        await slow.wait()
+
+    monkeypatch.setattr(app[REGISTRY], "close", never)
+    async with aiohttp.ClientSession() as http:
+        session = app[REGISTRY].open()
+        async with http.get(f"{url}/api/sessions/{session.id}/events") as stream:
+            await stream.content.readline()
+        told: list[dict[str, Any]] = []
+        async with asyncio.timeout(10):
+            while not told:
+                told = watches(capsys.readouterr().err)
+                await asyncio.sleep(0.02)
+        assert [(line["status"], line["ended_by"]) for line in told] == [(200, "client")]
+        waits = asyncio.create_task(http.delete(f"{url}/api/sessions/{session.id}"))
+        await asyncio.sleep(0.2)
+        await runner.cleanup()
+        with pytest.raises(aiohttp.ClientError):
+            await waits
+    [line] = watches(capsys.readouterr().err, "session.close")
+    assert (line["status"], line["ended_by"]) == (None, "server")

@@ -153,7 +153,7 @@ def test_a_file_that_stays_is_not_called_deleted(
     store.put(RECORD, "pdf", SECRET)
     (kept.folder / "2027-01-15" / f"{'cd' * 16}.pdf").write_bytes(b"no stored file")
     kept.clock.now_s += 7200
-    monkeypatch.setattr(store_module, "_remove", lambda path: None)
+    monkeypatch.setattr(store_module, "remove_file", lambda path: None)
     done = store.sweep()
     assert (done.deleted["pdf"], done.failed, done.left) == (0, 2, 2)
 
@@ -333,7 +333,7 @@ async def test_a_full_disk_keeps_no_guest_waiting(
     def no_room(*given: object) -> None:
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr(store_module, "_write", no_room)
+    monkeypatch.setattr(store_module, "write_file", no_room)
     server = await serve(PictureEngine(), *arguments)
     async with aiohttp.ClientSession() as http:
         body = {"guest_data": {"surname": "ERIKSEN"}}

@@ -246,3 +246,13 @@ def test_what_the_description_allows_is_never_the_server_s_fault(
         case.validate_response(answer, checks=[response_schema_conformance])
 
     ask()
+
+
+def test_whatever_can_be_got_has_a_head() -> None:
+    """RFC 9110, section 9.1."""
+    app = make_app(load_settings([]), FakeEngine())
+    by_method: dict[str, set[str]] = {"GET": set(), "HEAD": set()}
+    for route in app.router.routes():
+        if route.method in by_method and route.resource is not None:
+            by_method[route.method].add(route.resource.canonical)
+    assert by_method["GET"] == by_method["HEAD"] and len(by_method["GET"]) > 20

@@ -17,6 +17,7 @@ from media.messages import Pong
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
+from tests.signaling.house import House, house
 
 GUEST_DATA = ("ERIKSSON", "L898902C3", "P<UTO")
 
@@ -191,8 +192,75 @@ def test_a_pong_is_none_of_the_desk_s_business() -> None:
 
 
 async def test_labels_of_living_sessions_differ(serve: Serve, monkeypatch: Any) -> None:
-    given = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
+    given = iter([0xAAAA, 0xAAAA, 0xAAAA, 0x00BB])
     server = await serve(FakeEngine())
-    monkeypatch.setattr("signaling.sessions.secrets.token_hex", lambda size: next(given))
+    monkeypatch.setattr("signaling.shards.secrets.randbelow", lambda most: next(given))
     first, second = server.registry.open(), server.registry.open()
-    assert (first.label, second.label) == ("aaaa", "bbbb")
+    assert (first.label, second.label) == ("aaaa", "00bb")
+
+
+@asynccontextmanager
+async def guests_of_both(two: House) -> AsyncIterator[list[CaptureClient]]:
+    """A guest with each worker."""
+    clients: list[CaptureClient] = []
+    try:
+        for _ in range(2):
+            client = CaptureClient(two.workers[0].url, DrawnTrack())
+            clients.append(client)
+            await client.open()
+            await client.wait_for("ready")
+            await asyncio.sleep(0.3)
+        assert {client.session_id.split(".")[0] for client in clients} == {"0", "1"}
+        yield clients
+    finally:
+        for client in clients:
+            await client.close()
+
+
+async def test_every_worker_s_sessions_are_seen_and_helped_whichever_is_asked() -> None:
+    async with house() as two, guests_of_both(two) as clients:
+        for worker in two.workers:
+            async with desk(worker) as http:
+                lines = await sessions(http)
+                assert len({line["label"] for line in lines}) == 2
+                ages = [line["age_s"] for line in lines]
+                assert ages == sorted(ages, reverse=True)
+                async with http.head("/api/staff/sessions") as answer:
+                    assert answer.status == 200
+        by_label = {}
+        for worker in two.workers:
+            for session in worker.registry:
+                by_label[session.label] = session.id
+        for worker in two.workers:
+            async with desk(worker) as http:
+                for label, session_id in by_label.items():
+                    [client] = [each for each in clients if each.session_id == session_id]
+                    door = f"/api/staff/sessions/{label}"
+                    async with http.head(f"{door}/events") as answer:
+                        assert answer.status == 200 and await answer.read() == b""
+                    async with http.get(f"{door}/events") as stream:
+                        told = await notices(stream, "result")
+                    assert told[-1]["status"] == "complete"
+                    assert not any(secret in json.dumps(told) for secret in GUEST_DATA)
+                    async with http.post(f"{door}/hint", json={"text": label}) as answer:
+                        assert answer.status == 204
+                    while (await client.wait_for("hint"))["text"] != label:
+                        pass
+                    async with http.post(f"{door}/form", json={}) as answer:
+                        form = await answer.json()
+                    assert form["fields"]["primary_identifier"] == "ERIKSSON"
+                async with http.get("/api/staff/sessions/zzzz/events") as answer:
+                    assert (await answer.json())["error_code"] == "INVALID_SESSION"
+
+
+async def test_a_worker_that_is_gone_hides_nobody_else_s_sessions() -> None:
+    async with house() as two, guests_of_both(two) as clients:
+        [gone] = [session.label for session in two.workers[1].registry]
+        for client in clients:
+            await client.close()
+        # Its socket is there no more, as after a crash, and its row is still on the board.
+        await two.runners[1].cleanup()
+        async with desk(two.workers[0]) as http:
+            assert gone not in {line["label"] for line in await sessions(http)}
+            async with http.post(f"/api/staff/sessions/{gone}/picture", json={}) as answer:
+                assert (await answer.json())["error_code"] == "INVALID_SESSION"

@@ -160,6 +160,41 @@ async def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path
             await guest.close()
 
 
+async def test_the_front_desk_sees_all_whichever_worker_answers(tmp_path: Path) -> None:
+    async with supervised(tmp_path) as server:
+        guests = []
+        for _ in range(2):
+            guests.append(await server.guest())
+            await asyncio.sleep(0.3)
+        assert {guest.session_id.split(".")[0] for guest in guests} == {"0", "1"}
+        labels: set[str] = set()
+        reached: set[str] = set()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(reached) < 2:
+                # A connection of its own each time, which either worker may take.
+                async with aiohttp.ClientSession(server.url) as http:
+                    async with http.get("/api/staff/sessions") as answer:
+                        lines = (await answer.json())["sessions"]
+                    assert len({line["label"] for line in lines}) == 2
+                    assert all(line["session"] == "connected" for line in lines)
+                    labels |= {line["label"] for line in lines}
+                    for label in labels:
+                        async with http.get(f"/api/staff/sessions/{label}/events") as stream:
+                            assert (await stream.content.readline()).startswith(b"data: {")
+                    async with http.get("/metrics") as answer:
+                        text = await answer.text()
+                told = r'^lobbylens_requests_passed_on_total\{worker="(\d)"\} [1-9]'
+                reached = set(re.findall(told, text, re.MULTILINE))
+        assert len(labels) == 2
+        for guest in guests:
+            await guest.close()
+        server.process.terminate()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await server.process.wait() == 0
+        assert "Traceback" not in server.said
+        assert not re.search(r'"staff\.watch".*"status": 5', server.said)
+
+
 async def test_workers_end_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     async with supervised(tmp_path) as server:
         server.process.kill()
