@@ -23,7 +23,7 @@ from pipeline.card.fonts import FONT_FOLDERS, FontShelf
 from pipeline.card.order import CardForm, CardOrder
 from pipeline.copies import warnings_of
 from pipeline.detect import CornerDetector
-from pipeline.document import failed_document, read_document
+from pipeline.document import failed_document, is_sure, read_document
 from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
@@ -36,6 +36,8 @@ from pipeline.weights import Weights
 
 _HOME = Path(__file__).resolve().parent.parent
 _PLAIN_ORDER = CardOrder()
+AHEAD_MS = 400.0
+"""Longest time spent on reading ahead: about as long as the burst that it may end."""
 
 
 class ZoneReader(Protocol):
@@ -130,15 +132,30 @@ class Engine:
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
         to ``mrz.deadline_ms``.
         """
+        zone = self._zone_of(capture, self._settings.mrz.deadline_ms)
+        if zone is None:
+            return self._without_zone(capture)
+        return read_document(capture.id, zone, capture.quality, self._today())
+
+    def read_ahead(self, capture: Capture) -> Document | None:
+        """The document, where its zone is read beyond doubt within `AHEAD_MS`; else None.
+
+        For frames of a document that is still held. Raises Overloaded after ``close``.
+        """
+        zone = self._zone_of(capture, min(AHEAD_MS, self._settings.mrz.deadline_ms))
+        if zone is None or not is_sure(zone):
+            return None
+        return read_document(capture.id, zone, capture.quality, self._today())
+
+    def _zone_of(self, capture: Capture, deadline_ms: float) -> MrzRead | None:
         zones = self._open().zones
         filters, pages = capture.enhance or self._settings.enhance, capture.pages
         if filters.active:
             pages = tuple(enhance(page, filters) for page in pages)
         try:
-            read = zones.read(pages, self._settings.mrz.deadline_ms)
+            return zones.read(pages, deadline_ms)
         except MrzError:
-            return self._without_zone(capture)
-        return read_document(capture.id, read, capture.quality, self._today())
+            return None
 
     def _without_zone(self, capture: Capture) -> Document:
         # Pages as taken: filters are for letters, and may close a barcode's narrow gaps.
