@@ -27,7 +27,7 @@ from pipeline.document import failed_document, is_sure, read_document
 from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
-from pipeline.portrait import portrait_jpeg
+from pipeline.portrait import front_portrait_of, jpeg_of, portrait_of
 from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead, PageWarning
 from pipeline.visual.compare import NAMES, corroborated
 from pipeline.visual.look import PageReader, print_of
@@ -176,14 +176,20 @@ class Engine:
             return None
         return print_of(capture, document, reader, self._settings.visual.deadline_ms)
 
-    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+    def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:
         """The portrait on the capture's page as a JPEG file, where the settings ask for it.
 
-        None otherwise, and where the format has none beside its zone. Call it on a worker thread.
+        ``seen``: the page's print, which alone tells how the front of a card lies. None where the
+        side shown has no portrait that the format places. Call it on a worker thread.
         """
-        if not self._settings.visual.portrait or document.mrz is None:
+        if not self._settings.visual.portrait:
             return None
-        return portrait_jpeg(capture.pages, document.mrz.format)
+        found = None
+        if document.mrz is not None:
+            found = portrait_of(capture.pages, document.mrz.format)
+        elif document.barcode is None and seen is not None:
+            found = front_portrait_of(capture.page, seen)
+        return None if found is None else jpeg_of(found)
 
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
         """What the capture's best page looks like, if it was read; see `warnings_of`.

@@ -190,7 +190,7 @@ class FakeEngine:
         self.second_looks.add(threading.current_thread().name)
         return self.print_seen
 
-    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+    def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:
         return self.portrait_seen
 
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
