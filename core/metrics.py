@@ -117,6 +117,12 @@ class Metrics:
             buckets=_LATENCY_S,
             registry=self.registry,
         )
+        self.guidance_latency_seconds = Histogram(
+            "lobbylens_guidance_latency_seconds",
+            "From a frame's decoding to the guidance message that speaks of it.",
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
         self.reading_seconds = Histogram(
             "lobbylens_reading_seconds",
             "Time of reading one capture.",
@@ -145,6 +151,13 @@ class Metrics:
             "lobbylens_documents",
             "Documents read, by status.",
             ["status"],
+            registry=self.registry,
+        )
+        self.read_ahead = Counter(
+            "lobbylens_read_ahead",
+            "Frames read while the document was still held: certain, which ends the burst, or "
+            "doubtful.",
+            ["outcome"],
             registry=self.registry,
         )
         self.stills = Counter(

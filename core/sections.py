@@ -108,6 +108,9 @@ class CaptureSettings(Section):
     burst_timeout_ms: Annotated[int, Field(ge=100, le=10_000)] = Field(
         800, description="A burst ends after this time even when frames are missing."
     )
+    read_ahead: bool = Field(
+        True, description="Read while the document is held: certainty ends the burst early."
+    )
     page_width_px: Annotated[int, Field(ge=400, le=3000)] = Field(
         1500, description="Width of the rectified page."
     )

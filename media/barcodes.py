@@ -10,7 +10,7 @@ from pydantic import BaseModel
 class BarcodeReport(BaseModel):
     """The barcode that a document was read from. What it holds beside the fields is not told."""
 
-    symbology: Literal["PDF417"]
+    symbology: Literal["PDF417", "QR Code", "Aztec Code"]
     standard: Literal["AAMVA"]
     version: int
     issuer: str

@@ -42,6 +42,7 @@ class Corroboration:
         self._slot: LatestSlot[_Told] = LatestSlot()
         self._prints: list[Print] = []
         self._warnings: tuple[PageWarning, ...] = ()
+        self._portrait: bytes | None = None
         self._prints_of: str | None = None
 
     def put(self, capture: Capture, read: Document, told: Document) -> None:
@@ -52,6 +53,7 @@ class Corroboration:
         """Forget all pages."""
         self._slot.clear()
         self._prints, self._warnings, self._prints_of = [], (), None
+        self._portrait = None
 
     async def run(self) -> None:
         """Look at pages until cancelled."""
@@ -66,13 +68,13 @@ class Corroboration:
     async def _look(self, told: _Told) -> None:
         loop, around = asyncio.get_running_loop(), self._around
         self._begin(told.document_id)
-        await self._keep_portrait(told)
         seen = await loop.run_in_executor(
             around.second_looks, around.engine.read_print, told.capture, told.read
         )
         warnings = await loop.run_in_executor(
             around.second_looks, around.engine.warnings, told.capture, told.read
         )
+        await self._cut_portrait(told, seen)
         if self._prints_of != told.document_id:
             return
         if seen is not None:
@@ -81,6 +83,7 @@ class Corroboration:
         review = self._reviews.find(told.document_id)
         if review is None:
             return
+        review.portrait, self._portrait = self._portrait or review.portrait, None
         before = review.document
         after = before
         if self._prints:
@@ -98,13 +101,15 @@ class Corroboration:
             review.document = after
             self._channels.send_event(self.report(review, revised=True))
 
-    async def _keep_portrait(self, told: _Told) -> None:
+    async def _cut_portrait(self, told: _Told, seen: Print | None) -> None:
+        """That of a card's front, shown first, waits for the document to be known."""
+        if told.capture.next_side is None and self._reviews.find(told.document_id) is None:
+            return
         jpeg = await asyncio.get_running_loop().run_in_executor(
-            self._around.second_looks, self._around.engine.portrait, told.capture, told.read
+            self._around.second_looks, self._around.engine.portrait, told.capture, told.read, seen
         )
-        review = self._reviews.find(told.document_id)
-        if jpeg is not None and review is not None and self._prints_of == told.document_id:
-            review.portrait = jpeg
+        if self._prints_of == told.document_id:
+            self._portrait = jpeg or self._portrait
 
     def report(self, review: Review, *, revised: bool = False) -> ResultMessage:
         """The result of a document, with the address of its portrait where that is kept."""
@@ -116,3 +121,4 @@ class Corroboration:
         """Pages of another document are forgotten; those of its other side are kept."""
         if self._prints_of != document_id:
             self._prints, self._warnings, self._prints_of = [], (), document_id
+            self._portrait = None

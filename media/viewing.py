@@ -12,6 +12,7 @@ from core.errors import InvalidImage, LobbyLensError
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
+from media.ahead import ReadingAhead
 from media.channels import Channels, Outlet
 from media.corroboration import Corroboration
 from media.decoding import Losses
@@ -58,6 +59,7 @@ class Viewing:
         self._slot: LatestSlot[Frame] = LatestSlot()
         self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
+        self._ahead = ReadingAhead(around, self._reader)
         self._turn = asyncio.Lock()
         self._corroboration = Corroboration(around, channels, reviews)
         self._guidance: messages.GuidanceMessage | None = None
@@ -158,7 +160,7 @@ class Viewing:
         with self._metrics.analysis_seconds.time():
             chosen, seen = await self._in_turn(lambda: self._see(fresher() or frame))
         self._metrics.frames_dropped.inc(chosen is not frame)
-        self._report(seen, time.monotonic() * 1000 - chosen.received_ms)
+        self._report(seen, chosen.received_ms)
         return seen
 
     def _see(self, frame: Frame) -> tuple[Frame, Observation]:
@@ -189,17 +191,25 @@ class Viewing:
         working.add_done_callback(lambda _: self._turn.release())
         return await asyncio.shield(working)
 
-    def _report(self, seen: Observation, latency_ms: float) -> None:
+    def _report(self, seen: Observation, received_ms: float) -> None:
+        latency_ms = time.monotonic() * 1000 - received_ms
         self._metrics.overlay_seconds.observe(latency_ms / 1000)
         self._channels.send_overlay(reports.overlay(seen, latency_ms))
         if seen.detection is not None:
             self.document_seen_s = time.monotonic()
+        if seen.ahead is not None:
+            self._ahead.put(seen.ahead)
+        if seen.capture is not None:
+            # A burst may begin and end with one frame; whoever waits for it sends a still.
+            self._move(CaptureState.CAPTURED)
         # Not as it was in this frame: a reading may have ended since then.
         self._move(self._reader.state)
         if self._profiles.saw(seen.detection is not None, seen.state, time.monotonic()):
             self._ask_profile()
         if self._guidance is None or self._guidance.code != seen.guidance.code.value:
             self._say(reports.guidance(seen, self._around.texts_in(self._language)))
+            since_s = time.monotonic() - received_ms / 1000
+            self._metrics.guidance_latency_seconds.observe(since_s)
         if seen.capture is not None:
             self._channels.send_event(reports.capture(seen, seen.capture))
             self._captures.put(seen.capture)
@@ -234,9 +244,12 @@ class Viewing:
 
     async def read(self) -> None:
         """Read captures until cancelled, one at a time: a guest who resets and takes pictures
-        without end must not keep others waiting, nor pages in memory."""
-        while True:
-            await self._read(await self._captures.get())
+        without end must not keep others waiting, nor pages in memory. What is still held is read
+        beside them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ahead.run())
+            while True:
+                await self._read(await self._captures.get())
 
     async def corroborate(self) -> None:
         """Compare what pages print with what was read, until cancelled."""
@@ -272,8 +285,12 @@ class Viewing:
         try:
             # Not on the threads that look at frames: everybody's outlines would wait for it.
             capture = await loop.run_in_executor(self._around.captures, taken.develop)
+            video = capture
             if self.stills:
                 capture = await self._with_still(capture, still_until_s)
+            if taken.known is not None and capture is video:
+                self._finish(taken.known, capture)
+                return
             with self._metrics.reading_seconds.time():
                 document = await loop.run_in_executor(
                     self._around.captures, self._around.engine.read, capture
@@ -327,6 +344,7 @@ class Viewing:
         """Forget what was seen and read."""
         self._reader.reset()
         self._captures.clear()
+        self._ahead.clear()
         self._still.clear()
         self._unshown = None
         self._reviews.clear()

@@ -64,15 +64,10 @@ class Burst:
         best = self._shots[:PAGES]
         self.clear()
         best = [shot for shot in best if (shot.detection is None) is (best[0].detection is None)]
-        develop = functools.partial(
-            _develop, capture_id, trigger, best, self._settings.page_width_px
-        )
-        return Exposure(
-            id=capture_id,
-            quality=best[0].quality,
-            trigger=trigger,
-            page_count=len(best),
-            develop=lambda: replace(develop(), side=side, next_side=next_side),
+        taken = expose(capture_id, trigger, best, self._settings.page_width_px)
+        return replace(
+            taken,
+            develop=lambda: replace(taken.develop(), side=side, next_side=next_side),
             side=side,
             next_side=next_side,
         )
@@ -80,6 +75,19 @@ class Burst:
     def develop(self, capture_id: str, trigger: Trigger) -> Capture:
         """The same, developed at once."""
         return self.expose(capture_id, trigger).develop()
+
+
+def expose(
+    capture_id: str, trigger: Trigger, shots: Sequence[Shot], page_width_px: int
+) -> Exposure:
+    """Shots, at least one, best first, as a picture that is developed when it is asked for."""
+    return Exposure(
+        id=capture_id,
+        quality=shots[0].quality,
+        trigger=trigger,
+        page_count=len(shots),
+        develop=functools.partial(_develop, capture_id, trigger, shots, page_width_px),
+    )
 
 
 def _develop(

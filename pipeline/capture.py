@@ -10,7 +10,8 @@
     holding    aligning   something is wrong with the view
     holding    captured   still for long enough, or shutter
     holding    searching  the document is lost
-    captured   reading    the burst is complete: all its frames, or out of time, or moved away
+    captured   reading    the burst is complete: all its frames, or one and a reading without
+                          doubt, or out of time, or moved away
     reading    done       read, or not and there is no use in trying again
     reading    searching  no zone found and tries left, or reading broke
     done       searching  the document was taken away, or its other side is in view
@@ -55,7 +56,8 @@ class Sight:
     detected: a document is in view; ready: nothing about the view stands against a picture;
     still: this frame counts into the present run of still ones; stable: that run is long enough
     (a doubtful frame neither counts nor ends it); shutter: someone asked for a picture now;
-    turned: the side that is awaited is in view.
+    turned: the side that is awaited is in view; certain: the zone of this run of still frames was
+    read beyond doubt.
     """
 
     detected: bool = False
@@ -64,6 +66,7 @@ class Sight:
     stable: bool = False
     shutter: bool = False
     turned: bool = False
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,7 @@ def _burst(
         step = replace(step, burst_count=step.burst_count + 1)
     moved_away = not counts and not sight.stable
     late = now_ms - step.since_ms >= settings.burst_timeout_ms
-    if step.burst_count >= settings.burst_frames or moved_away or late:
+    full = step.burst_count >= settings.burst_frames or (counts and sight.certain)
+    if full or moved_away or late:
         return _moved(step, READING, now_ms)
     return step

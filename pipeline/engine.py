@@ -23,11 +23,11 @@ from pipeline.card.fonts import FONT_FOLDERS, FontShelf
 from pipeline.card.order import CardForm, CardOrder
 from pipeline.copies import warnings_of
 from pipeline.detect import CornerDetector
-from pipeline.document import failed_document, read_document
+from pipeline.document import failed_document, is_sure, read_document
 from pipeline.enhance import enhance
 from pipeline.live import Detector, LiveReader
 from pipeline.mrz.reader import MrzReader
-from pipeline.portrait import portrait_jpeg
+from pipeline.portrait import front_portrait_of, jpeg_of, portrait_of
 from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead, PageWarning
 from pipeline.visual.compare import NAMES, corroborated
 from pipeline.visual.look import PageReader, print_of
@@ -36,6 +36,8 @@ from pipeline.weights import Weights
 
 _HOME = Path(__file__).resolve().parent.parent
 _PLAIN_ORDER = CardOrder()
+AHEAD_MS = 400.0
+"""Longest time spent on reading ahead: about as long as the burst that it may end."""
 
 
 class ZoneReader(Protocol):
@@ -130,15 +132,30 @@ class Engine:
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
         to ``mrz.deadline_ms``.
         """
+        zone = self._zone_of(capture, self._settings.mrz.deadline_ms)
+        if zone is None:
+            return self._without_zone(capture)
+        return read_document(capture.id, zone, capture.quality, self._today())
+
+    def read_ahead(self, capture: Capture) -> Document | None:
+        """The document, where its zone is read beyond doubt within `AHEAD_MS`; else None.
+
+        For frames of a document that is still held. Raises Overloaded after ``close``.
+        """
+        zone = self._zone_of(capture, min(AHEAD_MS, self._settings.mrz.deadline_ms))
+        if zone is None or not is_sure(zone):
+            return None
+        return read_document(capture.id, zone, capture.quality, self._today())
+
+    def _zone_of(self, capture: Capture, deadline_ms: float) -> MrzRead | None:
         zones = self._open().zones
         filters, pages = capture.enhance or self._settings.enhance, capture.pages
         if filters.active:
             pages = tuple(enhance(page, filters) for page in pages)
         try:
-            read = zones.read(pages, self._settings.mrz.deadline_ms)
+            return zones.read(pages, deadline_ms)
         except MrzError:
-            return self._without_zone(capture)
-        return read_document(capture.id, read, capture.quality, self._today())
+            return None
 
     def _without_zone(self, capture: Capture) -> Document:
         # Pages as taken: filters are for letters, and may close a barcode's narrow gaps.
@@ -159,14 +176,20 @@ class Engine:
             return None
         return print_of(capture, document, reader, self._settings.visual.deadline_ms)
 
-    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+    def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:
         """The portrait on the capture's page as a JPEG file, where the settings ask for it.
 
-        None otherwise, and where the format has none beside its zone. Call it on a worker thread.
+        ``seen``: the page's print, which alone tells how the front of a card lies. None where the
+        side shown has no portrait that the format places. Call it on a worker thread.
         """
-        if not self._settings.visual.portrait or document.mrz is None:
+        if not self._settings.visual.portrait:
             return None
-        return portrait_jpeg(capture.pages, document.mrz.format)
+        found = None
+        if document.mrz is not None:
+            found = portrait_of(capture.pages, document.mrz.format)
+        elif document.barcode is None and seen is not None:
+            found = front_portrait_of(capture.page, seen)
+        return None if found is None else jpeg_of(found)
 
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
         """What the capture's best page looks like, if it was read; see `warnings_of`.

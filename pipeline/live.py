@@ -14,19 +14,29 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.errors import CaptureFailed, InvalidMessage
 from core.settings import PipelineSettings
+from pipeline.ahead import ReadAhead
 from pipeline.burst import Burst
 from pipeline.capture import CaptureStep, Sight, abandon, advance, finish, take
 from pipeline.guidance import GuidanceVoice, View, choose, find_fault, is_ready
 from pipeline.others import SecondLook
 from pipeline.quality import measure_quality
-from pipeline.scene import StillScene
-from pipeline.sides import Sides, ZoneWatch, fault_of, has_turned, is_card, judge, side_shown
+from pipeline.scene import Search
+from pipeline.sides import (
+    SidePatience,
+    Sides,
+    ZoneWatch,
+    fault_of,
+    has_turned,
+    is_card,
+    judge,
+)
 from pipeline.stability import StabilityTracker
+from pipeline.taken import Taken, taken
 from pipeline.tracking import DocumentTrack
 from pipeline.types import (
     CaptureState,
@@ -38,16 +48,12 @@ from pipeline.types import (
     Observation,
     Quality,
     Shot,
-    Side,
     Stability,
     Trigger,
 )
 
 STABLE_REQUIRED_LIMITS = (3, 60)
 """Fewest and most still frames that a client may ask for."""
-_OTHER = {Side.FRONT: Side.BACK, Side.BACK: Side.FRONT}
-_NOBODY_THERE_MS = 3000.0
-"""With nothing in view for this long, a scene that does not change is not searched each time."""
 
 
 class Detector(Protocol):
@@ -66,17 +72,6 @@ class _Look:
     quality: Quality | None
     card: bool = False
     zone_seen: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The capture that is being read: its id, whether it shows a card of two sides, which of them
-    it seems to be, and the one that will be asked for."""
-
-    id: str
-    card: bool
-    side: Side
-    next_side: Side | None
 
 
 def new_document_id() -> str:
@@ -106,18 +101,18 @@ class LiveReader:
         self._burst = Burst(settings.capture)
         self._zone_watch = ZoneWatch()
         self._second_look = SecondLook()
-        self._scene = StillScene()
-        self._empty_since_ms: float | None = None
+        self._search = Search(detector)
         self._fault: GuidanceCode | None = None
-        self._side_fault_since_ms: float | None = None
+        self._side_patience = SidePatience(settings.sides.turn_ms)
         # What other threads touch, under the lock.
         self._lock = threading.Lock()
         self._step = CaptureStep()
         self._now_ms = 0.0
         self._shutter = False
         self._forget = False
-        self._reading: _Reading | None = None
+        self._reading: Taken | None = None
         self._sides = Sides(settings.sides.wanted)
+        self._ahead = ReadAhead(settings.capture.page_width_px)
 
     @property
     def sides_wanted(self) -> int:
@@ -141,12 +136,13 @@ class LiveReader:
 
         ``capture`` is set on the one frame that completed a burst; the caller then develops it,
         and owes ``reading_finished`` or ``reading_failed``, until which there is no other.
+        ``ahead`` is set now and then before that; whoever reads it tells ``read_ahead``.
         """
         started = self._clock()
         shutter = self._begin(frame)
         look = self._look(frame, shutter)
         shown = self._track.update(look.detection, frame.width_px, frame.height_px, frame.pts_ms)
-        step, capture = self._advance(look, shutter)
+        step, capture, ahead = self._advance(look, shutter)
         code = choose(step, look.detection is not None, self._fault, frame.received_ms)
         return Observation(
             frame_index=frame.index,
@@ -161,6 +157,7 @@ class LiveReader:
             state=step.state,
             capture=capture,
             analysis_ms=(self._clock() - started) * 1000,
+            ahead=ahead,
         )
 
     def request_capture(self) -> bool:
@@ -185,6 +182,7 @@ class LiveReader:
             before = self._step
             self._step = step = take(before, self._now_ms)
             self._shutter = False
+            self._ahead.forget()
             if before.state is not CaptureState.CAPTURED or self._forget:
                 self._burst.clear()
             for shot in shots:
@@ -192,6 +190,13 @@ class LiveReader:
                     self._burst.add(shot)
             reading = self._begin_reading()
         return self._expose(reading, step)
+
+    def read_ahead(self, reading_id: str, document: Document | None) -> None:
+        """Tell what was read of frames offered ``ahead``, where nothing of it is in doubt; None
+        otherwise. A document of certainty completes the picture with the next frame that serves.
+        """
+        with self._lock:
+            self._ahead.tell(reading_id, document)
 
     def reading_finished(self, document: Document) -> Document | None:
         """Tell what became of a capture that ``see`` handed out.
@@ -234,6 +239,7 @@ class LiveReader:
             self._forget = True
             self._reading = None
             self._sides = Sides(self._sides.wanted)
+            self._ahead.forget()
 
     def configure(self, *, stable_required: int | None = None, sides: int | None = None) -> None:
         """Change what a client may change; None leaves a value as it is.
@@ -270,35 +276,20 @@ class LiveReader:
             self._burst.clear()
             self._zone_watch.reset()
             self._second_look.reset()
-            self._scene.forget()
-            self._empty_since_ms = None
-            self._fault = self._side_fault_since_ms = None
+            self._search.reset()
+            self._side_patience.reset()
+            self._fault = None
         return shutter
 
-    def _detect(self, frame: Frame) -> Detection | None:
-        """The document in the frame. Where nobody has been for a while, only changes are searched:
-        most of a lobby's day is an empty desk."""
-        now_ms, since_ms = frame.received_ms, self._empty_since_ms
-        nobody = since_ms is not None and now_ms - since_ms >= _NOBODY_THERE_MS
-        if nobody and self._scene.is_known(frame):
-            return None
-        detection = self._detector.detect(frame)
-        if detection is not None:
-            self._empty_since_ms = None
-            self._scene.forget()
-        elif since_ms is None:
-            self._empty_since_ms = now_ms
-        return detection
-
     def _look(self, frame: Frame, shutter: bool) -> _Look:
-        detection = self._detect(frame)
+        detection = self._search.detect(frame)
         stability = self._tracker.update(detection, frame.width_px, frame.height_px, frame.pts_ms)
         limits = self._settings.quality
         before, self._fault = self._fault, None
         zone_seen = self._zone_watch.update(detection)
         if detection is None:
             self._second_look.reset()
-            self._side_fault_since_ms = None
+            self._side_patience.reset()
             # A picture of the whole frame is taken on demand only.
             wanted = shutter or self.state is CaptureState.CAPTURED
             quality = measure_quality(frame, None, limits) if wanted else None
@@ -327,25 +318,22 @@ class LiveReader:
         return self._second_look.update(self._detector, frame, detection)
 
     def _side_fault(self, card: bool, zone_seen: bool | None, now_ms: float) -> GuidanceCode | None:
-        """What is wrong with the side shown; no longer told when the guest has had time to turn
-        it: then the reading judges, since the network may err."""
         with self._lock:
             fault = fault_of(self._sides, card, zone_seen)
-        if fault is None:
-            self._side_fault_since_ms = None
-            return None
-        if self._side_fault_since_ms is None:
-            self._side_fault_since_ms = now_ms
-        late = now_ms - self._side_fault_since_ms >= self._settings.sides.turn_ms
-        return None if late else fault
+        return self._side_patience.told(fault, now_ms)
 
-    def _advance(self, look: _Look, shutter: bool) -> tuple[CaptureStep, Exposure | None]:
-        """Take the step, keep the frame if it belongs to the burst, expose a finished burst."""
+    def _advance(
+        self, look: _Look, shutter: bool
+    ) -> tuple[CaptureStep, Exposure | None, Exposure | None]:
+        """Take the step, keep the frame if it belongs to the burst, expose a finished burst; also
+        what is to be read ahead of it."""
         now_ms = look.frame.received_ms
         with self._lock:
             before = self._step
             if self._forget:
-                return before, None
+                return before, None, None
+            if look.stability.stable_count <= 1:
+                self._ahead.forget()
             cut = look.detection is not None and look.detection.cut
             ready = is_ready(self._fault, cut, before.in_view_ms(now_ms), self._settings)
             sight = Sight(
@@ -356,6 +344,7 @@ class LiveReader:
                 stable=look.stability.stable_count >= look.stability.stable_required,
                 shutter=shutter,
                 turned=has_turned(self._sides, look.card, look.zone_seen),
+                certain=self._ahead.certain,
             )
             step = advance(before, sight, now_ms, self._settings.capture)
             self._step, self._now_ms = step, now_ms
@@ -365,30 +354,34 @@ class LiveReader:
             if look.quality and (opened or step.burst_count > before.burst_count):
                 self._burst.add(Shot(look.frame, look.detection, look.quality))
             if step.state is not CaptureState.READING or before.state is step.state:
-                return step, None
+                return step, None, self._offer(look, step, sight.still)
             reading = self._begin_reading()
-        return step, self._expose(reading, step)
+        return step, self._expose(reading, step), None
 
-    def _begin_reading(self) -> _Reading:
+    def _offer(self, look: _Look, step: CaptureStep, still: bool) -> Exposure | None:
+        """What is to be read while the document is held; under the lock."""
+        held = step.state in (CaptureState.HOLDING, CaptureState.CAPTURED) and still
+        wanted = self._settings.capture.read_ahead and look.zone_seen is not False
+        if not (held and wanted) or look.detection is None or look.quality is None:
+            return None
+        shot = Shot(look.frame, look.detection, look.quality)
+        return self._ahead.offer(shot, look.stability.stable_count, look.frame.received_ms)
+
+    def _begin_reading(self) -> Taken:
         """What is read from now on, by the best frame of the burst; under the lock."""
-        best, pending = self._burst.best, self._sides.pending
-        found = best.detection if best else None
-        card = zone_there = False
-        if best is not None and found is not None:
-            card = is_card(found, best.frame.width_px, best.frame.height_px)
-            zone_there = found.mrz_quad_px is not None
+        known, shots = self._ahead.taken()
+        for shot in shots:
+            if shot not in self._burst:
+                self._burst.add(shot)
         zone_seen = None if self._forget else self._zone_watch.seen
-        side = side_shown(card, zone_there if zone_seen is None else zone_seen)
-        asks = self._sides.wanted == 2 and card and pending is None
-        # The other side of a document goes by the same id.
-        capture_id = pending.id if pending else self._new_id()
-        self._reading = _Reading(capture_id, card, side, _OTHER[side] if asks else None)
+        self._reading = taken(self._burst.best, self._sides, zone_seen, self._new_id, known)
         return self._reading
 
-    def _expose(self, reading: _Reading, step: CaptureStep) -> Exposure:
+    def _expose(self, reading: Taken, step: CaptureStep) -> Exposure:
         trigger = step.trigger or Trigger.AUTO
         try:
-            return self._burst.expose(reading.id, trigger, reading.side, reading.next_side)
+            exposure = self._burst.expose(reading.id, trigger, reading.side, reading.next_side)
+            return replace(exposure, known=reading.known)
         except CaptureFailed:
             # Nobody will get this capture, so nobody would end its reading.
             self.reading_failed(reading.id)

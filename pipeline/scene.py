@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import cv2
 import numpy as np
 
-from pipeline.types import Frame, ImageU8
+from pipeline.types import Detection, Frame, ImageU8
 
 _SAMPLED_PX = 160
 """Width of the grid of samples; a coarse one costs 20 µs where a whole luma plane costs 1 ms."""
@@ -15,6 +17,14 @@ _CHANGED = 6
 """Luma steps by which a cell differs that has changed; noise and coding stay below three."""
 _LONGEST_MS = 500.0
 """A scene is looked at this often all the same: a detector may be of another mind next time."""
+_NOBODY_THERE_MS = 3000.0
+"""With nothing in view for this long, a scene that does not change is not searched each time."""
+
+
+class Detector(Protocol):
+    """Finds the one document of a frame."""
+
+    def detect(self, frame: Frame) -> Detection | None: ...
 
 
 class StillScene:
@@ -44,6 +54,34 @@ class StillScene:
             return True
         self._known, self._looked_ms = cells, now_ms
         return False
+
+
+class Search:
+    """Finds the document. Where nobody has been for a while, only changes are searched: most of a
+    lobby's day is an empty desk. One thread at a time."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._scene = StillScene()
+        self._empty_since_ms: float | None = None
+
+    def reset(self) -> None:
+        """Forget the scene: the next frame is searched."""
+        self._scene.forget()
+        self._empty_since_ms = None
+
+    def detect(self, frame: Frame) -> Detection | None:
+        """The document in the frame."""
+        now_ms, since_ms = frame.received_ms, self._empty_since_ms
+        nobody = since_ms is not None and now_ms - since_ms >= _NOBODY_THERE_MS
+        if nobody and self._scene.is_known(frame):
+            return None
+        detection = self._detector.detect(frame)
+        if detection is not None:
+            self.reset()
+        elif since_ms is None:
+            self._empty_since_ms = now_ms
+        return detection
 
 
 def _cells(luma: ImageU8) -> ImageU8:

@@ -81,6 +81,27 @@ class ZoneWatch:
         return self.seen
 
 
+class SidePatience:
+    """For how long a wrong side is told: when the guest has had time to turn it, the reading
+    judges, since the network may err. One thread at a time."""
+
+    def __init__(self, turn_ms: float) -> None:
+        self._turn_ms = turn_ms
+        self.reset()
+
+    def reset(self) -> None:
+        self._since_ms: float | None = None
+
+    def told(self, fault: GuidanceCode | None, now_ms: float) -> GuidanceCode | None:
+        """The fault of one frame, or None where it has stood for too long."""
+        if fault is None:
+            self._since_ms = None
+            return None
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        return None if now_ms - self._since_ms >= self._turn_ms else fault
+
+
 def is_card(detection: Detection, width_px: int, height_px: int) -> bool:
     """Whether the document is of the size of TD1, which has its zone on the back."""
     if detection.mrtd_format is not None:

@@ -230,6 +230,7 @@ class Exposure:
 
     ``develop`` gives the capture of the same id, with ``page_count`` pages. It takes some 50 ms
     of a worker thread, and is called once. ``side``, ``next_side``: as the capture has them.
+    ``known``: what its frames say, where that was read for certain before it was complete.
     """
 
     id: str
@@ -239,6 +240,7 @@ class Exposure:
     develop: Callable[[], Capture]
     side: Side = Side.FRONT
     next_side: Side | None = None
+    known: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ class Observation:
     """What one frame told us. ``capture`` is set on the frame that completed a burst.
 
     ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
-    calmed over several frames.
+    calmed over several frames. ``ahead``: frames to be read while the document is still held.
     """
 
     frame_index: int
@@ -261,6 +263,7 @@ class Observation:
     state: CaptureState
     capture: Exposure | None
     analysis_ms: float
+    ahead: Exposure | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ export interface BarcodeReport {
   document_type: string;
   issuer: string;
   standard: "AAMVA";
-  symbology: "PDF417";
+  symbology: "PDF417" | "QR Code" | "Aztec Code";
   version: number;
 }
 

@@ -120,6 +120,9 @@ class FakeReader:
         made = Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
         return Exposure(made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made))
 
+    def read_ahead(self, reading_id: str, document: Document | None) -> None:
+        pass
+
     def reading_finished(self, document: Document) -> Document | None:
         self.state = CaptureState.DONE
         return document
@@ -180,11 +183,14 @@ class FakeEngine:
         time.sleep(self.read_s)
         return specimen_document(capture.id)
 
+    def read_ahead(self, capture: Capture) -> Document | None:
+        return None
+
     def read_print(self, capture: Capture, document: Document) -> Print | None:
         self.second_looks.add(threading.current_thread().name)
         return self.print_seen
 
-    def portrait(self, capture: Capture, document: Document) -> bytes | None:
+    def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:
         return self.portrait_seen
 
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:

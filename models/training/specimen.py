@@ -32,6 +32,8 @@ _OCR_B_ADVANCE_EM = 0.723
 _CAPITAL_MM = 2.5
 _MRZ_HEIGHT_MM = 23.2
 
+CARD_PORTRAIT_MM = (5.0, 16.0, 26.0, 33.4)
+"""Left and upper edge, width and height of the portrait on a card's front."""
 _INK = (24, 28, 36)
 _LABEL = (72, 92, 118)
 _ACCENT = (22, 74, 104)
@@ -272,6 +274,32 @@ def _draw_card_back(page: _Page, fields: SpecimenFields) -> None:
     page.field(34, 22.4, "Document No. / N°", fields.document_number)
     page.ghost(width - 19, 14.5, 12)
     page.watermark((width * 0.55, 19.0), 6.6, 10)
+
+
+def draw_card_front(fields: SpecimenFields | None = None, width_px: int = 1500) -> ImageU8:
+    """The front of a TD1 card, the side without a zone: H×W×3 uint8 BGR, ``width_px`` wide.
+
+    ``fields`` default to Doc 9303's example. Raises ModelNotFound as `draw_specimen` does.
+    """
+    fields = fields or DEFAULT_FIELDS[MrtdFormat.TD1]
+    page = _Page(MrtdFormat.TD1, width_px)
+    specimen_art.emblem(page.draw, (page.px(9)[0], page.px(8.2)[0]), page.px(4)[0], _ACCENT)
+    page.text(15, 8.4, "UTOPIA", 4.2, _ACCENT, "DejaVuSerif-Bold")
+    page.text(15, 11.4, _TITLES[page.format], 1.9, _LABEL, "DejaVuSansCondensed")
+    page.picture(*CARD_PORTRAIT_MM)
+    page.ghost(page.size.width_mm - 17, 33.0, 11)
+    page.watermark((page.size.width_mm * 0.62, 30.0), 7.0, 12)
+    left, step = CARD_PORTRAIT_MM[0] + CARD_PORTRAIT_MM[2] + 4.0, 7.2
+    rows = [18.4 + step * row for row in range(5)]
+    page.field(left, rows[0], "Surname / Nom", fields.primary_identifier)
+    page.field(left, rows[1], "Given names / Prénoms", fields.secondary_identifier)
+    page.field(left, rows[2], "Nationality / Nationalité", _nationality(fields))
+    page.field(left + 25, rows[2], "Sex / Sexe", fields.sex.replace("<", "X"))
+    born, expiry = (_printed_date(date) for date in (fields.date_of_birth, fields.date_of_expiry))
+    page.field(left, rows[3], "Date of birth / Date de naissance", born)
+    page.field(left, rows[4], "Date of expiry / Date d'expiration", expiry)
+    page.text(left + 28, rows[4] + 3.7, fields.document_number, 3.1, _INK)
+    return np.ascontiguousarray(np.asarray(page.image)[:, :, ::-1])
 
 
 def main() -> None:

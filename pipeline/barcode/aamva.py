@@ -39,7 +39,7 @@ class AamvaRead:
 
     version: of the standard, 0 to 99. issuer: the issuer's number (IIN), six digits.
     document_type: the subfile's, ``DL`` or ``ID``. lengths_fit: whether entries, offset and
-    length are what the header says.
+    length are what the header says. symbology: of the symbol that held it, as ISO/IEC names it.
     """
 
     version: int
@@ -47,6 +47,7 @@ class AamvaRead:
     document_type: str
     elements: Mapping[str, str]
     lengths_fit: bool
+    symbology: str = "PDF417"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def barcode_document(
             "barcode_lengths": CheckResult.PASS if read.lengths_fit else CheckResult.FAIL,
         },
         quality,
-        barcode=BarcodeRead("PDF417", "AAMVA", read.version, read.issuer, read.document_type),
+        barcode=BarcodeRead(read.symbology, "AAMVA", read.version, read.issuer, read.document_type),
     )
 
 

@@ -16,8 +16,6 @@ _ZONE_MM = 22.0
 _HEADING = 0.205
 """Share of the page's height that Zone I takes at most: 17.9 mm of 88 (Part 4, section 3.3), 11.0
 of 54 (Part 5, section 3.3)."""
-_LIKELY = 0.7
-_LETTERS = 3
 
 
 class PageReader(Protocol):
@@ -52,7 +50,8 @@ def print_of(
         return None
     pages = both_ways(capture.page, MrtdFormat.TD1)
     seen = [_headed(reader.read(page, left_ms()), page) for page in pages]
-    return max(seen, key=_legible, default=None)
+    ways = [replace(way, turned=turned) for turned, way in zip((False, True), seen, strict=False)]
+    return max(ways, key=lambda way: way.legible, default=None)
 
 
 def _headed(seen: Print, page: ImageU8) -> Print:
@@ -61,9 +60,3 @@ def _headed(seen: Print, page: ImageU8) -> Print:
 
 def _above_zone(page: ImageU8) -> ImageU8:
     return page[: page.shape[0] - round(_ZONE_MM * PX_PER_MM)]
-
-
-def _legible(seen: Print) -> int:
-    """Letters of words that are likely words."""
-    words = (word for word in seen.words if word.confidence >= _LIKELY)
-    return sum(len(word.text) for word in words if len(word.text) >= _LETTERS)

@@ -30,6 +30,10 @@ ALL_LETTERS = "Latin"
 """The language data that know every letter of table A of Doc 9303 Part 3, section 6."""
 _AGAIN_SCALE = 1.35
 _MARGIN_PX = 7
+_LIKELY = 0.7
+_LETTERS = 3
+_ENOUGH = 12
+"""Letters: upside down, a page seldom shows a word at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,26 @@ class Print:
     """The words of one page, and a second look at any place of it: text and confidence.
 
     ``spells``: the reader knows all Latin letters, so that what it spells can be believed.
-    ``heading_px``: how far down the page its heading reaches, Zone I of Doc 9303.
+    ``heading_px``: how far down the page its heading reaches, Zone I of Doc 9303. ``turned``: the
+    page was read upside down, of the two ways that a side without a zone may lie.
     """
 
     words: tuple[Word, ...]
     again: Callable[[tuple[int, int, int, int]], tuple[str, float]]
     spells: bool = False
     heading_px: float = 0.0
+    turned: bool = False
+
+    @property
+    def legible(self) -> int:
+        """Letters of words that are likely words."""
+        words = (word for word in self.words if word.confidence >= _LIKELY)
+        return sum(len(word.text) for word in words if len(word.text) >= _LETTERS)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether enough was legible to tell which way up the page is."""
+        return self.legible >= _ENOUGH
 
 
 class PrintReader:

@@ -95,6 +95,25 @@ async def test_a_front_desk_embeds_the_page(
     assert await page.locator("lobbylens-capture").count() == 1
 
 
+async def test_a_host_begins_anew_and_the_guest_before_is_gone(
+    kiosk: OpenKiosk, host: Host, desk_port: int
+) -> None:
+    guest = await kiosk(scripts=(KEEP_EVENTS,), expect=("request to",))
+    page = guest.page
+    await page.goto(await host(desk_port) + "/")
+    await told(page, "ready")
+    await page.click("#start")
+    await told(page, "result")
+    frame = next(each for each in page.frames if each.url == f"{guest.origin}/")
+    typed = "() => [...document.querySelectorAll('input')].map(({ value }) => value).join()"
+    assert "ERIKSSON" in await frame.evaluate(typed)
+    await page.evaluate("document.querySelector('lobbylens-capture').reset()")
+    assert await told(page, "close") == {"reason": "reset"}
+    first = "() => ['attract', 'language', 'start'].includes(document.body.dataset.screen)"
+    await frame.wait_for_function(first)
+    assert "ERIKSSON" not in await frame.content() + await frame.evaluate(typed)
+
+
 async def test_a_foreign_origin_is_refused(kiosk: OpenKiosk, host: Host) -> None:
     guest = await kiosk(scripts=(KEEP_EVENTS,), expect=("request to", "frame", "postMessage"))
     page = guest.page
@@ -106,7 +125,7 @@ async def test_a_foreign_origin_is_refused(kiosk: OpenKiosk, host: Host) -> None
             " it.parentNode.append(it); }"
         )
     await page.click("#start")
-    await page.wait_for_timeout(500)
+    assert (await told(page, "error"))["code"] == "NO_ANSWER"
     assert await page.evaluate("window.told.filter(({type}) => type === 'ready').length") == 0
     assert not [frame for frame in page.frames if frame.url.startswith(guest.origin)]
 

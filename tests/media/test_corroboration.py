@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from examples.client import CaptureClient, Refused
 from media import reports
 from media.review import edited_fields
-from pipeline.types import Document, DocumentStatus, Field, FieldStatus, PageWarning
+from pipeline.card.order import CardOrder
+from pipeline.types import (
+    Capture,
+    CaptureState,
+    Document,
+    DocumentStatus,
+    Field,
+    FieldStatus,
+    Frame,
+    Observation,
+    PageWarning,
+    Side,
+    Trigger,
+)
 from pipeline.visual.words import Print, Word
 from tests.conftest import Serve
-from tests.fakes import FakeEngine, specimen_document
+from tests.fakes import QUALITY, FakeEngine, FakeReader, specimen_document
 from tests.media.test_session import Clients, clients  # noqa: F401  the fixture
 from tests.media.test_stream import Begin, begin  # noqa: F401  the fixture
 
@@ -160,3 +175,103 @@ async def test_without_a_portrait_the_door_says_why(serve: Serve, clients: Clien
     assert "pipeline.visual.portrait" in str(refused.value.body)
     with pytest.raises(Refused, match="404"):
         await client.fetch(address.replace(result["document_id"], "unknown"))
+
+
+class CardReader(FakeReader):
+    """Shown a card's two sides in the engine's order, and joins them as the pipeline does."""
+
+    def __init__(self, engine: CardEngine) -> None:
+        super().__init__(engine)
+        self._order = engine.order
+        self._taken: list[Side] = []
+
+    def see(self, frame: Frame) -> Observation:
+        seen = super().see(frame)
+        if seen.capture is None:
+            return seen
+        side = self._order[len(self._taken)]
+        page = np.zeros((8, 8, 3), np.uint8)
+        asked = None if self._taken else self._order[1]
+        made = Capture("d1", (page,), QUALITY, Trigger.MANUAL, side=side, next_side=asked)
+        return replace(seen, capture=replace(seen.capture, id="d1", develop=lambda: made))
+
+    def reading_finished(self, document: Document) -> Document | None:
+        self._taken.append(self._order[len(self._taken)])
+        self.state = CaptureState.DONE
+        shown = replace(specimen_document("d1"), sides=tuple(self._taken))
+        return shown if Side.BACK in self._taken else None
+
+
+class CardEngine(FakeEngine):
+    """Its fronts have a portrait, and no zone."""
+
+    def __init__(self, *order: Side) -> None:
+        super().__init__()
+        self.order = order
+        self.print_seen = SEEN
+
+    def live_reader(self) -> CardReader:
+        return CardReader(self)
+
+    def read(self, capture: Capture) -> Document:
+        if capture.side is Side.FRONT:
+            return Document(capture.id, DocumentStatus.FAILED, None)
+        return specimen_document(capture.id)
+
+    def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:
+        assert seen is SEEN
+        return b"\xff\xd8front" if document.mrz is None else None
+
+
+@pytest.mark.parametrize(
+    "order", [(Side.BACK, Side.FRONT), (Side.FRONT, Side.BACK)], ids=["back-first", "front-first"]
+)
+async def test_a_card_s_portrait_is_that_of_its_front_whichever_side_came_first(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+    order: tuple[Side, ...],
+) -> None:
+    server = await serve(CardEngine(*order))
+    client = clients.make(server)
+    await client.open()
+    await client.wait_for("overlay")
+    client.send({"type": "capture"})
+    await client.wait_for("state", capture="done")
+    client.send({"type": "capture"})
+    async with asyncio.timeout(15):
+        while True:
+            told = await client.wait_for("result", revised=True)
+            if told["images"]:
+                break
+    assert await client.fetch(told["images"]["portrait"]) == b"\xff\xd8front"
+
+
+async def test_a_front_that_nobody_asked_for_leaves_no_portrait(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    class Uncalled(FakeEngine):
+        def read(self, capture: Capture) -> Document:
+            return Document(capture.id, DocumentStatus.FAILED, None)
+
+        def portrait(
+            self, capture: Capture, document: Document, seen: Print | None
+        ) -> bytes | None:
+            self.orders.append(CardOrder())
+            return b"\xff\xd8"
+
+    class Silent(FakeReader):
+        def reading_finished(self, document: Document) -> Document | None:
+            self.state = CaptureState.DONE
+            return None
+
+    engine = Uncalled(capture_at=5)
+    engine.live_reader = lambda: Silent(engine)  # type: ignore[method-assign]
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    await client.wait_for("state", capture="done")
+    async with asyncio.timeout(5):
+        while not engine.second_looks:
+            await asyncio.sleep(0.01)
+    assert await results_until_pong(client) == [] and engine.orders == []

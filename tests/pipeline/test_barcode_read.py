@@ -8,11 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 
 from core.errors import BarcodeFormatError, BarcodeNotFound, MrzNotFound
 from core.settings import PipelineSettings
+from media.reports import result
 from models.training.licence import licence_back, payload, symbol
 from pipeline.barcode.aamva import AamvaRead
+from pipeline.barcode.fields import barcode_document
 from pipeline.barcode.reader import read_licence
 from pipeline.engine import Engine, Parts
 from pipeline.mrz.parse import parse_lines
@@ -50,6 +53,52 @@ def test_a_symbol_half_covered_is_not_guessed_at() -> None:
     covered[:, :800] = 200
     with pytest.raises(BarcodeNotFound):
         read_licence([covered])
+
+
+CODES = {
+    "QR Code": zxingcpp.BarcodeFormat.QRCode,
+    "Aztec Code": zxingcpp.BarcodeFormat.Aztec,
+}
+
+
+def card_with(code: str, data: bytes, width_px: int = 1712) -> ImageU8:
+    """A light card of ID-1 size with one matrix code of 36 mm."""
+    made = zxingcpp.create_barcode(data, CODES[code])
+    drawn = np.array(made.to_image(scale=6), np.uint8)
+    side = round(36 / 85.6 * width_px)
+    card = np.full((round(width_px * 54 / 85.6), width_px, 3), 225, np.uint8)
+    top, left = (card.shape[0] - side) // 2, width_px // 2
+    small = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA)
+    card[top : top + side, left : left + side] = small[..., None]
+    return card
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_licence_in_a_matrix_code_is_read_and_named(code: str, turns: int) -> None:
+    view, quad_px = webcam_view(card_with(code, payload()), (1920, 1080), share=0.6, noise=4)
+    page = rectify(as_frame(view), Detection(quad_px, 1.0), 1500).bgr
+    read = read_licence([np.rot90(page, turns)])
+    assert (read.symbology, read.elements["DAQ"]) == (code, "D12345678")
+    document = barcode_document("d1", read, QUALITY, TODAY)
+    told = result(document).barcode
+    assert told is not None and told.symbology == code
+    assert "D12345678" not in told.model_dump_json(), "the number is a field, told once"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_another_code_holds_is_neither_told_nor_in_the_error(code: str) -> None:
+    page = card_with(code, b"https://example.org/holder?id=12345678Z")
+    with pytest.raises(BarcodeFormatError) as refused:
+        read_licence([page])
+    assert "example.org" not in str(refused.value) and "12345678Z" not in str(refused.value)
+
+
+def test_a_licence_stands_above_the_web_address_beside_it() -> None:
+    page = card_with("QR Code", b"https://example.org/")
+    with_symbol = np.vstack([page, licence_back(payload())])
+    read = read_licence([with_symbol])
+    assert (read.symbology, read.elements["DAQ"]) == ("PDF417", "D12345678")
 
 
 def test_a_barcode_of_something_else_is_told_apart() -> None:

@@ -9,6 +9,7 @@ import pytest
 from core.errors import CaptureFailed, InvalidMessage
 from pipeline.geometry import rectangle
 from pipeline.live import new_document_id
+from pipeline.scene import Search
 from pipeline.types import (
     CaptureState,
     Detection,
@@ -118,7 +119,7 @@ def test_reset_in_the_middle_of_a_frame_counts_for_that_frame() -> None:
             guest.live.reset()
             return HELD
 
-    guest.live._detector = Resetting()
+    guest.live._search = Search(Resetting())
     seen = guest.hold(1)[0]
     assert (seen.state, seen.capture) == (CaptureState.SEARCHING, None)
 

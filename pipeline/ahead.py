@@ -1,0 +1,70 @@
+"""Reading ahead: while the document is still held, a frame of it is already read.
+
+A reading that leaves no doubt ends the burst at its next frame, and is the picture's; one with
+doubts is joined by a second frame, and then the burst goes on as if nothing had been read. What
+was read belongs to one run of still frames: whatever moves may be another document.
+"""
+
+from __future__ import annotations
+
+from pipeline.burst import expose
+from pipeline.types import Document, Exposure, Shot, Trigger
+
+_FROM_STILL = 3
+"""Still frames before the first is read: a document that has just come in is seldom sharp."""
+_MOST_READ = 2
+"""Readings of one run. They take a processor's time that the burst's own reading may need."""
+_PAUSE_MS = 400.0
+"""Between the first readings of two runs: a hand that trembles begins many."""
+
+
+class ReadAhead:
+    """What of the present run is read, and what came of it. Guarded by its owner's lock."""
+
+    def __init__(self, page_width_px: int) -> None:
+        self._page_width_px = page_width_px
+        self._run = 0
+        self._not_before_ms = float("-inf")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._run += 1
+        self._count = 0
+        self._busy = False
+        self._shots: tuple[Shot, ...] = ()
+        self._certain: Document | None = None
+
+    def forget(self) -> None:
+        """A new run: what is being read says nothing of it."""
+        if self._count:
+            self._begin()
+
+    @property
+    def certain(self) -> bool:
+        """Whether the zone of this run was read beyond doubt."""
+        return self._certain is not None
+
+    def offer(self, shot: Shot, still_count: int, now_ms: float) -> Exposure | None:
+        """The frames to be read now, the newest first; None while there is nothing to gain.
+
+        The exposure's id names the reading and is owed to ``tell``.
+        """
+        too_soon = still_count < _FROM_STILL or (not self._count and now_ms < self._not_before_ms)
+        if self._busy or self.certain or self._count >= _MOST_READ or too_soon:
+            return None
+        if not self._count:
+            self._not_before_ms = now_ms + _PAUSE_MS
+        self._busy, self._count = True, self._count + 1
+        self._shots = (shot, *self._shots)
+        return expose(str(self._run), Trigger.AUTO, self._shots, self._page_width_px)
+
+    def tell(self, reading_id: str, document: Document | None) -> None:
+        """What was read for certain, or None; nothing happens for a run that is over."""
+        if self._busy and reading_id == str(self._run):
+            self._busy, self._certain = False, document
+
+    def taken(self) -> tuple[Document | None, tuple[Shot, ...]]:
+        """The certain reading with the frames that it is of, or nothing; and a new run."""
+        found = (self._certain, self._shots) if self.certain else (None, ())
+        self.forget()
+        return found

@@ -1,0 +1,161 @@
+"""What was read for certain while the document was held is the result; nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.errors import MrzNotFound, Overloaded
+from media.load import LoadProbe
+from pipeline.types import (
+    Capture,
+    CaptureState,
+    Document,
+    Exposure,
+    Frame,
+    Observation,
+    Trigger,
+)
+from tests.conftest import Serve
+from tests.fakes import QUALITY, FakeEngine, FakeReader, specimen_document
+from tests.media.test_session import Clients, clients  # noqa: F401  the fixture
+from tests.media.test_still_door import JPEG
+
+
+class HeldReader(FakeReader):
+    """Offers its third frame to be read ahead; takes the picture at the tenth, or as soon as that
+    was read for certain."""
+
+    def __init__(self, engine: AheadEngine) -> None:
+        super().__init__(engine)
+        self._ahead = engine
+        self._known: Document | None = None
+
+    def see(self, frame: Frame) -> Observation:
+        if self.state is CaptureState.SEARCHING:
+            self.state = CaptureState.HOLDING
+        if self._known is not None and self.state is CaptureState.HOLDING:
+            self._asked = True
+        seen = super().see(frame)
+        if seen.capture is not None and self._known is not None:
+            known = replace(self._known, id=seen.capture.id)
+            seen = replace(seen, capture=replace(seen.capture, known=known))
+            self._known = None
+        if self._count != 3:
+            return seen
+        page = np.zeros((8, 8, 3), np.uint8)
+        made = Capture("run 1", (page,), QUALITY, Trigger.AUTO)
+        return replace(seen, ahead=Exposure(made.id, QUALITY, made.trigger, 1, lambda: made))
+
+    def read_ahead(self, reading_id: str, document: Document | None) -> None:
+        self._ahead.told.append((reading_id, document is not None))
+        self._known = document
+
+
+class AheadEngine(FakeEngine):
+    """``certain``: what reading ahead gives; an error is raised."""
+
+    def __init__(self, certain: bool | Exception = True) -> None:
+        super().__init__(capture_at=10)
+        self.certain = certain
+        self.told: list[tuple[str, bool]] = []
+        self.ahead_threads: list[str] = []
+        self.ahead_s = 0.0
+
+    def live_reader(self) -> HeldReader:
+        return HeldReader(self)
+
+    def read_ahead(self, capture: Capture) -> Document | None:
+        self.ahead_threads.append(threading.current_thread().name)
+        time.sleep(self.ahead_s)
+        if isinstance(self.certain, Exception):
+            raise self.certain
+        return specimen_document(capture.id) if self.certain else None
+
+
+async def test_a_certain_reading_is_told_without_another(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    engine = AheadEngine()
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    assert await client.wait_for("state", capture="captured"), "though one frame made it"
+    capture = await client.wait_for("capture")
+    result = await client.wait_for("result")
+    assert result["document_id"] == capture["document_id"] != "run 1"
+    assert result["status"] == "complete"
+    assert engine.pages_read == []
+    assert engine.told == [("run 1", True)]
+    assert engine.ahead_threads[0].startswith("second-looks")
+    assert server.metric("lobbylens_read_ahead_total", outcome="certain") == 1
+
+
+async def test_a_still_that_leads_is_read_all_the_same(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    engine = AheadEngine()
+    server = await serve(engine, "--media.still-wait-ms", "3000")
+    client = clients.make(server)
+    await client.open(stills=True)
+    await client.wait_for("state", capture="captured")
+    assert await client.send_still(JPEG)
+    await client.wait_for("result")
+    assert engine.stills == [JPEG] and engine.pages_read == [2]
+
+
+async def test_without_the_still_that_was_announced_what_is_known_is_told(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = AheadEngine()
+    server = await serve(engine, "--media.still-wait-ms", "200")
+    client = clients.make(server)
+    await client.open(stills=True)
+    await client.wait_for("result")
+    assert engine.stills == [] and engine.pages_read == []
+
+
+async def test_a_doubtful_or_broken_reading_leaves_the_burst_as_it_is(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    for outcome in (False, Overloaded("the server is shutting down", 1), MrzNotFound("none")):
+        engine = AheadEngine(outcome)
+        server = await serve(engine)
+        client = clients.make(server)
+        await client.open()
+        await client.wait_for("result")
+        assert engine.told == [("run 1", False)] and engine.pages_read == [1]
+        assert server.metric("lobbylens_read_ahead_total", outcome="doubtful") == 1
+
+
+async def test_nothing_is_read_ahead_while_the_server_is_busy(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = AheadEngine()
+    server = await serve(engine)
+    client = clients.make(server)
+    monkeypatch.setattr(LoadProbe, "analyse_every", property(lambda probe: 2))
+    await client.open()
+    await client.wait_for("result")
+    assert engine.ahead_threads == [] and engine.told == [("run 1", False)]
+
+
+async def test_one_that_takes_long_holds_up_neither_the_picture_nor_the_outline(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = AheadEngine()
+    engine.ahead_s = 2.0
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    began_s = asyncio.get_running_loop().time()
+    await client.wait_for("result")
+    assert engine.pages_read == [1], "read by itself"
+    assert engine.told == [], "the other one was still under way"
+    assert asyncio.get_running_loop().time() - began_s < 2.0
