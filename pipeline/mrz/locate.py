@@ -76,6 +76,12 @@ class Band:
         return float(np.mean([row.beat for row in self.rows]))
 
 
+    @property
+    def sure(self) -> bool:
+        """Whether each row beats by itself."""
+        return all(map(_beats, self.rows))
+
+
 def find_bands(luma: ImageU8, side_px: int = WORKING_SIDE_PX) -> tuple[Band, ...]:
     """Bands of two or three rows of one pitch, likeliest first; empty when there are none.
 
@@ -125,7 +131,7 @@ def bands_of(rows: Sequence[TextRow]) -> tuple[Band, ...]:
         if (_beats(a) or _beats(b)) and _follows(a, b)
     }
     bands = [Band((rows[i], rows[j], rows[k])) for i, j in pairs for j2, k in pairs if j2 == j]
-    sure = [band for band in bands if all(map(_beats, band.rows))]
+    sure = [band for band in bands if band.sure]
     whole = {(id(a), id(b)) for band in sure for a in band.rows for b in band.rows}
     bands += [Band((rows[i], rows[j])) for i, j in pairs if (id(rows[i]), id(rows[j])) not in whole]
     return tuple(sorted(bands, key=lambda band: -band.beat))
