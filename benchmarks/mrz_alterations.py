@@ -189,7 +189,7 @@ def _bent(subject: Subject, rng: Rng) -> ImageU8:
     """A page that does not lie flat: lines bow by up to a character's height."""
     x, y = _places(subject.bgr)
     height, width = subject.bgr.shape[:2]
-    bow = _sign(rng) * rng.uniform(0.4, 1.0) * subject.pitch_px
+    bow = _sign(rng) * rng.uniform(0.2, 0.5) * subject.pitch_px
     if abs(subject.direction[0]) > abs(subject.direction[1]):
         y += bow * np.cos(2 * np.pi * (x / width - 0.5))
     else:

@@ -75,7 +75,6 @@ class Band:
         """Mean strength of the pitch, 0 to 1."""
         return float(np.mean([row.beat for row in self.rows]))
 
-
     @property
     def sure(self) -> bool:
         """Whether each row beats by itself."""
