@@ -45,6 +45,7 @@ _SAME_EDGE = 0.75
 """How far, in pitches, the left edges of lines may lie apart."""
 _FEWEST_FOR_FIT = 8
 _KNOWN_FOR_BEND = 0.8
+"""Share of a line over which glyphs must be known for a bend to be followed."""
 _LEAST_BEND_PX = 1.0
 STRETCHES = (0.85, 1.2, 1.4)
 
@@ -215,7 +216,8 @@ def _straightened(ink: Ink, centres: Floats, seen: CellMatch) -> Ink:
     if length >= _KNOWN_FOR_BEND * (centres[-1] - centres[0]):
         bend = np.polyfit(known, off, 2)
         if abs(bend[0]) * (length / 2) ** 2 >= _LEAST_BEND_PX:
-            return follow(ink, np.polyval(bend, np.arange(ink.shape[1])), ink.shape[0])
+            offsets_px = np.asarray(np.polyval(bend, np.arange(ink.shape[1])), np.float64)
+            return follow(ink, offsets_px, ink.shape[0])
     slope, shift = np.polyfit(known, off, 1)
     matrix = np.array([[1, 0, 0], [slope, 1, shift]], np.float32)
     moved = cv2.warpAffine(

@@ -23,7 +23,7 @@ CAPITAL_PX = 20
 """Height of a capital in a strip: OCR-B's capitals are about as high as their pitch."""
 
 _SLOPES = np.linspace(-0.024, 0.024, 25)
-_BOW_STEP_PX, _MOST_BOW_PX = 3.0, 12.0
+_BOW_STEP_PX, _MOST_BOW_PX = 3.0, 18.0
 """By how much a bent page's lines may lie lower, or higher, at their ends than in their middle."""
 _BOWED = 1.04
 """A bow is believed if it gathers the ink that much better than a straight line."""
