@@ -23,6 +23,7 @@ from pipeline.mrz.strips import (
     LineStrip,
     cut,
     flipped,
+    follow,
     ink_of,
     level,
     product,
@@ -43,6 +44,9 @@ _WAVES = np.concatenate([np.cos(_PHASES), np.sin(_PHASES)]).astype(np.float32)
 _SAME_EDGE = 0.75
 """How far, in pitches, the left edges of lines may lie apart."""
 _FEWEST_FOR_FIT = 8
+_KNOWN_FOR_BEND = 0.8
+"""Share of a line over which glyphs must be known for a bend to be followed."""
+_LEAST_BEND_PX = 1.0
 STRETCHES = (0.85, 1.2, 1.4)
 
 
@@ -206,7 +210,15 @@ def _straightened(ink: Ink, centres: Floats, seen: CellMatch) -> Ink:
     sure = seen.best > _SURE
     if int(sure.sum()) < _FEWEST_FOR_FIT:
         return ink
-    slope, shift = np.polyfit(centres[sure], seen.dy_px[sure], 1)
+    known, off = centres[sure], seen.dy_px[sure]
+    length = float(known[-1] - known[0])
+    # A parabola that only some of the line speaks for would run off where the rest is.
+    if length >= _KNOWN_FOR_BEND * (centres[-1] - centres[0]):
+        bend = np.polyfit(known, off, 2)
+        if abs(bend[0]) * (length / 2) ** 2 >= _LEAST_BEND_PX:
+            offsets_px = np.asarray(np.polyval(bend, np.arange(ink.shape[1])), np.float64)
+            return follow(ink, offsets_px, ink.shape[0])
+    slope, shift = np.polyfit(known, off, 1)
     matrix = np.array([[1, 0, 0], [slope, 1, shift]], np.float32)
     moved = cv2.warpAffine(
         ink, matrix, ink.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

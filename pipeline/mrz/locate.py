@@ -9,7 +9,7 @@ luma given, origin top-left.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,6 +29,8 @@ _CHARACTERS = (24, 56)
 """A row's length over its pitch: 30 to 44 characters, and what may have been joined to it."""
 _BEAT = 0.28
 """Least strength of the pitch; zones reach 0.3 to 0.6, other print stays below 0.25."""
+_SAME_LENGTH = 0.12
+"""How much shorter or longer than a zone's row another may be that is taken for its neighbour."""
 _SAME_PITCH = 0.04
 _LINE_STEP = (1.4, 3.3)
 """Distance of lines over the pitch: 2.5 nominally, cards go down to 1.6."""
@@ -47,7 +49,8 @@ _WAVES = np.concatenate([np.cos(_PHASES), np.sin(_PHASES)]).astype(np.float32)
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
-    """One row of print at a fixed pitch. ``direction``: unit vector along it, x positive."""
+    """One row of print at a fixed pitch. ``direction``: unit vector along it, x positive.
+    ``beat``: how strongly the pitch shows, 0 to 1."""
 
     centre_px: tuple[float, float]
     direction: tuple[float, float]
@@ -72,6 +75,11 @@ class Band:
         """Mean strength of the pitch, 0 to 1."""
         return float(np.mean([row.beat for row in self.rows]))
 
+    @property
+    def sure(self) -> bool:
+        """Whether each row beats by itself."""
+        return all(map(_beats, self.rows))
+
 
 def find_bands(luma: ImageU8, side_px: int = WORKING_SIDE_PX) -> tuple[Band, ...]:
     """Bands of two or three rows of one pitch, likeliest first; empty when there are none.
@@ -83,15 +91,47 @@ def find_bands(luma: ImageU8, side_px: int = WORKING_SIDE_PX) -> tuple[Band, ...
 
 
 def find_rows(luma: ImageU8, side_px: int = WORKING_SIDE_PX) -> tuple[TextRow, ...]:
-    """Rows of print at a fixed pitch, the longest first; arguments as of ``find_bands``."""
-    return tuple(row for row in _print_rows(luma, side_px) if row is not None)
+    """Rows of print at a fixed pitch, the longest first; arguments as of ``find_bands``.
+
+    A line full of letters hardly beats: each has strokes of its own. It counts as a row where
+    one that does beat runs beside it, of the same length.
+    """
+    rows = _print_rows(luma, side_px)
+    sure = [row for row in rows if _beats(row)]
+    return tuple(found for row in rows if (found := _known_by(row, sure)) is not None)
+
+
+def _beats(row: TextRow) -> bool:
+    return row.beat >= _BEAT
+
+
+def _known_by(row: TextRow, sure: Sequence[TextRow]) -> TextRow | None:
+    """The row if it beats, or at the pitch of a neighbour that does; else None."""
+    if _beats(row):
+        return row
+    for other in sure:
+        alike = replace(row, pitch_px=other.pitch_px)
+        same_length = abs(row.length_px - other.length_px) <= _SAME_LENGTH * other.length_px
+        if same_length and (_follows(alike, other) or _follows(other, alike)):
+            return alike
+    return None
 
 
 def bands_of(rows: Sequence[TextRow]) -> tuple[Band, ...]:
-    """The bands that these rows form, likeliest first."""
-    pairs = {(i, j) for i, a in enumerate(rows) for j, b in enumerate(rows) if _follows(a, b)}
+    """The bands that these rows form, likeliest first.
+
+    Two rows of three are no band of their own, unless the third does not beat: it may be other
+    print that happens to be as long.
+    """
+    pairs = {
+        (i, j)
+        for i, a in enumerate(rows)
+        for j, b in enumerate(rows)
+        if (_beats(a) or _beats(b)) and _follows(a, b)
+    }
     bands = [Band((rows[i], rows[j], rows[k])) for i, j in pairs for j2, k in pairs if j2 == j]
-    whole = {(id(a), id(b)) for band in bands for a in band.rows for b in band.rows}
+    sure = [band for band in bands if band.sure]
+    whole = {(id(a), id(b)) for band in sure for a in band.rows for b in band.rows}
     bands += [Band((rows[i], rows[j])) for i, j in pairs if (id(rows[i]), id(rows[j])) not in whole]
     return tuple(sorted(bands, key=lambda band: -band.beat))
 
@@ -115,7 +155,7 @@ def _follows(upper: TextRow, lower: TextRow) -> bool:
     return _LINE_STEP[0] * pitch < step < _LINE_STEP[1] * pitch and offset < 0.5 * shorter
 
 
-def _print_rows(luma: ImageU8, side_px: int) -> list[TextRow | None]:
+def _print_rows(luma: ImageU8, side_px: int) -> list[TextRow]:
     scale = side_px / max(luma.shape)
     mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(luma, None, fx=scale, fy=scale, interpolation=mode), np.uint8)
@@ -165,16 +205,14 @@ def _long_boxes(mask: ImageU8, shortest_px: float) -> list[_Box]:
     return boxes
 
 
-def _row(luma: ImageU8, box: _Box, scale: float) -> TextRow | None:
-    """The box as a row in the picture's own pixels; None where no fixed pitch beats."""
+def _row(luma: ImageU8, box: _Box, scale: float) -> TextRow:
+    """The box as a row in the picture's own pixels, at the pitch that beats most."""
     (cx, cy), (length, _), turn = box
     centre, length = (cx / scale, cy / scale), length / scale
     direction = (float(np.cos(np.radians(turn))), float(np.sin(np.radians(turn))))
     nominal = length / _NOMINAL_CHARACTERS
     strip = cut(luma, centre, direction, STRIP_PITCH_PX / nominal, _ROW_WIDTH_PX)
     ratio, beat = _beat(strip)
-    if beat < _BEAT:
-        return None
     return TextRow(centre, direction, length, ratio * nominal, beat)
 
 

@@ -104,7 +104,7 @@ class ZoneFinder:
         doubtful: list[tuple[ImageU8, Band]] = []
         for view in views:
             rows = find_rows(view, side)
-            bands = bands_of(rows)[:_BANDS_TRIED]
+            bands = sorted(bands_of(rows)[:_BANDS_TRIED], key=lambda band: not band.sure)
             best = self._best(best, view, bands, STRETCHES, expired)
             settled = best is not None and best.zone.likeness >= _BEYOND_DOUBT
             if settled or expired():
@@ -130,6 +130,9 @@ class ZoneFinder:
         expired: Callable[[], bool],
     ) -> _Found | None:
         for rank, band in enumerate(bands):
+            clear = best is not None and best.zone.likeness >= _CLEAR_LIKENESS
+            if clear and not band.sure:
+                continue
             found = [self._placed(view, band, 1.0)]
             likeness = found[0].likeness if found[0] else 0.0
             if likeness < _WELL_SHAPED and (rank == 0 or likeness > _PERHAPS):

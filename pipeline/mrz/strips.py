@@ -23,6 +23,12 @@ CAPITAL_PX = 20
 """Height of a capital in a strip: OCR-B's capitals are about as high as their pitch."""
 
 _SLOPES = np.linspace(-0.024, 0.024, 25)
+_BOW_STEP_PX, _MOST_BOW_PX = 3.0, 18.0
+"""By how much a bent page's lines may lie lower, or higher, at their ends than in their middle."""
+_BOWED = 1.04
+"""A bow is believed if it gathers the ink that much better than a straight line."""
+_FARTHEST = 1.3
+"""Where a bow ends: half lengths of the line from its middle."""
 _CHUNK_PX = 20
 _SHRINK = 4
 
@@ -107,7 +113,8 @@ def _very_soft(strip: cv2.typing.MatLike, sigma_px: float) -> cv2.typing.MatLike
 
 
 def level(ink: Ink, left_px: float, right_px: float) -> Ink:
-    """Take out the remaining slope, then move the line to the strip's middle.
+    """Take out the remaining slope, and the bow of a bent page, then move the line to the strip's
+    middle.
 
     Only columns ``left_px`` to ``right_px`` are looked at: what lies beyond may be no print. Of a
     strip cut with something to spare, the middle STRIP_HEIGHT_PX rows are: a line that runs out of
@@ -126,21 +133,56 @@ def level(ink: Ink, left_px: float, right_px: float) -> Ink:
     middles = left + (np.arange(chunks) + 0.5) * _CHUNK_PX - width / 2
     rows, columns = np.arange(height)[:, None] + height, np.arange(chunks)[None]
     best_energy, best_slope, best_sum = -1.0, 0.0, profiles.sum(axis=1)
-    for slope in _SLOPES:
-        shifts = np.clip(np.round(slope * middles).astype(int), -height, height)
+
+    def along(offsets_px: NDArray[np.float64]) -> tuple[float, NDArray[np.float32]]:
+        """How well the ink gathers in rows that follow the offsets, and its sum over each."""
+        shifts = np.clip(np.round(offsets_px).astype(int), -height, height)
         total = padded[rows + shifts[None], columns].sum(axis=1)
-        energy = float((total**2).sum())
+        return float((total**2).sum()), total
+
+    for slope in _SLOPES:
+        energy, total = along(slope * middles)
         if energy > best_energy:
             best_energy, best_slope, best_sum = energy, float(slope), total
+    centre, half = left + chunks * _CHUNK_PX / 2, chunks * _CHUNK_PX / 2
+    best_bow, bowed_energy = 0.0, best_energy
+    for step in (-_BOW_STEP_PX, _BOW_STEP_PX):
+        bow = step
+        while abs(bow) <= _MOST_BOW_PX:
+            bend = bow * _bend(middles + width / 2, centre, half)
+            energy, total = along(best_slope * middles + bend)
+            if energy <= bowed_energy:
+                break
+            bowed_energy = energy
+            if energy > _BOWED * best_energy:
+                best_bow, best_sum = bow, total
+            bow += step
     within = np.convolve(best_sum, np.ones(CAPITAL_PX), "same")
     margin = STRIP_HEIGHT_PX // 5
     middle = int(within[margin:-margin].argmax()) + margin
     shift = spare + middle - height / 2 - best_slope * width / 2
+    if best_bow:
+        x = np.arange(width, dtype=np.float64)
+        return follow(whole, best_slope * x + shift + best_bow * _bend(x, centre, half), height)
     matrix = np.array([[1, 0, 0], [best_slope, 1, shift]], np.float32)
     levelled = cv2.warpAffine(
         whole, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
     return np.asarray(levelled, np.float32)
+
+
+def _bend(x: NDArray[np.float64], centre: float, half: float) -> NDArray[np.float64]:
+    """A parabola that rises by 1 from a line's middle to its ends, 0 on average over the line."""
+    places = np.clip((x - centre) / half, -_FARTHEST, _FARTHEST)
+    return np.asarray(places**2 - 1 / 3, np.float64)
+
+
+def follow(ink: Ink, offsets_px: NDArray[np.float64], height_px: int) -> Ink:
+    """``height_px``×W: each column of ``ink`` from its own offset on."""
+    y = np.arange(height_px, dtype=np.float32)[:, None] + offsets_px.astype(np.float32)
+    x = np.repeat(np.arange(ink.shape[1], dtype=np.float32)[None], height_px, axis=0)
+    bent = cv2.remap(ink, x, y, cv2.INTER_LINEAR)
+    return np.asarray(bent, np.float32)
 
 
 def flipped(ink: Ink) -> Ink:
