@@ -27,7 +27,7 @@ _FORMATS = (MrtdFormat.TD1, MrtdFormat.TD2, MrtdFormat.TD3, None)
 """What the network's kinds mean, in the order it was trained with."""
 _SURE = 0.7
 """Probability from which the network's answer about turn or format is believed."""
-_CALIBRATION = 0.43
+_CALIBRATION = 0.34
 """Power that brings the product of the three shares to a scale where 0.5 is a good threshold:
 chosen on composed validation scenes, where it keeps false outlines under 3%."""
 _HOPELESS = 0.2

@@ -251,8 +251,9 @@ _FAULTS: tuple[tuple[GuidanceCode, _Test], ...] = (
     (GuidanceCode.TOO_DARK, _too_dark),
     (GuidanceCode.TOO_BRIGHT, _too_bright),
     (GuidanceCode.GLARE, _glaring),
-    (GuidanceCode.MRZ_COVERED, _covered),
     (GuidanceCode.MOVE_CLOSER, _too_far),
+    # After it: from afar neither print nor format is told well enough to miss anything.
+    (GuidanceCode.MRZ_COVERED, _covered),
     (GuidanceCode.CENTER_DOCUMENT, _crowded),
     (GuidanceCode.TILTED, _tilted),
     (GuidanceCode.HOLD_STILL, _moving_blur),
