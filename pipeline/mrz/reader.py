@@ -36,6 +36,9 @@ _SECOND_WEIGHT = 0.3
 _NET_TOLERANCE = 0.3
 _MOST_MISFITS = 0.12
 _FEW_CHECKS, _MANY_CHECKS = 1, 3
+_LEGIBLE = 0.7
+"""Mean confidence below which print is none of OCR-B: bars of a barcode reach .6, and in two rows
+of them a check digit passes by chance; the worst zones that say anything have more than .8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +173,8 @@ def _is_zone(decoded: Decoded) -> bool:
     """Whether the lines are a zone at all, however faulty: no other print in two lines."""
     if decoded.passing >= _MANY_CHECKS:
         return True
+    every = [share for row in decoded.confidences for share in row]
+    if sum(every) < _LEGIBLE * len(every):
+        return False
     plausible = decoded.misfits <= _MOST_MISFITS and decoded.passing >= _FEW_CHECKS
     return starts_well(decoded) and (plausible or decoded.misfits == 0)
