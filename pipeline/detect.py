@@ -96,7 +96,7 @@ class CornerDetector:
     def detect(self, frame: Frame) -> Detection | None:
         """The document in the frame, or None where no outline should be drawn.
 
-        About 7 ms on one thread for 720p, half of it for a preview (`Frame.full_scale` above 1),
+        About 9 ms on one thread for 720p, half of it for a preview (`Frame.full_scale` above 1),
         which is looked at once; call it on a worker thread.
         """
         # The smaller side keeps the network's resolution when the document is looked at again.
