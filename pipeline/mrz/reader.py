@@ -38,7 +38,7 @@ _MOST_MISFITS = 0.12
 _FEW_CHECKS, _MANY_CHECKS = 1, 3
 _LEGIBLE = 0.7
 """Mean confidence below which print is none of OCR-B: bars of a barcode reach .6, and in two rows
-of them a check digit passes by chance; the worst zones that say anything have more than .8."""
+of them a check digit passes by chance; the worst zones that say anything have about .8."""
 
 
 @dataclass(frozen=True, slots=True)
