@@ -34,6 +34,7 @@ from pipeline.types import (
     Quality,
     Severity,
     Shot,
+    Side,
     Stability,
     Trigger,
 )
@@ -138,6 +139,33 @@ class FakeReader:
             self.sides_wanted = sides
         if stable_required is not None:
             self.stable_required = stable_required
+
+
+class TwoSidedReader(FakeReader):
+    """Takes both sides of one card, in that order, and joins them as the pipeline does: the front
+    alone says nothing."""
+
+    def __init__(self, engine: FakeEngine, order: Sequence[Side]) -> None:
+        super().__init__(engine)
+        self._order = order
+        self._taken: list[Side] = []
+
+    def picture(self, side: Side, next_side: Side | None) -> Capture:
+        raise AssertionError("say what each side's picture is")
+
+    def see(self, frame: Frame) -> Observation:
+        seen = super().see(frame)
+        if seen.capture is None:
+            return seen
+        following = self._order[1] if not self._taken and len(self._order) > 1 else None
+        made = self.picture(self._order[len(self._taken)], following)
+        return replace(seen, capture=replace(seen.capture, id=made.id, develop=lambda: made))
+
+    def reading_finished(self, document: Document) -> Document | None:
+        self._taken.append(self._order[len(self._taken)])
+        self.state = CaptureState.DONE
+        shown = replace(document, sides=tuple(self._taken))
+        return shown if Side.BACK in self._taken else None
 
 
 class FakeEngine:

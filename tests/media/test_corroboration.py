@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,15 +18,13 @@ from pipeline.types import (
     DocumentStatus,
     Field,
     FieldStatus,
-    Frame,
-    Observation,
     PageWarning,
     Side,
     Trigger,
 )
 from pipeline.visual.words import Print, Word
 from tests.conftest import Serve
-from tests.fakes import QUALITY, FakeEngine, FakeReader, specimen_document
+from tests.fakes import QUALITY, FakeEngine, FakeReader, TwoSidedReader, specimen_document
 from tests.media.test_session import Clients, clients  # noqa: F401  the fixture
 from tests.media.test_stream import Begin, begin  # noqa: F401  the fixture
 
@@ -177,29 +174,18 @@ async def test_without_a_portrait_the_door_says_why(serve: Serve, clients: Clien
         await client.fetch(address.replace(result["document_id"], "unknown"))
 
 
-class CardReader(FakeReader):
-    """Shown a card's two sides in the engine's order, and joins them as the pipeline does."""
+class CardReader(TwoSidedReader):
+    """The engine's fronts are known by what their backs say."""
 
     def __init__(self, engine: CardEngine) -> None:
-        super().__init__(engine)
-        self._order = engine.order
-        self._taken: list[Side] = []
+        super().__init__(engine, engine.order)
 
-    def see(self, frame: Frame) -> Observation:
-        seen = super().see(frame)
-        if seen.capture is None:
-            return seen
-        side = self._order[len(self._taken)]
+    def picture(self, side: Side, next_side: Side | None) -> Capture:
         page = np.zeros((8, 8, 3), np.uint8)
-        asked = None if self._taken else self._order[1]
-        made = Capture("d1", (page,), QUALITY, Trigger.MANUAL, side=side, next_side=asked)
-        return replace(seen, capture=replace(seen.capture, id="d1", develop=lambda: made))
+        return Capture("d1", (page,), QUALITY, Trigger.MANUAL, side=side, next_side=next_side)
 
     def reading_finished(self, document: Document) -> Document | None:
-        self._taken.append(self._order[len(self._taken)])
-        self.state = CaptureState.DONE
-        shown = replace(specimen_document("d1"), sides=tuple(self._taken))
-        return shown if Side.BACK in self._taken else None
+        return super().reading_finished(specimen_document("d1"))
 
 
 class CardEngine(FakeEngine):

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +16,24 @@ from aiohttp import web
 from PIL import Image
 
 from examples.client import CaptureClient
-from pipeline.types import Capture, CaptureState, Document, Frame, Observation, Side
+from pipeline.types import Capture, Side, Trigger
 from tests.conftest import Serve
-from tests.fakes import FakeEngine, FakeReader
+from tests.fakes import QUALITY, FakeEngine, TwoSidedReader
 from tests.peer import DrawnTrack
 
 FRONT, BACK = Side.FRONT, Side.BACK
 BRIGHTNESS = {FRONT: 60, BACK: 180}
 
 
-class TwoSides(FakeReader):
-    """Takes both sides of one card, in the engine's order, and joins them as the pipeline does:
-    the front alone says nothing."""
+class TwoSides(TwoSidedReader):
+    """Each side's page has a brightness of its own."""
 
     def __init__(self, engine: TwoSidedEngine) -> None:
-        super().__init__(engine)
-        self._order = engine.order
-        self._taken: list[Side] = []
+        super().__init__(engine, engine.order)
 
-    def see(self, frame: Frame) -> Observation:
-        seen = super().see(frame)
-        if seen.capture is None:
-            return seen
-        side = self._order[len(self._taken)]
+    def picture(self, side: Side, next_side: Side | None) -> Capture:
         page = np.full((8, 8, 3), BRIGHTNESS[side], np.uint8)
-        made = Capture("d1", (page,), seen.capture.quality, seen.capture.trigger)
-        return replace(seen, capture=replace(seen.capture, id="d1", develop=lambda: made))
-
-    def reading_finished(self, document: Document) -> Document | None:
-        self._taken.append(self._order[len(self._taken)])
-        self.state = CaptureState.DONE
-        shown = replace(document, sides=tuple(self._taken))
-        return shown if BACK in self._taken else None
+        return Capture("d1", (page,), QUALITY, Trigger.MANUAL)
 
 
 class TwoSidedEngine(FakeEngine):
