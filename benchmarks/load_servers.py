@@ -28,8 +28,7 @@ import server
 from core.settings import PipelineSettings, load_settings
 from media.lanes import take_short_turns
 from pipeline.engine import Engine, load_parts
-from pipeline.live import Detector
-from pipeline.types import Detection, Frame
+from pipeline.types import Detection, Detector, Frame
 
 UNBOUNDED = (
     *("--port", "0", "--log-level", "warning", "--signaling.max-sessions", "1000"),

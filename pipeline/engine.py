@@ -25,10 +25,19 @@ from pipeline.copies import warnings_of
 from pipeline.detect import CornerDetector
 from pipeline.document import failed_document, is_sure, read_document
 from pipeline.enhance import enhance
-from pipeline.live import Detector, LiveReader
+from pipeline.live import LiveReader
 from pipeline.mrz.reader import MrzReader
 from pipeline.portrait import front_portrait_of, jpeg_of, portrait_of
-from pipeline.types import Capture, Document, FieldStatus, ImageU8, Look, MrzRead, PageWarning
+from pipeline.types import (
+    Capture,
+    Detector,
+    Document,
+    FieldStatus,
+    ImageU8,
+    Look,
+    MrzRead,
+    PageWarning,
+)
 from pipeline.visual.compare import NAMES, corroborated
 from pipeline.visual.look import PageReader, print_of
 from pipeline.visual.words import Print, load_print_reader

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from core.errors import CaptureFailed, InvalidMessage
 from core.settings import PipelineSettings
@@ -41,6 +40,7 @@ from pipeline.tracking import DocumentTrack
 from pipeline.types import (
     CaptureState,
     Detection,
+    Detector,
     Document,
     Exposure,
     Frame,
@@ -54,12 +54,6 @@ from pipeline.types import (
 
 STABLE_REQUIRED_LIMITS = (3, 60)
 """Fewest and most still frames that a client may ask for."""
-
-
-class Detector(Protocol):
-    """Finds the one document of a frame."""
-
-    def detect(self, frame: Frame) -> Detection | None: ...
 
 
 @dataclass(frozen=True, slots=True)

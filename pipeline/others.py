@@ -8,13 +8,12 @@ a receipt says nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from pipeline.geometry import area, aspect_ratio, iou
-from pipeline.types import Detection, Frame, ImageU8, QuadPx
+from pipeline.types import Detection, Detector, Frame, ImageU8, QuadPx
 
 LOOK_EVERY = 8
 """Frames from one second look to the next: three a second."""
@@ -25,10 +24,6 @@ _LEAST_SHARE = 0.3
 _AGREEING = 2
 _JOINED_ASPECT = 2.2
 """No format is longer than 1.6 times its height: what is, and has a zone, is two side by side."""
-
-
-class Detector(Protocol):
-    def detect(self, frame: Frame) -> Detection | None: ...
 
 
 class SecondLook:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import cv2
 import numpy as np
 
-from pipeline.types import Detection, Frame, ImageU8
+from pipeline.types import Detection, Detector, Frame, ImageU8
 
 _SAMPLED_PX = 160
 """Width of the grid of samples; a coarse one costs 20 µs where a whole luma plane costs 1 ms."""
@@ -19,12 +17,6 @@ _LONGEST_MS = 500.0
 """A scene is looked at this often all the same: a detector may be of another mind next time."""
 _NOBODY_THERE_MS = 3000.0
 """With nothing in view for this long, a scene that does not change is not searched each time."""
-
-
-class Detector(Protocol):
-    """Finds the one document of a frame."""
-
-    def detect(self, frame: Frame) -> Detection | None: ...
 
 
 class StillScene:

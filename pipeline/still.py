@@ -24,13 +24,14 @@ from core.settings import EnhanceSettings, PipelineSettings
 from pipeline.burst import PAGES, Burst
 from pipeline.document import is_legible, is_sure
 from pipeline.engine import Engine
-from pipeline.live import Detector, new_document_id
+from pipeline.live import new_document_id
 from pipeline.picture import check_header, scaled_source, too_many_pixels
 from pipeline.quality import measure_quality
 from pipeline.types import (
     Capture,
     CheckResult,
     Detection,
+    Detector,
     Document,
     Frame,
     ImageU8,

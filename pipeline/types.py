@@ -82,6 +82,12 @@ class Detection:
     mrz_quad_px: QuadPx | None = None
 
 
+class Detector(Protocol):
+    """Finds the one document of a frame."""
+
+    def detect(self, frame: Frame) -> Detection | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stability:
     """How still the document is. ``corner_motion_ratio`` is frame diagonals per second."""

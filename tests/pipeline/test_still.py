@@ -17,7 +17,6 @@ from core.settings import PipelineSettings
 from models.training.specimen import draw_specimen
 from pipeline.document import failed_document
 from pipeline.geometry import iou
-from pipeline.live import Detector
 from pipeline.mrz.parse import parse_lines
 from pipeline.still import (
     MAX_PIXELS,
@@ -31,6 +30,7 @@ from pipeline.still import (
 from pipeline.types import (
     Capture,
     Detection,
+    Detector,
     Document,
     DocumentStatus,
     ImageU8,

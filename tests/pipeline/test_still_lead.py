@@ -14,10 +14,9 @@ from PIL import Image
 from core.errors import InvalidImage
 from core.settings import EnhanceSettings, PipelineSettings
 from pipeline.burst import PAGES, Burst
-from pipeline.live import Detector
 from pipeline.quality import measure_quality
 from pipeline.still import lead_with_still, still_frame
-from pipeline.types import Capture, Detection, Document, ImageU8, Shot, Side, Trigger
+from pipeline.types import Capture, Detection, Detector, Document, ImageU8, Shot, Side, Trigger
 from tests.pipeline.posed import ScriptedDetector, specimen_page, webcam_view
 
 SETTINGS = PipelineSettings()
