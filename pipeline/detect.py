@@ -101,8 +101,9 @@ class CornerDetector:
         """
         # The smaller side keeps the network's resolution when the document is looked at again.
         sharp = _SHARP if frame.full_scale <= 1 else _SHARP_ENOUGH
-        width_px = round(sharp * self._inner_px * max(1.0, frame.width_px / frame.height_px))
-        thumbnail = frame.bgr(min(width_px, frame.width_px))
+        wanted_px = sharp * self._inner_px * max(1.0, frame.width_px / frame.height_px)
+        # A whole share of the frame's width costs a scaler half of what any other width does.
+        thumbnail = frame.bgr(frame.width_px // max(1, round(frame.width_px / wanted_px)))
         return self._find(thumbnail, frame.luma, twice=frame.full_scale <= 1)
 
     def find(self, bgr: ImageU8) -> Detection | None:
@@ -177,8 +178,16 @@ class CornerDetector:
     def _square(self, bgr: ImageU8) -> ImageU8:
         """The picture squeezed to a square with its grey border: S×S×3 for input_px S."""
         inner, side = self._inner_px, self._input_px
-        shrinks = bgr.shape[0] * bgr.shape[1] > inner * inner
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        if bgr.shape[0] * bgr.shape[1] > inner * inner:
+            # Halving in both directions is the one average over areas that OpenCV does fast: by
+            # way of the doubled size it takes a third of the time of INTER_AREA at once.
+            double = 2 * inner
+            far = max(bgr.shape[:2]) > 2 * double
+            method = cv2.INTER_AREA if far else cv2.INTER_LINEAR
+            bgr = np.asarray(cv2.resize(bgr, (double, double), interpolation=method), np.uint8)
+            method = cv2.INTER_AREA
+        else:
+            method = cv2.INTER_LINEAR
         square = np.full((side, side, 3), _GREY, np.uint8)
         at = (side - inner) // 2
         square[at : at + inner, at : at + inner] = cv2.resize(
