@@ -11,6 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from models.training.bound import ajar
 from models.training.drawing import (
     Pen,
     Rng,
@@ -27,7 +28,6 @@ from models.training.face import Face, canvas_px, whole
 from models.training.identity_documents import booklet, td1, td2, td3, visa
 from models.training.printed_matter import (
     Photographs,
-    ajar,
     book,
     brochure,
     cheque,

@@ -6,12 +6,11 @@ frame for the paper's edge. Photographs are cut from the background pictures, el
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 
 from models.training.backgrounds import drawn
+from models.training.bound import ajar, thick
 from models.training.drawing import (
     Colour,
     Pen,
@@ -181,7 +180,10 @@ def book(rng: Rng, photographs: Photographs) -> Face:
     if rng.random() < 0.3:
         image = np.ascontiguousarray(np.rot90(image))
     face = whole(image, rng.uniform(0, 4) * scale, "other", False, image.shape[1] / scale)
-    return ajar(rng, face) if rng.random() < 0.1 else face
+    pick = rng.random()
+    if pick < 0.1:
+        return ajar(rng, face)
+    return thick(rng, face) if pick < 0.45 else face
 
 
 def framed(rng: Rng, photographs: Photographs) -> Face:
@@ -254,13 +256,24 @@ def form(rng: Rng, photographs: Photographs) -> Face:
 
 
 def cheque(rng: Rng, photographs: Photographs) -> Face:
-    """A cheque, ticket or voucher: wide, pale, a few lines, digits at the foot."""
+    """A cheque, ticket or voucher: wide, pale, a few lines, digits at the foot.
+
+    Often the tint ends above the digits, and the paper goes on white.
+    """
     del photographs
     width = rng.uniform(140, 205)
     height = width / rng.uniform(1.9, 2.8)
     h, w, _scale = canvas_px(width, height)
     image = security_print(rng, h, w)
-    image = np.asarray(255 - (255 - image) * rng.uniform(0.1, 0.7), np.uint8)
+    image = np.asarray(255 - (255 - image) * rng.uniform(0.1, 0.9), np.uint8)
+    if rng.random() < 0.5:
+        bare = rng.uniform(0.02, 0.12, 4) * (rng.random(4) < 0.4)
+        bare[2] = rng.uniform(0.1, 0.24)
+        top, right, foot, left = (int(v) for v in bare * h)
+        paper = np.full_like(image, tinted(rng, rng.uniform(215, 250), 6))
+        within = np.s_[top : h - foot, left : w - right]
+        paper[within] = image[within]
+        image = paper
     for _ in range(int(rng.integers(2, 6))):
         at = (int(rng.uniform(0.03, 0.6) * w), int(rng.uniform(0.2, 0.8) * h))
         reach = int(rng.uniform(0.15, 0.5) * w)
@@ -272,42 +285,3 @@ def cheque(rng: Rng, photographs: Photographs) -> Face:
     digits = "".join(str(v) for v in rng.integers(0, 10, 26))
     pen.spaced(w * 0.06, h * 0.87, w * rng.uniform(0.5, 0.85), digits, tinted(rng, 25, 10))
     return whole(pen.finish(), 0.0, "other", False, width)
-
-
-def ajar(rng: Rng, cover: Face) -> Face:
-    """A closed booklet whose pages stand open a little: they look out beside its cover.
-
-    The outline stays the cover's. The pages turn about the spine, the left edge.
-    """
-    h, w = cover.bgra.shape[:2]
-    pad = int(max(h, w) * 0.35)
-    page = np.zeros((h + 2 * pad, w + 2 * pad, 4), np.uint8)
-    spread, drop = rng.uniform(-0.02, 0.3, 2) * rng.choice([0.5, 1.0])
-    last = security_print(rng, *page.shape[:2])
-    far = w * (1 + rng.uniform(-0.1, 0.06))
-    sheets = int(rng.integers(2, 7))
-    for index in range(sheets, 0, -1):
-        part = index / sheets
-        outline = np.array(
-            [
-                [0, 0],
-                [far, -spread * h * part * rng.uniform(0.5, 1)],
-                [far, h * (1 + drop * part)],
-                [0, h],
-            ]
-        )
-        outline = np.round((outline + pad) * 8).astype(np.int32)
-        tone = (*tinted(rng, rng.uniform(190, 250), 6), 255)
-        cv2.fillPoly(page, [outline], tone, cv2.LINE_AA, 3)
-        if index == sheets:
-            # What lies lowest shows the most of itself, print and all.
-            printed = page[..., 3] > 0
-            page[printed, :3] = last[printed]
-        cv2.polylines(page, [outline], True, (*tinted(rng, 140, 15), 255), 1, cv2.LINE_AA, 3)
-    share = cover.bgra[..., 3:].astype(np.float32) / 255
-    view = page[pad : pad + h, pad : pad + w]
-    view[..., :3] = np.asarray(cover.bgra[..., :3] * share + view[..., :3] * (1 - share), np.uint8)
-    view[..., 3] = np.maximum(view[..., 3], cover.bgra[..., 3])
-    x, y, wide, tall = cv2.boundingRect(np.ascontiguousarray(page[..., 3]))
-    outline_px = cover.outline_px + np.array([pad - x, pad - y], np.float32)
-    return replace(cover, bgra=page[y : y + tall, x : x + wide].copy(), outline_px=outline_px)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.backgrounds import Assets, background
+from models.training.bound import folded
 from models.training.camera import lens, light, sensor
 from models.training.distractors import scatter
 from models.training.documents import draw_face
 from models.training.drawing import Pixels, Rng, colour, skin, soft_noise, tinted
-from models.training.face import Face
+from models.training.face import KINDS, Face
 from models.training.hands import bare_hand, hold_from_behind, hold_over_edge
 from models.training.placing import Quad, area, paste, pose
 from models.training.signs import stand
@@ -91,6 +92,8 @@ def _printed(rng: Rng, face: Face) -> Pixels:
     if rng.random() < 0.15:
         paint += (paint.mean((0, 1)) - paint) * rng.uniform(0.3, 0.8)
     h, w = patch.shape[:2]
+    if face.kind == KINDS.index("other") and face.width_mm > 95 and rng.random() < 0.22:
+        paint *= folded(rng, patch)[..., None]
     paint *= 1.05 - soft_noise(rng, h, w, 3)[..., None] * rng.uniform(0, 0.35)
     patch[..., :3] = np.clip(paint * rng.uniform(0.72, 1.1), 0, 255).astype(np.uint8)
     return patch
@@ -181,7 +184,7 @@ def _add_document(
     quad_px = np.asarray(quad * size, np.float32)
     if rng.random() < 0.1:
         _underlay(rng, canvas, quad_px, faces.pick(rng, assets))
-    board = _mount(rng, canvas, quad_px) if rng.random() < 0.16 else None
+    board = _mount(rng, canvas, quad_px) if rng.random() < 0.2 else None
     tone = skin(rng)
     px_per_mm = (
         float(np.sqrt(area(quad_px) / max(1.0, area(face.outline_px))))

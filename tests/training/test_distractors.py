@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,10 @@ import pytest
 
 from models.training import distractors
 from models.training.backgrounds import Assets, background
+from models.training.bound import ajar, folded, thick
+from models.training.face import Face
 from models.training.fetch_assets import _is_scenery
-from models.training.printed_matter import _figures, ajar, book
+from models.training.printed_matter import _figures, book, cheque
 
 WOOD = np.random.default_rng(1).integers(60, 200, (300, 300, 3)).astype(np.uint8)
 
@@ -60,17 +63,38 @@ def test_only_what_lies_on_tables_is_turned_freely() -> None:
         assert bool(steep) is freely
 
 
+@pytest.mark.parametrize("bind", [ajar, thick])
 @pytest.mark.parametrize("seed", range(12))
-def test_pages_look_out_beside_a_cover_that_keeps_its_outline(seed: int) -> None:
+def test_pages_look_out_beside_a_cover_that_keeps_its_outline(
+    seed: int, bind: Callable[[np.random.Generator, Face], Face]
+) -> None:
     rng = np.random.default_rng(seed)
     closed = book(rng, ())
-    opened = ajar(rng, closed)
+    opened = bind(rng, closed)
     sides = [np.linalg.norm(f.outline_px[1] - f.outline_px[0]) for f in (closed, opened)]
     assert sides[0] == pytest.approx(sides[1])
     h, w = opened.bgra.shape[:2]
     assert (opened.outline_px >= 0).all()
     assert (opened.outline_px <= (w, h)).all()
     assert (opened.bgra[..., 3] > 0).sum() >= (closed.bgra[..., 3] > 0).sum()
+
+
+def test_a_folded_sheet_is_lit_differently_beside_its_crease_but_hardly_as_a_whole() -> None:
+    sheet = np.zeros((300, 200, 4), np.uint8)
+    lights = [folded(np.random.default_rng(seed), sheet) for seed in range(60)]
+    assert all(light.shape == (300, 200) for light in lights)
+    assert np.mean([float(light.mean()) for light in lights]) == pytest.approx(1, abs=0.05)
+    assert sum(float(np.ptp(light)) > 0.05 for light in lights) > 30
+    assert all(float(light.min()) > 0.3 and float(light.max()) < 2 for light in lights)
+
+
+def test_of_some_cheques_the_foot_stays_white() -> None:
+    bare = 0
+    for seed in range(40):
+        paper = cheque(np.random.default_rng(seed), ()).bgra[..., :3]
+        last = paper[-2:].reshape(-1, 3)
+        bare += bool((np.ptp(last, axis=0) == 0).all() and last.min() > 190)
+    assert 10 < bare < 30
 
 
 def test_figures_stand_on_the_paper_itself() -> None:
