@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from core.errors import InvalidImage
-from core.settings import EnhanceSettings, PipelineSettings
+from core.settings import EnhanceSettings, MrzSettings, PipelineSettings
 from pipeline.burst import PAGES, Burst
 from pipeline.document import is_legible, is_sure
 from pipeline.engine import Engine
@@ -49,6 +49,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _JPEG = b"\xff\xd8\xff"
 _SAME_SIZE, _SAME_SCORE = 0.95, 3.0
 """Within these a still counts as equal: figures of two pictures of one page differ by as much."""
+_PATIENCE_MS = 20_000
+"""Deadline where a script waits and no guest: on a busy machine a hard picture takes longer than
+the time a guest is asked to stand still."""
 _AMPLE_PX = 3000
 """A JPEG may be decoded at half its size or less as long as this many pixels remain a side."""
 
@@ -235,7 +238,7 @@ def read_mrz_lines(path: str | Path) -> MrzLines:
 
 @functools.lru_cache(maxsize=1)
 def _default_engine() -> Engine:
-    return Engine(PipelineSettings())
+    return Engine(PipelineSettings(mrz=MrzSettings(deadline_ms=_PATIENCE_MS)))
 
 
 def _bgr(image: Image.Image) -> ImageU8:
