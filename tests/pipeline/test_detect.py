@@ -233,6 +233,18 @@ def test_a_second_look_that_doubts_moves_nothing(second: DrawnAnswer) -> None:
     assert twice.confidence <= once.confidence
 
 
+@pytest.mark.parametrize(("scale", "taken"), [(1.07, False), (1.13, True)])
+def test_a_second_look_draws_no_document_in(scale: float, taken: bool) -> None:
+    """By a twelfth of its area: that is its printed frame. By less: better places of corners."""
+    looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer((SQUARE - 0.5) * scale + 0.5))
+    twice = CornerDetector(DetectSettings(), looks, 256).detect(frame_of(BLACK))
+    once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
+    assert once is not None
+    assert twice is not None
+    assert looks.count == 2
+    assert (np.abs(once.quad_px - twice.quad_px).max() > 1) == taken
+
+
 def test_nothing_on_the_second_look_costs_its_share_of_the_confidence() -> None:
     once = _detector(DrawnAnswer(SQUARE)).detect(PREVIEW)
     looks = Looks(DrawnAnswer(SQUARE), DrawnAnswer(SQUARE, presence=-9))
