@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from av.video.reformatter import VideoReformatter
 
 from pipeline.types import ColourSource, Frame, ImageU8
 
@@ -33,15 +35,27 @@ def colour_source(picture: av.VideoFrame) -> ColourSource:
     """Gives ``picture`` as H×W×3 uint8 BGR, scaled to a width where one is asked for."""
 
     def bgr(width_px: int | None) -> ImageU8:
-        if width_px is None or width_px == picture.width:
-            return np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
-        height_px = max(1, round(picture.height * width_px / picture.width))
-        small = picture.reformat(
-            width=width_px, height=height_px, format="bgr24", interpolation="FAST_BILINEAR"
+        width = picture.width if width_px is None else width_px
+        height = max(1, round(picture.height * width / picture.width))
+        method = "BILINEAR" if width == picture.width else "FAST_BILINEAR"
+        converted = _reformatter().reformat(
+            picture, width=width, height=height, format="bgr24", interpolation=method, threads=1
         )
-        return np.asarray(small.to_ndarray(), dtype=np.uint8)
+        return np.asarray(converted.to_ndarray(), dtype=np.uint8)
 
     return bgr
+
+
+_of_thread = threading.local()
+
+
+def _reformatter() -> VideoReformatter:
+    """The calling thread's own: a picture's would be set up for it alone, with a thread for each
+    processor, and live as long as the picture."""
+    if not hasattr(_of_thread, "reformatter"):
+        _of_thread.reformatter = VideoReformatter()
+    reformatter: VideoReformatter = _of_thread.reformatter
+    return reformatter
 
 
 def to_frame(picture: av.VideoFrame, index: int, rtp_timestamp: int | None) -> Frame:
