@@ -12,6 +12,7 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av.video.reformatter import VideoReformatter
 
+from media.decoding import Shortcut
 from pipeline.types import ColourSource, Frame, ImageU8
 
 MAX_PIXELS = 4096 * 4096
@@ -64,7 +65,7 @@ def to_frame(picture: av.VideoFrame, index: int, rtp_timestamp: int | None) -> F
     pts_ms = (
         received_ms
         if picture.pts is None or picture.time_base is None
-        else float(picture.pts * picture.time_base * 1000)
+        else picture.pts * 1000 * picture.time_base.numerator / picture.time_base.denominator
     )
     return Frame(
         index=index,
@@ -81,15 +82,25 @@ async def drain(
     timestamp: Callable[[int | None], int | None],
     put: Callable[[Frame], None],
     next_index: Callable[[], int],
+    shortcut: Shortcut | None = None,
 ) -> None:
     """Read ``track`` to its end and put each frame.
 
-    It never waits for analysis: aiortc queues without a limit what is not read.
+    It never waits for analysis: aiortc queues without a limit what is not read. Pictures that come
+    by ``shortcut`` are put at once, and of the track only its end is waited for.
     """
-    while True:
-        try:
-            picture = await track.recv()
-        except MediaStreamError:
-            return
+
+    def take(picture: object) -> None:
         if isinstance(picture, av.VideoFrame) and picture.width * picture.height <= MAX_PIXELS:
             put(to_frame(picture, next_index(), timestamp(picture.pts)))
+
+    if shortcut is not None:
+        shortcut.take = take
+    try:
+        while True:
+            take(await track.recv())
+    except MediaStreamError:
+        return
+    finally:
+        if shortcut is not None:
+            shortcut.take = None

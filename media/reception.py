@@ -21,7 +21,8 @@ from aiortc.rtp import RtpPacket
 
 from core.log import Log
 from media.bitstreams import is_h264, is_key_frame
-from media.decoding import DecoderQueue, FrameRun, Handover, Losses
+from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
+from media.estimation import lighten
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 from media.layers import LayerGate
 from media.punctuality import FrameClock
@@ -205,12 +206,13 @@ class Watch:
     """What a session wants of a stream, and is told of it.
 
     ``gate``: which frames are left out before they are decoded; None for none. ``clock`` learns
-    when frames were received.
+    when frames were received. ``shortcut``: where its pictures may be taken.
     """
 
     gate: LayerGate | None = None
     clock: FrameClock = field(default_factory=FrameClock)
     losses: Losses = field(default_factory=Losses)
+    shortcut: Shortcut = field(default_factory=Shortcut)
 
 
 def adapt_reception(
@@ -231,12 +233,16 @@ def adapt_reception(
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = getattr(receiver, names["remote_bitrate_estimator"])
+    lighten(estimator)
     setattr(
         receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
     )
     inside: Any = receiver
     handover = Handover(
-        asyncio.get_running_loop(), lambda: inside.track._queue, watch.losses.replaced
+        asyncio.get_running_loop(),
+        lambda: inside.track._queue,
+        watch.losses.replaced,
+        watch.shortcut,
     )
     failed = getattr(receiver, names["decoder_error"])
     waiting = DecoderQueue(assembler, handover, failed, watch.losses.outdated)
