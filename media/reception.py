@@ -87,7 +87,10 @@ class FrameAssembler:
         self._newest = max(self._newest, number)
         if number >= self._next or self._want_key:
             self._packets[number] = packet
-        frames = self._from_key() if self._want_key else self._complete()
+        if self._want_key:
+            frames = self._from_key()
+        else:
+            frames = self._complete() if self._may_complete(packet, number) else []
         if not self._want_key and self._overdue(now_s):
             self.skip_to_key()
             frames += self._from_key()
@@ -106,6 +109,16 @@ class FrameAssembler:
         """The sequence number without its wrap at 16 bits (RFC 3550, A.1)."""
         step = (sequence_number - self._newest + 0x8000) % 0x10000 - 0x8000
         return self._newest + step
+
+    def _may_complete(self, packet: RtpPacket, number: int) -> bool:
+        """Whether anything can be whole by this packet: not by one more in the middle of the frame
+        that is awaited, nor by one more behind a gap. Going through all of a frame with each of
+        its packets costs the square of their number."""
+        first = self._packets.get(self._next or 0)
+        if first is None:
+            return False
+        in_the_middle = packet.timestamp == first.timestamp and not packet.marker
+        return number != self._newest or not in_the_middle
 
     def _complete(self) -> list[JitterFrame]:
         """Every frame that is whole, in order; they leave the buffer."""

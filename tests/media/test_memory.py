@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import itertools
 import platform
 import sys
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from core.settings import load_settings
 from examples.client import CaptureClient
-from media.memory import FreedMemory, glibc_trim
+from media.memory import FreedMemory, glibc_trim, keep_what_is_loaded
+from server import make_app
+from server import serve as serve_until_told
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
@@ -110,6 +114,33 @@ async def test_switched_off_or_without_glibc_it_ends_at_once(
 def test_another_c_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert glibc_trim() is None
+
+
+def test_what_is_loaded_is_left_alone_by_the_collector() -> None:
+    loaded = [[number] for number in range(1000)]
+    assert gc.get_freeze_count() == 0
+    try:
+        keep_what_is_loaded()
+        assert gc.get_freeze_count() > 1000
+        gc.collect()
+        assert not any(each is loaded for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
+    assert gc.get_freeze_count() == 0
+
+
+async def test_a_server_does_so_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reached(Exception):
+        pass
+
+    def reach() -> None:
+        raise Reached
+
+    monkeypatch.setattr("server.keep_what_is_loaded", reach)
+    settings = await asyncio.to_thread(load_settings, ["--port", "0"])
+    app = await asyncio.to_thread(make_app, settings, FakeEngine())
+    with pytest.raises(Reached):
+        await serve_until_told(settings, app, None, None)
 
 
 def _resident_mb() -> float:
