@@ -13,9 +13,8 @@ from typing import Any
 
 from aioice.ice import StunProtocol
 
-from core.log import Log
+from media.relied_on import has_all
 
-_log = Log("rtc")
 _MOST = 64
 """Then others have their turn: at 0.1 ms each that is what a guest may take of the loop at once."""
 _LONGEST_BYTES = 8192
@@ -33,8 +32,7 @@ def read_in_bursts(transport: DatagramTransport) -> bool:
     False, with one warning, for a transport that is not asyncio's own: it then works as it came.
     """
     inside: Any = transport
-    if not all(hasattr(inside, name) for name in _RELIES_ON):
-        _log.warning("x asyncio has changed: datagrams are read one at a time")
+    if not has_all(inside, _RELIES_ON, "asyncio has changed: datagrams are read one at a time"):
         return False
     receive, protocol = inside._sock.recvfrom, inside._protocol
     deliver = _past_stun(protocol)
@@ -65,8 +63,8 @@ def _past_stun(protocol: Any) -> Callable[[bytes, Any], None]:
     inside: Callable[[bytes, Any], None] = protocol.datagram_received
     if not isinstance(protocol, StunProtocol):
         return inside
-    if not hasattr(getattr(protocol, "receiver", None), "data_received"):
-        _log.warning("x aioice has changed: media is looked through for STUN")
+    changed = "aioice has changed: media is looked through for STUN"
+    if not has_all(getattr(protocol, "receiver", None), ("data_received",), changed):
         return inside
 
     def deliver(data: bytes, sender: Any) -> None:

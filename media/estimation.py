@@ -18,9 +18,8 @@ from aiortc.rate import (
     RemoteBitrateEstimator,
 )
 
-from core.log import Log
+from media.relied_on import warn_once
 
-_log = Log("rtc")
 _WINDOW_MS = 1000
 _BITS_A_SECOND = 8000
 """Of a byte a millisecond."""
@@ -90,7 +89,7 @@ def lighten(estimator: Any) -> bool:
         and hasattr(OveruseEstimator, "update_min_frame_period")
     )
     if not sound:
-        _log.warning("x aiortc has changed: its bandwidth estimator works as it came")
+        warn_once("aiortc has changed: its bandwidth estimator works as it came", "its parts")
         return False
     estimator.incoming_bitrate = ArrivalRate()
     estimator.estimator = QuickOveruseEstimator()

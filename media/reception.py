@@ -19,15 +19,13 @@ from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 
-from core.log import Log
 from media.bitstreams import is_h264, is_key_frame
 from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
 from media.estimation import lighten
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 from media.layers import LayerGate
 from media.punctuality import FrameClock
-
-_log = Log("rtc")
+from media.relied_on import has_all
 
 PLI_EVERY_S = 0.25
 PLI_AT_LEAST_EVERY_S = 1.0
@@ -238,8 +236,9 @@ def adapt_reception(
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
     names = {part: f"_RTCRtpReceiver__{part}" for part in _PARTS}
-    if not all(hasattr(receiver, name) for name in names.values()):
-        _log.warning("x aiortc has changed: frames come later than they could")
+    if not has_all(
+        receiver, list(names.values()), "aiortc has changed: frames come later than they could"
+    ):
         return False
     watch = watch or Watch()
     assembler = FrameAssembler(wait_s, gate=watch.gate, arrived=watch.clock.note)
