@@ -105,7 +105,7 @@ class CornerDetector:
         # A whole share of the frame's width costs a scaler half of what any other width does,
         # and an odd one, which FFmpeg goes about in another way, eight times as much.
         share = max(1, round(frame.width_px / wanted_px))
-        thumbnail = frame.bgr(frame.width_px // share // 2 * 2)
+        thumbnail = frame.bgr(max(1, frame.width_px // share // 2 * 2))
         return self._find(thumbnail, frame.luma, twice=frame.full_scale <= 1)
 
     def find(self, bgr: ImageU8) -> Detection | None:

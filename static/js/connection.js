@@ -21,12 +21,23 @@ const BACK_OFF_MS = [0, 300, 700, 1500];
 // two hardly, the others as long as a server takes that waits for a STUN server in vain.
 const RESUMED_WITHIN_MS = [2500, 2500, 5000];
 
-const pause = (ms, signal) =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+/** Waits, until `signal` is aborted at the latest. */
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+    return undefined;
   });
-const late = (steps, attempt) => steps[Math.min(attempt, steps.length - 1)];
+}
+
+/** What is due at this attempt; the last stands for all after it. */
+const step = (steps, attempt) => steps[Math.min(attempt, steps.length - 1)];
 
 export class Connection {
   #peer = null;
@@ -118,11 +129,11 @@ export class Connection {
     let kind = "network";
     const giveUp = performance.now() + GIVE_UP_MS;
     for (let attempt = 0; performance.now() < giveUp && !this.#closed; attempt += 1) {
-      await pause(late(BACK_OFF_MS, attempt), this.#hurry?.signal ?? this.#abort.signal);
+      await pause(step(BACK_OFF_MS, attempt), this.#hurry?.signal ?? this.#abort.signal);
       if (this.#closed) return;
       this.#hurry = new AbortController();
       try {
-        await this.#join(late(RESUMED_WITHIN_MS, attempt));
+        await this.#join(step(RESUMED_WITHIN_MS, attempt));
         stats.count("reconnects");
         stats.mark("resumed");
         this.#replacing = false;

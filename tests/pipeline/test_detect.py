@@ -87,6 +87,13 @@ def test_thumbnails_are_of_even_width(
     assert all(width_px is not None and width_px % 2 == 0 for width_px in asked)
 
 
+@pytest.mark.parametrize("size_px", [(1, 1), (1, 40), (40, 1), (3, 2)])
+def test_pictures_of_hardly_any_pixels_show_no_document(
+    detector: CornerDetector, size_px: tuple[int, int]
+) -> None:
+    assert detector.detect(frame_of(np.zeros((*size_px, 3), np.uint8))) is None
+
+
 def test_follows_a_moving_page(detector: CornerDetector) -> None:
     face = td3(np.random.default_rng(8))
     for step in range(6):
