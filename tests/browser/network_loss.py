@@ -70,7 +70,7 @@ async def visit(kind: str, flags: list[str]) -> dict[str, Any]:
                 executable_path=CHROMIUM, args=[*QUIET, *flags]
             )
             page = await browser.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(30_000)
             for script in (WEBCAM, COUNT_OVERLAYS):
                 await page.add_init_script(script)
             sessions: list[str] = []
@@ -84,7 +84,7 @@ async def visit(kind: str, flags: list[str]) -> dict[str, Any]:
             kiosk = Kiosk(page, url.rstrip("/"))
             await kiosk.welcome()
             await kiosk.do("begin")
-            await kiosk.screen("review", timeout_s=40)
+            await kiosk.screen("review", timeout_s=60)
             await page.fill("#field-room", "217")
             back_s = await lose_network(page, process, kind)
             values = await kiosk.values()

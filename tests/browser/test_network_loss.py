@@ -32,7 +32,7 @@ def test_a_lost_network_that_comes_back_resumes_the_session(scene_y4m: Path, kin
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
         check=False,
     )
     assert visit.returncode == 0, visit.stderr[-2000:]
