@@ -42,6 +42,7 @@ from core.metrics import Metrics
 from core.settings import Settings, load_settings
 from media.lanes import captures_lane, frames_lane, second_looks_lane, take_short_turns
 from media.load import LoadProbe
+from media.memory import FreedMemory, glibc_trim, keep_what_is_loaded
 from media.session import Session
 from media.surroundings import Reading, Surroundings
 from media.uploads import Uploads
@@ -129,7 +130,14 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
             board.close()
 
     async def watch_load(app: web.Application) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(load.run()), asyncio.create_task(tell_colleagues())]
+        memory = FreedMemory(
+            settings.media.give_back_memory_s,
+            lambda: app[REGISTRY].ended + app[UPLOADS].done,
+            glibc_trim(),
+        )
+        tasks = [
+            asyncio.create_task(each) for each in (load.run(), tell_colleagues(), memory.run())
+        ]
         yield
         for task in tasks:
             task.cancel()
@@ -232,6 +240,7 @@ async def serve(
     settings: Settings, app: web.Application, context: ssl.SSLContext | None, doors: Doors | None
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain and close."""
+    keep_what_is_loaded()
     # Requests under way get a moment to end, and one that never ends holds nothing up.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
     loop = asyncio.get_running_loop()

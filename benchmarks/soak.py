@@ -114,13 +114,15 @@ async def visit(url: str, frames: list[bytes], ending: str, stay_s: float) -> No
             await client.close()
 
 
-async def guests(url: str, frames: list[bytes], seed: int, told: Counter[str]) -> None:
+async def guests(
+    url: str, frames: list[bytes], seed: int, told: Counter[str], stay_s: tuple[float, float]
+) -> None:
     """One place at the desk: a guest after the other, until cancelled."""
     draw = random.Random(seed)
     while True:
         ending = draw.choice(ENDINGS)
         try:
-            await visit(url, frames, ending, draw.uniform(*STAY_S))
+            await visit(url, frames, ending, draw.uniform(*stay_s))
             told[ending] += 1
         except (Refused, ConnectionError, TimeoutError) as error:
             told[type(error).__name__] += 1
@@ -128,7 +130,11 @@ async def guests(url: str, frames: list[bytes], seed: int, told: Counter[str]) -
 
 
 async def soak(
-    minutes: float, sessions: int, every_s: float, kind: str = "lobbylens"
+    minutes: float,
+    sessions: int,
+    every_s: float,
+    kind: str = "lobbylens",
+    stay_s: tuple[float, float] = STAY_S,
 ) -> tuple[list[Sample], Counter[str]]:
     """The samples, one each ``every_s``, and how visits ended."""
     told: Counter[str] = Counter()
@@ -142,7 +148,8 @@ async def soak(
     try:
         url = (await line_of(server)).split()[-1]
         tasks = [
-            asyncio.create_task(guests(url, frames, number, told)) for number in range(sessions)
+            asyncio.create_task(guests(url, frames, number, told, stay_s))
+            for number in range(sessions)
         ]
         began_s = time.monotonic()
         while time.monotonic() - began_s < minutes * 60:
@@ -164,12 +171,18 @@ async def soak(
     return samples, told
 
 
-async def main(minutes: float, sessions: int, every_s: float) -> None:
+def span(text: str) -> tuple[float, float]:
+    """Two numbers of seconds, as ``4,20``."""
+    shortest, longest = (float(word) for word in text.split(","))
+    return shortest, longest
+
+
+async def main(minutes: float, sessions: int, every_s: float, stay_s: tuple[float, float]) -> None:
     print(f"{platform.machine()}, {os.cpu_count()} processors, {sessions} guests at a time")
     print(
         f"{'minutes':>7} {'sessions':>9} {'RSS MB':>8} {'threads':>8} {'sockets':>8} {'tasks':>6}"
     )
-    samples, told = await soak(minutes, sessions, every_s)
+    samples, told = await soak(minutes, sessions, every_s, stay_s=stay_s)
     settled = samples[len(samples) // 4 :]
     print("visits:", ", ".join(f"{count} {name}" for name, count in sorted(told.items())))
     for name in FIGURES:
@@ -181,5 +194,8 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--sessions", type=int, default=6)
     parser.add_argument("--every", type=float, default=30, help="seconds between two lines")
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.minutes, arguments.sessions, arguments.every))
+    parser.add_argument(
+        "--stay", type=span, default=STAY_S, help="seconds that guests stay, as 4,20"
+    )
+    given = parser.parse_args()
+    asyncio.run(main(given.minutes, given.sessions, given.every, given.stay))

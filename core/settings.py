@@ -122,6 +122,11 @@ class MediaSettings(Section):
     max_still_bytes: Annotated[int, Field(ge=10_000)] = Field(
         8_000_000, description="Largest still accepted, as a JPEG file."
     )
+    give_back_memory_s: Annotated[float, Field(ge=0)] = Field(
+        60,
+        description="How often memory that guests have left is given back to the system, at most; "
+        "0: never.",
+    )
     analysis_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Threads that analyse frames, shared by all sessions."
     )

@@ -25,9 +25,11 @@ from aiortc import RTCPeerConnection, RTCRtpReceiver
 from core.errors import Overloaded
 from core.log import Log
 from media.datagrams import read_in_bursts
+from media.relied_on import has_all
 
 _log = Log("rtc")
 _RECEIVE_BUFFER_BYTES = 1 << 20
+_AS_IT_CAME = "aiortc or aioice has changed, candidates are gathered as it came"
 _GATHERING_S = 2
 """A STUN or TURN server that does not answer must not hold up each guest for aioice's 5 s."""
 
@@ -47,8 +49,14 @@ class IceOptions:
 
 def ice_connections(pc: RTCPeerConnection) -> set[Connection]:
     """The aioice connections beneath ``pc``; after bundling there is one."""
-    transports = getattr(pc, "_RTCPeerConnection__iceTransports")  # noqa: B009
-    return {transport._connection for transport in transports}
+    name = "_RTCPeerConnection__iceTransports"
+    if not has_all(pc, (name,), f"{_AS_IT_CAME}, without udp-ports, public-addresses and loopback"):
+        return set()
+    return {
+        transport._connection
+        for transport in getattr(pc, name)
+        if has_all(transport, ("_connection",), f"{_AS_IT_CAME}: udp-ports and others do nothing")
+    }
 
 
 def adapt_gathering(connection: Connection, options: IceOptions) -> None:
@@ -59,6 +67,12 @@ def adapt_gathering(connection: Connection, options: IceOptions) -> None:
     connect. Must run before gathering. Raises Overloaded while gathering when every port of
     the range is taken.
     """
+    if not has_all(
+        connection,
+        ("get_component_candidates", "_protocols", "stun_server", "turn_server"),
+        f"{_AS_IT_CAME}: udp-ports, public-addresses and loopback do nothing",
+    ):
+        return
     original = connection.get_component_candidates
 
     async def get_component_candidates(
@@ -95,6 +109,12 @@ def adapt_consent(connection: Connection) -> None:
     aioice starts them when ``connect`` is done, also when ``close`` came first; nothing would
     ever end them then.
     """
+    if not has_all(
+        connection,
+        ("query_consent", "_closing"),
+        "consent checks may outlive connections that never came about: aioice has changed",
+    ):
+        return
     original = connection.query_consent
 
     async def query_consent() -> None:
@@ -250,9 +270,19 @@ def with_start_bitrate(sdp: str, kbps: int) -> str:
 
 def rtp_timestamp(receiver: RTCRtpReceiver, pts: int | None) -> int | None:
     """The RTP timestamp (RFC 3550, 5.1) of a frame whose ``pts`` aiortc has moved to zero."""
-    mapper: Any = getattr(receiver, "_RTCRtpReceiver__timestamp_mapper", None)
-    origin = getattr(mapper, "_origin", None)
-    return None if origin is None or pts is None else (origin + pts) & 0xFFFFFFFF
+    name = "_RTCRtpReceiver__timestamp_mapper"
+    untold = "messages tell no RTP timestamps: aiortc has changed"
+    if not has_all(receiver, (name,), untold):
+        return None
+    mapper: Any = getattr(receiver, name)
+    if pts is None or not has_all(mapper, ("_origin",), untold) or mapper._origin is None:
+        return None
+    return int(mapper._origin + pts) & 0xFFFFFFFF
+
+
+_DECODING = tuple(
+    f"_RTCRtpReceiver__{part}" for part in ("stop_decoder", "decoder_thread", "decoder_queue")
+)
 
 
 class DecoderStop:
@@ -266,6 +296,10 @@ class DecoderStop:
     def __init__(self, receiver: RTCRtpReceiver) -> None:
         self._receiver = receiver
         self._thread: Any = None
+        if not has_all(
+            receiver, _DECODING, "a backlog may hold the loop at a guest's end: aiortc has changed"
+        ):
+            return
         setattr(receiver, "_RTCRtpReceiver__stop_decoder", self.begin)  # noqa: B010
 
     def begin(self) -> None:

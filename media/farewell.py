@@ -12,9 +12,8 @@ from typing import Any
 
 from aiortc import RTCPeerConnection
 
-from core.log import Log
+from media.relied_on import has_all
 
-_log = Log("rtc")
 _RELIES_ON = ("_send_data", "_ssl")
 
 
@@ -27,8 +26,7 @@ def adapt_farewell(pc: RTCPeerConnection) -> None:
     transport: Any = pc.sctp.transport if pc.sctp is not None else None
     if transport is None:
         return
-    if missing := [name for name in _RELIES_ON if not hasattr(transport, name)]:
-        _log.warning("x leaving may be logged as an error: aiortc has changed", missing=missing[0])
+    if not has_all(transport, _RELIES_ON, "leaving may be logged as an error: aiortc has changed"):
         return
     original = transport._send_data
 

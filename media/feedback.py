@@ -63,6 +63,9 @@ class RepeatedNack(NackGenerator):
         now_s = self._clock()
         self._room = min(NACK_BURST, self._room + NACK_SHARE)
         self._note(packet.sequence_number, now_s)
+        if not self._lost:
+            self.missing.clear()
+            return False
         floor = self._assembler.floor
         again_s = max(NACK_EVERY_S, 1.25 * self._assembler.round_trip_s)
         due = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,9 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from av.video.reformatter import VideoReformatter
 
+from media.decoding import Shortcut
 from pipeline.types import ColourSource, Frame, ImageU8
 
 MAX_PIXELS = 4096 * 4096
@@ -33,15 +36,27 @@ def colour_source(picture: av.VideoFrame) -> ColourSource:
     """Gives ``picture`` as H×W×3 uint8 BGR, scaled to a width where one is asked for."""
 
     def bgr(width_px: int | None) -> ImageU8:
-        if width_px is None or width_px == picture.width:
-            return np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
-        height_px = max(1, round(picture.height * width_px / picture.width))
-        small = picture.reformat(
-            width=width_px, height=height_px, format="bgr24", interpolation="FAST_BILINEAR"
+        width = picture.width if width_px is None else width_px
+        height = max(1, round(picture.height * width / picture.width))
+        method = "BILINEAR" if width == picture.width else "FAST_BILINEAR"
+        converted = _reformatter().reformat(
+            picture, width=width, height=height, format="bgr24", interpolation=method, threads=1
         )
-        return np.asarray(small.to_ndarray(), dtype=np.uint8)
+        return np.asarray(converted.to_ndarray(), dtype=np.uint8)
 
     return bgr
+
+
+_of_thread = threading.local()
+
+
+def _reformatter() -> VideoReformatter:
+    """The calling thread's own: a picture's would be set up for it alone, with a thread for each
+    processor, and live as long as the picture."""
+    if not hasattr(_of_thread, "reformatter"):
+        _of_thread.reformatter = VideoReformatter()
+    reformatter: VideoReformatter = _of_thread.reformatter
+    return reformatter
 
 
 def to_frame(picture: av.VideoFrame, index: int, rtp_timestamp: int | None) -> Frame:
@@ -50,7 +65,7 @@ def to_frame(picture: av.VideoFrame, index: int, rtp_timestamp: int | None) -> F
     pts_ms = (
         received_ms
         if picture.pts is None or picture.time_base is None
-        else float(picture.pts * picture.time_base * 1000)
+        else picture.pts * 1000 * picture.time_base.numerator / picture.time_base.denominator
     )
     return Frame(
         index=index,
@@ -67,15 +82,25 @@ async def drain(
     timestamp: Callable[[int | None], int | None],
     put: Callable[[Frame], None],
     next_index: Callable[[], int],
+    shortcut: Shortcut | None = None,
 ) -> None:
     """Read ``track`` to its end and put each frame.
 
-    It never waits for analysis: aiortc queues without a limit what is not read.
+    It never waits for analysis: aiortc queues without a limit what is not read. Pictures that come
+    by ``shortcut`` are put at once, and of the track only its end is waited for.
     """
-    while True:
-        try:
-            picture = await track.recv()
-        except MediaStreamError:
-            return
+
+    def take(picture: object) -> None:
         if isinstance(picture, av.VideoFrame) and picture.width * picture.height <= MAX_PIXELS:
             put(to_frame(picture, next_index(), timestamp(picture.pts)))
+
+    if shortcut is not None:
+        shortcut.take = take
+    try:
+        while True:
+            take(await track.recv())
+    except MediaStreamError:
+        return
+    finally:
+        if shortcut is not None:
+            shortcut.take = None

@@ -6,11 +6,16 @@ and those of pictures give way.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
 
 READING_THREADS = 2
 _GIVING_WAY = 5
@@ -34,6 +39,40 @@ def captures_lane() -> ThreadPoolExecutor:
 def second_looks_lane() -> ThreadPoolExecutor:
     """One thread for what nobody waits for: a page's print, after its result was told."""
     return ThreadPoolExecutor(1, "second-looks", initializer=_give_way)
+
+
+def hand_to(lane: Executor, work: Callable[[], T], ended: Callable[[], None]) -> asyncio.Future[T]:
+    """Have ``work`` done on a thread of ``lane``; what became of it, to be awaited.
+
+    ``ended`` is called on the loop when the work has ended, also where nobody waits any more:
+    cancelling ends the waiting alone. A shield around run_in_executor would do the same in three
+    turns of the loop for each frame; this takes one. Raises RuntimeError for a lane that is shut.
+    """
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[T] = loop.create_future()
+
+    def succeed(outcome: T) -> None:
+        ended()
+        if not told.done():
+            told.set_result(outcome)
+
+    def fail(error: BaseException) -> None:
+        ended()
+        if not told.done():
+            told.set_exception(error)
+
+    def run() -> None:
+        # Without a loop nobody is left to be told.
+        with contextlib.suppress(RuntimeError):
+            try:
+                outcome = work()
+            except BaseException as error:
+                loop.call_soon_threadsafe(fail, error)
+            else:
+                loop.call_soon_threadsafe(succeed, outcome)
+
+    lane.submit(run)
+    return told
 
 
 def take_short_turns() -> None:

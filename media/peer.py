@@ -32,6 +32,7 @@ from media.adaptations import (
     usable_candidates,
     with_start_bitrate,
 )
+from media.decoding import Shortcut
 from media.farewell import adapt_farewell
 from media.punctuality import FrameClock
 from media.reception import Watch, adapt_reception
@@ -89,6 +90,11 @@ class Peer:
     def clock(self) -> FrameClock:
         """How old a frame is."""
         return self._watch.clock
+
+    @property
+    def shortcut(self) -> Shortcut:
+        """Where pictures may be taken without reading the track."""
+        return self._watch.shortcut
 
     def rtp_timestamp(self, pts: int | None) -> int | None:
         assert self._receiver is not None, "answer() comes first"

@@ -19,14 +19,13 @@ from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 
-from core.log import Log
 from media.bitstreams import is_h264, is_key_frame
-from media.decoding import DecoderQueue, FrameRun, Handover, Losses
+from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
+from media.estimation import lighten
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 from media.layers import LayerGate
 from media.punctuality import FrameClock
-
-_log = Log("rtc")
+from media.relied_on import has_all
 
 PLI_EVERY_S = 0.25
 PLI_AT_LEAST_EVERY_S = 1.0
@@ -86,7 +85,10 @@ class FrameAssembler:
         self._newest = max(self._newest, number)
         if number >= self._next or self._want_key:
             self._packets[number] = packet
-        frames = self._from_key() if self._want_key else self._complete()
+        if self._want_key:
+            frames = self._from_key()
+        else:
+            frames = self._complete() if self._may_complete(packet, number) else []
         if not self._want_key and self._overdue(now_s):
             self.skip_to_key()
             frames += self._from_key()
@@ -105,6 +107,16 @@ class FrameAssembler:
         """The sequence number without its wrap at 16 bits (RFC 3550, A.1)."""
         step = (sequence_number - self._newest + 0x8000) % 0x10000 - 0x8000
         return self._newest + step
+
+    def _may_complete(self, packet: RtpPacket, number: int) -> bool:
+        """Whether anything can be whole by this packet: not by one more in the middle of the frame
+        that is awaited, nor by one more behind a gap. Going through all of a frame with each of
+        its packets costs the square of their number."""
+        first = self._packets.get(self._next or 0)
+        if first is None:
+            return False
+        in_the_middle = packet.timestamp == first.timestamp and not packet.marker
+        return number != self._newest or not in_the_middle
 
     def _complete(self) -> list[JitterFrame]:
         """Every frame that is whole, in order; they leave the buffer."""
@@ -205,12 +217,13 @@ class Watch:
     """What a session wants of a stream, and is told of it.
 
     ``gate``: which frames are left out before they are decoded; None for none. ``clock`` learns
-    when frames were received.
+    when frames were received. ``shortcut``: where its pictures may be taken.
     """
 
     gate: LayerGate | None = None
     clock: FrameClock = field(default_factory=FrameClock)
     losses: Losses = field(default_factory=Losses)
+    shortcut: Shortcut = field(default_factory=Shortcut)
 
 
 def adapt_reception(
@@ -223,20 +236,25 @@ def adapt_reception(
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
     names = {part: f"_RTCRtpReceiver__{part}" for part in _PARTS}
-    if not all(hasattr(receiver, name) for name in names.values()):
-        _log.warning("x aiortc has changed: frames come later than they could")
+    if not has_all(
+        receiver, list(names.values()), "aiortc has changed: frames come later than they could"
+    ):
         return False
     watch = watch or Watch()
     assembler = FrameAssembler(wait_s, gate=watch.gate, arrived=watch.clock.note)
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = getattr(receiver, names["remote_bitrate_estimator"])
+    lighten(estimator)
     setattr(
         receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
     )
     inside: Any = receiver
     handover = Handover(
-        asyncio.get_running_loop(), lambda: inside.track._queue, watch.losses.replaced
+        asyncio.get_running_loop(),
+        lambda: inside.track._queue,
+        watch.losses.replaced,
+        watch.shortcut,
     )
     failed = getattr(receiver, names["decoder_error"])
     waiting = DecoderQueue(assembler, handover, failed, watch.losses.outdated)

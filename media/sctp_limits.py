@@ -16,6 +16,7 @@ from typing import Any
 from aiortc import RTCPeerConnection
 
 from core.log import Log
+from media.relied_on import has_all
 
 _log = Log("rtc")
 MAX_CHUNKS = 1024
@@ -33,8 +34,7 @@ def adapt_sctp(pc: RTCPeerConnection) -> None:
     sctp: Any = pc.sctp
     if sctp is None:
         return
-    if missing := [name for name in _RELIES_ON if not hasattr(sctp, name)]:
-        _log.warning("x data channels are unbounded: aiortc has changed", missing=missing[0])
+    if not has_all(sctp, _RELIES_ON, "data channels are unbounded: aiortc has changed"):
         return
     original: Callable[[Any], Any] = sctp._receive_data_chunk
 

@@ -209,7 +209,8 @@ class Session:
         self._heard_s = self._acted_s = time.monotonic()
 
     async def _ingest(self, peer: Peer) -> None:
-        await drain(peer.track, peer.rtp_timestamp, self._frame_arrived, self._viewing.next_index)
+        put, next_index = self._frame_arrived, self._viewing.next_index
+        await drain(peer.track, peer.rtp_timestamp, put, next_index, peer.shortcut)
         self._lose(peer)
 
     def _frame_arrived(self, frame: Frame) -> None:

@@ -43,6 +43,8 @@ class Uploads:
         self._limits = limits
         self._lane = asyncio.Semaphore(1)
         self._waiting = 0
+        self.done = 0
+        """Files that were worked on so far."""
 
     async def read(self, data: bytes, filters: EnhanceSettings | None) -> Paged:
         """Read every page of a file. Raises InvalidImage, Overloaded."""
@@ -72,6 +74,7 @@ class Uploads:
                 yield
         finally:
             self._waiting -= 1
+            self.done += 1
 
     async def _each_page(self, data: bytes, work: Callable[[ImageU8], T]) -> tuple[list[T], bool]:
         """``work`` on page after page; each is a turn of its own on the reading threads."""

@@ -17,6 +17,7 @@ from media.channels import Channels, Outlet
 from media.corroboration import Corroboration
 from media.decoding import Losses
 from media.events import Captured, OtherSide, Picture
+from media.lanes import hand_to
 from media.layers import ALL_LAYERS, LayerGate
 from media.profiles import ProfileChooser
 from media.punctuality import FrameClock
@@ -187,9 +188,12 @@ class Viewing:
         """Run what the reader does on one thread at a time; the turn lasts as long as the work,
         even when whoever waited for it has gone."""
         await self._turn.acquire()
-        working = asyncio.get_running_loop().run_in_executor(self._around.frames, work)
-        working.add_done_callback(lambda _: self._turn.release())
-        return await asyncio.shield(working)
+        try:
+            told = hand_to(self._around.frames, work, self._turn.release)
+        except BaseException:
+            self._turn.release()
+            raise
+        return await told
 
     def _report(self, seen: Observation, received_ms: float) -> None:
         latency_ms = time.monotonic() * 1000 - received_ms

@@ -64,6 +64,8 @@ class SessionRegistry:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tokens = ResumeTokens(shard, settings.resume_token_ttl_s)
         self._draining = False
+        self.ended = 0
+        """Sessions that are over."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -135,6 +137,7 @@ class SessionRegistry:
     def _forget(self, session: Session) -> None:
         if self._sessions.pop(session.id, None) is not None:
             self._board.give_place(self._shard.worker)
+            self.ended += 1
         self._tasks.pop(session.id, None)
         self._tokens.forget(session)
         self._metrics.sessions.set(len(self._sessions))

@@ -17,6 +17,7 @@ from blockbuster import BlockBuster
 from core.http import METRICS, SERVER_OPTIONS
 from core.metrics import Metrics
 from core.settings import load_settings
+from media.relied_on import forget_told
 from media.surroundings import Reading
 from server import make_app
 from signaling.keys import REGISTRY
@@ -33,6 +34,12 @@ def no_blocking_call() -> Iterator[None]:
     guard.activate()
     yield
     guard.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def warnings_anew() -> None:
+    """What is told once a process is told once a test."""
+    forget_told()
 
 
 @pytest.fixture(autouse=True)

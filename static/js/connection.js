@@ -15,9 +15,29 @@ const PING_MS = 1000;
 const SILENCE_MS = 3000;
 const WATCH_MS = 500;
 const GIVE_UP_MS = 20_000;
-const BACK_OFF_MS = [0, 300, 700, 1500, 3000];
+const BACK_OFF_MS = [0, 300, 700, 1500];
+// A network that was lost answers nothing, not even with a refusal, and a connection begun before
+// it came back is tried again ever less often. So none is waited for as long as usual; the first
+// two hardly, the others as long as a server takes that waits for a STUN server in vain.
+const RESUMED_WITHIN_MS = [2500, 2500, 5000];
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits, until `signal` is aborted at the latest. */
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+    return undefined;
+  });
+}
+
+/** What is due at this attempt; the last stands for all after it. */
+const step = (steps, attempt) => steps[Math.min(attempt, steps.length - 1)];
 
 export class Connection {
   #peer = null;
@@ -29,6 +49,7 @@ export class Connection {
   #heardMs = 0;
   #pingId = 0;
   #replacing = false;
+  #hurry = null; // while a peer is replaced: what is waited for is given up, the next attempt begins
 
   /**
    * `hooks.message(message)`; `hooks.up({resumed})` when a peer is ready, `hooks.down()` when one
@@ -44,6 +65,8 @@ export class Connection {
     this.#language = language;
     await this.#join();
     if (this.#closed) throw new doors.Refused("closed");
+    const { signal } = this.#abort;
+    window.addEventListener("online", () => this.#hurry?.abort(), { signal });
     this.#timers = [setInterval(() => this.#ping(), PING_MS), setInterval(() => this.#watch(), WATCH_MS)];
     this.hooks.up({ resumed: false });
   }
@@ -52,7 +75,7 @@ export class Connection {
     return this.#abort.signal.aborted;
   }
 
-  async #join() {
+  async #join(answerMs = doors.ANSWER_MS) {
     const { signal } = this.#abort;
     // A page's own token is used up by then; the answer told the servers to come back by.
     const iceServers = this.#session?.iceServers ?? (await doors.iceServers(signal));
@@ -64,6 +87,8 @@ export class Connection {
       resumed: this.#session?.id,
       iceServers,
       signal,
+      hurry: this.#hurry?.signal,
+      answerMs,
       received: (message) => this.#receive(message),
       // At once, as the token before is spent when the server sees this peer connected.
       answered: ({ session_id, resume_token, ice_servers }) => {
@@ -104,13 +129,15 @@ export class Connection {
     let kind = "network";
     const giveUp = performance.now() + GIVE_UP_MS;
     for (let attempt = 0; performance.now() < giveUp && !this.#closed; attempt += 1) {
-      await pause(BACK_OFF_MS[Math.min(attempt, BACK_OFF_MS.length - 1)]);
+      await pause(step(BACK_OFF_MS, attempt), this.#hurry?.signal ?? this.#abort.signal);
       if (this.#closed) return;
+      this.#hurry = new AbortController();
       try {
-        await this.#join();
+        await this.#join(step(RESUMED_WITHIN_MS, attempt));
         stats.count("reconnects");
         stats.mark("resumed");
         this.#replacing = false;
+        this.#hurry = null;
         if (!this.#closed) this.hooks.up({ resumed: this.#session.id === before });
         return;
       } catch (error) {

@@ -1,6 +1,6 @@
 /** The server's HTTP doors. Secrets stay in this module and never reach the page's address. */
 
-const ANSWER_MS = 8000;
+export const ANSWER_MS = 8000;
 
 /** HTTP status -> the problem that the page explains. */
 const PROBLEMS = { 401: "access", 403: "access", 404: "expired", 429: "busy", 503: "busy" };
@@ -33,8 +33,8 @@ function headers(extra = {}) {
   return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
 }
 
-async function request(path, options, signal) {
-  const limit = AbortSignal.timeout(ANSWER_MS);
+async function request(path, options, signal, answerMs = ANSWER_MS) {
+  const limit = AbortSignal.timeout(answerMs);
   let answer;
   try {
     answer = await fetch(path, {
@@ -61,12 +61,13 @@ export async function iceServers(signal) {
 /**
  * {sdp, session_id, resume_token}. With `resumed`, a session's id, it goes to that session's own
  * address, so that a balancer finds its machine; "expired" is the answer when that comes too late.
+ * `answerMs`: how long the answer is waited for.
  */
-export async function offer(sdp, session, signal, resumed) {
+export async function offer(sdp, session, signal, resumed, answerMs) {
   const path = resumed ? `/api/sessions/${encodeURIComponent(resumed)}/offer` : "/api/webrtc/offer";
   const body = JSON.stringify({ sdp, type: "offer", session });
   const options = { method: "POST", headers: headers({ "Content-Type": "application/json" }), body };
-  const answer = await request(path, options, signal);
+  const answer = await request(path, options, signal, answerMs);
   return answer.json();
 }
 

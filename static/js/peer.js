@@ -80,7 +80,10 @@ export class Peer {
   #profile = null; // the newest one asked for
   #following = Promise.resolve();
 
-  /** Resolves once the events channel is open. Throws doors.Refused. */
+  /**
+   * Resolves once the events channel is open. Throws doors.Refused. `hurry`, a signal: the answer is
+   * waited for no longer; nor is it for longer than `answerMs`.
+   */
   static async open(options) {
     const peer = new Peer();
     try {
@@ -92,7 +95,7 @@ export class Peer {
     return peer;
   }
 
-  async #connect({ track, session, resumed, iceServers, received, answered, signal }) {
+  async #connect({ track, session, resumed, iceServers, received, answered, signal, hurry, answerMs }) {
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#pc = pc;
     this.#sender = addVideo(pc, track).sender;
@@ -110,7 +113,8 @@ export class Peer {
     await pc.setLocalDescription();
     await gathered(pc);
     stats.mark("offerSent");
-    this.answer = await doors.offer(pc.localDescription.sdp, session, signal, resumed);
+    const either = hurry ? AbortSignal.any([signal, hurry]) : signal;
+    this.answer = await doors.offer(pc.localDescription.sdp, session, either, resumed, answerMs);
     answered(this.answer);
     stats.mark("answered");
     await pc.setRemoteDescription({ type: "answer", sdp: this.answer.sdp });

@@ -8,6 +8,7 @@ import queue
 import socket
 import threading
 import time
+from typing import Any
 
 import pytest
 from aioice.ice import Connection, StunProtocol
@@ -180,3 +181,23 @@ async def test_what_is_relied_on_is_still_there() -> None:
     assert hasattr(receiver, "_RTCRtpReceiver__decoder_thread")
     assert callable(getattr(receiver, "_RTCRtpReceiver__stop_decoder"))  # noqa: B009
     await pc.close()
+
+
+class Bare:
+    """Of a version that has nothing of what is relied on."""
+
+
+async def test_what_is_not_there_is_left_out_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bare: Any = Bare()
+    for _ in range(2):
+        assert ice_connections(bare) == set()
+        adapt_gathering(bare, IceOptions())
+        adapt_consent(bare)
+        assert rtp_timestamp(bare, 90) is None
+        await DecoderStop(bare).finish()
+    assert not vars(bare)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == len(set(told)) == 5
+    assert all("has changed" in each for each in told)

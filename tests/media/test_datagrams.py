@@ -7,7 +7,11 @@ import socket
 from asyncio import DatagramProtocol, DatagramTransport
 from typing import Any
 
+import aioice.stun
 import pytest
+from aioice import Candidate
+from aioice.ice import StunProtocol
+from aioice.stun import Class, Message, Method
 
 from media.datagrams import read_in_bursts
 
@@ -80,3 +84,63 @@ async def test_a_refused_port_is_told_and_a_closed_transport_reads_no_more() -> 
 def test_another_transport_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     assert not read_in_bursts(DatagramTransport())
     assert "asyncio has changed" in caplog.text
+
+
+class Ice:
+    """What aioice's protocol passes media and checks on to."""
+
+    def __init__(self) -> None:
+        self.media: list[tuple[bytes, int]] = []
+        self.checks = 0
+
+    def data_received(self, data: bytes, component: int) -> None:
+        self.media.append((data, component))
+
+    def request_received(self, message: Any, addr: Any, protocol: Any) -> None:
+        self.checks += 1
+
+    def protocol_lost(self, protocol: Any) -> None: ...
+
+
+async def sent_to(ice: Any, *datagrams: bytes) -> None:
+    """Each is received by aioice's own protocol for ``ice``."""
+    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: StunProtocol(ice), local_addr=("127.0.0.1", 0)
+    )
+    protocol.local_candidate = Candidate.from_sdp("1 1 udp 1 127.0.0.1 9 typ host")
+    assert read_in_bursts(transport)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        for data in datagrams:
+            sender.sendto(data, transport.get_extra_info("sockname"))
+    await asyncio.sleep(0.05)
+    transport.close()
+
+
+async def test_media_is_not_looked_through_for_stun(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    parse = aioice.stun.parse_message
+
+    def noted(data: bytes) -> Message:
+        read.append(data)
+        return parse(data)
+
+    monkeypatch.setattr(aioice.stun, "parse_message", noted)
+    check = bytes(Message(message_method=Method.BINDING, message_class=Class.REQUEST))
+    rtp, rtcp, dtls = b"\x80\x60" + bytes(30), b"\x80\xc8" + bytes(30), b"\x16\xfe\xfd" + bytes(30)
+    ice = Ice()
+    await sent_to(ice, rtp, check, rtcp, dtls, b"")
+    assert ice.media == [(rtp, 1), (rtcp, 1), (dtls, 1), (b"", 1)]
+    assert ice.checks == 1
+    assert read == [check, b""]
+
+
+class OtherIce:
+    """Takes media by another name."""
+
+    def protocol_lost(self, protocol: Any) -> None: ...
+
+
+async def test_another_aioice_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    await sent_to(OtherIce())
+    assert "aioice has changed" in caplog.text

@@ -23,6 +23,7 @@ from media.decoding import (
     DecoderQueue,
     FrameRun,
     Handover,
+    Shortcut,
 )
 from media.layers import ALL_LAYERS
 from media.reception import FrameAssembler
@@ -243,6 +244,38 @@ async def test_a_loop_that_was_held_up_sees_the_newest_picture_alone() -> None:
         pass
     assert (await place.get(), await place.get()) == (19, None)
     assert sum(replaced) == 19 and place.empty()
+
+
+async def test_pictures_take_the_shortcut_while_somebody_is_there() -> None:
+    place: asyncio.Queue[Any] = asyncio.Queue()
+    shortcut, replaced, taken = Shortcut(), list[int](), list[Any]()
+    handover = Handover(asyncio.get_running_loop(), lambda: place, replaced.append, shortcut)
+    handover.put("before anybody came")
+    await asyncio.sleep(0)
+    assert place.qsize() == 1
+    shortcut.take = taken.append
+    handover.put("first")
+    handover.put("second")
+    await asyncio.sleep(0)
+    # In one turn, the newest alone; what lay there for the track is as old as the first.
+    assert (taken, place.qsize(), sum(replaced)) == (["second"], 0, 2)
+    shortcut.take = None
+    handover.put("after")
+    await asyncio.sleep(0)
+    assert await place.get() == "after"
+
+
+async def test_what_cannot_be_taken_goes_the_long_way_to_whoever_reads_the_track() -> None:
+    place: asyncio.Queue[Any] = asyncio.Queue()
+
+    def fail(picture: Any) -> None:
+        raise ValueError(picture)
+
+    shortcut = Shortcut(fail)
+    handover = Handover(asyncio.get_running_loop(), lambda: place, lambda count: None, shortcut)
+    handover.put("odd")
+    await asyncio.sleep(0)
+    assert place.get_nowait() == "odd" and shortcut.take is None
 
 
 async def test_aiortcs_decoder_thread_does_its_work_in_our_queue() -> None:

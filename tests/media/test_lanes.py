@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+import pytest
 
 from core.errors import CaptureFailed
 from examples.client import CaptureClient
-from media.lanes import captures_lane, frames_lane, take_short_turns
+from media.lanes import captures_lane, frames_lane, hand_to, take_short_turns
 from pipeline.types import Capture
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
@@ -34,6 +39,73 @@ def test_turns_are_short() -> None:
         assert sys.getswitchinterval() < before_s / 5
     finally:
         sys.setswitchinterval(before_s)
+
+
+@pytest.fixture
+def lane() -> Iterator[Executor]:
+    """Shut when no loop runs any more: that waits."""
+    with frames_lane(1) as threads:
+        yield threads
+
+
+async def test_work_is_handed_over_and_told_in_one_turn(lane: Executor) -> None:
+    """The turns between the work's end and whoever waits for it: telling, and going on."""
+    turns, ended, stop = 0, list[int](), False
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        if not stop:
+            loop.call_soon(count)
+
+    loop, may_end = asyncio.get_running_loop(), threading.Event()
+
+    def work() -> str:
+        may_end.wait(5)
+        return threading.current_thread().name
+
+    told = hand_to(lane, work, lambda: ended.append(turns))
+    loop.call_soon(count)
+    await asyncio.sleep(0)
+    may_end.set()
+    assert (await told).startswith("frames")
+    stop = True
+    assert len(ended) == 1 and turns - ended[0] <= 1
+
+
+async def test_an_error_of_handed_work_comes_to_who_waits(lane: Executor) -> None:
+    ended: list[bool] = []
+
+    def work() -> None:
+        raise CaptureFailed("as it is meant to")
+
+    with pytest.raises(CaptureFailed):
+        await hand_to(lane, work, lambda: ended.append(True))
+    assert ended == [True]
+
+
+async def test_work_outlives_whoever_waited_for_it(lane: Executor) -> None:
+    began, may_end, ended = threading.Event(), threading.Event(), asyncio.Event()
+
+    def work() -> None:
+        began.set()
+        may_end.wait(5)
+        raise CaptureFailed("nobody is left to hear it")
+
+    waiting = asyncio.ensure_future(hand_to(lane, work, ended.set))
+    await asyncio.to_thread(began.wait, 5)
+    waiting.cancel()
+    await asyncio.sleep(0.02)
+    assert not ended.is_set()
+    may_end.set()
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_lane_that_is_shut_says_so() -> None:
+    shut = ThreadPoolExecutor(1)
+    shut.shutdown(wait=False)
+    with pytest.raises(RuntimeError):
+        hand_to(shut, lambda: None, lambda: None)
 
 
 class DevelopingEngine(FakeEngine):

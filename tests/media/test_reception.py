@@ -149,6 +149,58 @@ def test_no_order_of_packets_breaks_it(entries: list[tuple[int, int, bool]]) -> 
         assembler.add(packet)
 
 
+class Thorough(FrameAssembler):
+    """Goes through the frame that is awaited with each packet."""
+
+    def _may_complete(self, packet: RtpPacket, number: int) -> bool:
+        return True
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 59), st.booleans(), st.integers(0, 60)), min_size=20, max_size=150
+    )
+)
+def test_looking_at_fewer_packets_finds_the_same_frames(
+    entries: list[tuple[int, bool, int]],
+) -> None:
+    """Any order, with losses, repetitions, and markers that are left out."""
+    sent = packets(15)
+    time = Time()
+    ours, thorough = FrameAssembler(WAIT_S, time), Thorough(WAIT_S, time)
+    # Mostly in order, so that frames are whole.
+    for number, (drawn, marked, wait_ms) in enumerate(entries):
+        packet = sent[drawn if drawn % 3 == 0 else number % len(sent)]
+        packet.marker = packet.marker and int(marked)
+        time.now_s += wait_ms / 1000
+        for_ours, for_thorough = ours.add(packet), thorough.add(packet)
+        assert for_ours[0] == for_thorough[0]
+        assert _contents(for_ours[1]) == _contents(for_thorough[1])
+
+
+def _contents(frame: JitterFrame | None) -> list[tuple[int, bytes]]:
+    run = [] if frame is None else [frame, *getattr(frame, "later", [])]
+    return [(each.timestamp, each.data) for each in run]
+
+
+def test_a_frame_of_many_packets_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assembler, looked = FrameAssembler(WAIT_S, Time()), list[int]()
+    end_of = assembler._end_of
+    frames = packets(4, size=100)
+    for packet in frames[:100]:
+        assembler.add(packet)
+
+    def counted(start: int) -> int | None:
+        looked.append(start)
+        return end_of(start)
+
+    monkeypatch.setattr(assembler, "_end_of", counted)
+    whole = [frame for packet in frames[100:] if (frame := assembler.add(packet)[1])]
+    assert len(whole) == 3
+    # Each once when its marker came, and once more for what might be behind it.
+    assert len(looked) == 6
+
+
 def test_key_frames_are_asked_for_ever_more_patiently() -> None:
     clock = Time()
     assembler = FrameAssembler(WAIT_S, clock)

@@ -68,6 +68,32 @@ def test_detect_and_corners_agree(detector: CornerDetector) -> None:
     assert np.abs(aligned_to(single[0], found.quad_px) - found.quad_px).max() < 8
 
 
+@pytest.mark.parametrize("full_scale", [1.0, 2.0])
+@pytest.mark.parametrize("height_px", [360, 480, 540, 720, 768, 1080])
+def test_thumbnails_are_of_even_width(
+    detector: CornerDetector, height_px: int, full_scale: float
+) -> None:
+    asked: list[int | None] = []
+
+    def colour(width_px: int | None) -> ImageU8:
+        asked.append(width_px)
+        assert width_px is not None
+        return np.zeros((round(width_px * 9 / 16), width_px, 3), np.uint8)
+
+    for wide in (4 / 3, 16 / 9, 3 / 4):
+        luma = np.zeros((height_px, 2 * round(height_px * wide / 2)), np.uint8)
+        detector.detect(Frame(0, 0.0, 0.0, luma, colour, full_scale=full_scale))
+    assert len(asked) == 3
+    assert all(width_px is not None and width_px % 2 == 0 for width_px in asked)
+
+
+@pytest.mark.parametrize("size_px", [(1, 1), (1, 40), (40, 1), (3, 2)])
+def test_pictures_of_hardly_any_pixels_show_no_document(
+    detector: CornerDetector, size_px: tuple[int, int]
+) -> None:
+    assert detector.detect(frame_of(np.zeros((*size_px, 3), np.uint8))) is None
+
+
 def test_follows_a_moving_page(detector: CornerDetector) -> None:
     face = td3(np.random.default_rng(8))
     for step in range(6):

@@ -1,0 +1,67 @@
+"""Memory that guests have left goes back to the system.
+
+A visit takes some megabytes in many pieces: pictures, pages, connections. When it is over, glibc
+keeps them for later, spread over as many heaps as there were threads, and each next guest tears
+them up a little further: what the process holds grows for hours, although nothing is kept.
+``malloc_trim`` (malloc_trim(3)) gives every page back that is free, of all heaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+from collections.abc import Callable
+
+from core.log import Log
+
+_log = Log("memory")
+
+Trim = Callable[[], bool]
+"""Gives memory back; whether there was any. Blocks for some milliseconds."""
+
+
+def keep_what_is_loaded() -> None:
+    """Let the collector leave alone what was loaded at the start, which stays to the end.
+
+    Going through it all, each time that enough has lived on, stops every thread for a tenth of a
+    second.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def glibc_trim() -> Trim | None:
+    """glibc's ``malloc_trim``, called without the interpreter's lock; None where there is none,
+    as in musl and outside Linux."""
+    try:
+        function = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return None
+    function.argtypes, function.restype = [ctypes.c_size_t], ctypes.c_int
+    return lambda: bool(function(0))
+
+
+class FreedMemory:
+    """Gives memory back after guests have left, each ``every_s`` at most; 0: never.
+
+    ``left``: how many have, so far. While nobody leaves, nothing is done.
+    """
+
+    def __init__(self, every_s: float, left: Callable[[], int], trim: Trim | None) -> None:
+        self._every_s = every_s
+        self._left = left
+        self._trim = trim
+
+    async def run(self) -> None:
+        """Until cancelled; returns at once where there is nothing to do it with."""
+        if self._trim is None or not self._every_s:
+            return
+        seen = self._left()
+        while True:
+            await asyncio.sleep(self._every_s)
+            if (now := self._left()) != seen:
+                seen = now
+                # Not on the loop: it goes through every heap, and others would wait for it.
+                freed = await asyncio.to_thread(self._trim)
+                _log.debug("memory given back", freed=freed)

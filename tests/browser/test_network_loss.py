@@ -1,0 +1,48 @@
+"""A guest whose network goes and comes back goes on where they were, in the same session."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, play_file
+from tests.browser.test_offline import ALONE, ROOT
+
+WITHIN_S = 5.0
+
+
+@pytest.mark.parametrize("kind", ["down", "silent"])
+def test_a_lost_network_that_comes_back_resumes_the_session(scene_y4m: Path, kind: str) -> None:
+    visit = subprocess.run(
+        [
+            *ALONE,
+            sys.executable,
+            "-m",
+            "tests.browser.network_loss",
+            kind,
+            "--allow-loopback-in-peer-connection",
+            FAKE_CAMERA,
+            ALLOWED,
+            play_file(scene_y4m),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert visit.returncode == 0, visit.stderr[-2000:]
+    told = json.loads(visit.stdout.splitlines()[-1])
+    assert told["back_s"] <= WITHIN_S
+    assert told["reconnects"] >= 1
+    assert len(told["sessions"]) >= 2
+    assert len(set(told["sessions"])) == 1
+    # What was read and typed is still there, and the card is the captured document's own: typed
+    # data would have got an id of their own, which begins with h.
+    assert told["values"]["document_number"] == "L898902C3"
+    assert told["values"]["room"] == "217"
+    assert "/documents/h" not in told["card"]

@@ -1,0 +1,163 @@
+"""Memory that guests have left is given back, off the event loop, and not too often."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import itertools
+import platform
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from core.settings import load_settings
+from examples.client import CaptureClient
+from media.memory import FreedMemory, glibc_trim, keep_what_is_loaded
+from server import make_app
+from server import serve as serve_until_told
+from tests.conftest import Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+GLIBC = platform.libc_ver()[0] == "glibc"
+
+
+class Trims:
+    """Notes each call: when, and on which thread."""
+
+    def __init__(self, takes_s: float = 0.0) -> None:
+        self.calls: list[tuple[float, threading.Thread]] = []
+        self._takes_s = takes_s
+
+    def __call__(self) -> bool:
+        self.calls.append((time.monotonic(), threading.current_thread()))
+        time.sleep(self._takes_s)
+        return True
+
+    async def wait_for(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.calls) < count:
+                await asyncio.sleep(0.01)
+
+
+async def test_nothing_is_done_while_nobody_leaves() -> None:
+    trims, left = Trims(), 0
+    running = asyncio.create_task(FreedMemory(0.02, lambda: left, trims).run())
+    await asyncio.sleep(0.2)
+    assert not trims.calls
+    left = 1
+    await trims.wait_for(1)
+    await asyncio.sleep(0.2)
+    assert len(trims.calls) == 1
+    running.cancel()
+
+
+async def test_many_that_leave_are_one_turn_and_turns_keep_their_distance() -> None:
+    trims, left = Trims(), 0
+    running = asyncio.create_task(FreedMemory(0.1, lambda: left, trims).run())
+    until_s = time.monotonic() + 0.45
+    while time.monotonic() < until_s:
+        left += 1
+        await asyncio.sleep(0.005)
+    running.cancel()
+    times_s = [at_s for at_s, _ in trims.calls]
+    assert 1 <= len(times_s) <= 4
+    assert all(b - a >= 0.095 for a, b in itertools.pairwise(times_s))
+
+
+async def test_the_loop_turns_while_memory_is_given_back() -> None:
+    trims, left, longest_s = Trims(takes_s=0.3), 0, 0.0
+    running = asyncio.create_task(FreedMemory(0.01, lambda: left, trims).run())
+    await asyncio.sleep(0)
+    left = 1
+    began_s = before_s = time.monotonic()
+    while before_s - began_s < 0.4:
+        await asyncio.sleep(0.005)
+        now_s = time.monotonic()
+        before_s, longest_s = now_s, max(longest_s, now_s - before_s)
+    assert len(trims.calls) == 1
+    assert trims.calls[0][1] is not threading.main_thread()
+    assert longest_s < 0.2
+    running.cancel()
+
+
+async def test_a_server_does_so_when_a_guest_has_left(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trims = Trims()
+    monkeypatch.setattr("server.glibc_trim", lambda: trims)
+    server = await serve(FakeEngine(), "--media.give-back-memory-s", "0.05")
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    await client.wait_for("overlay")
+    assert not trims.calls
+    client.send({"type": "close"})
+    await client.close()
+    await server.settle()
+    await trims.wait_for(1)
+    assert trims.calls[0][1] is not threading.main_thread()
+
+
+@pytest.mark.parametrize(("every_s", "trim"), [(0.0, Trims()), (0.01, None)])
+async def test_switched_off_or_without_glibc_it_ends_at_once(
+    every_s: float, trim: Trims | None
+) -> None:
+    left = iter(range(100))
+    await asyncio.wait_for(FreedMemory(every_s, lambda: next(left), trim).run(), 1)
+    assert trim is None or not trim.calls
+
+
+def test_another_c_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert glibc_trim() is None
+
+
+def test_what_is_loaded_is_left_alone_by_the_collector() -> None:
+    loaded = [[number] for number in range(1000)]
+    assert gc.get_freeze_count() == 0
+    try:
+        keep_what_is_loaded()
+        assert gc.get_freeze_count() > 1000
+        gc.collect()
+        assert not any(each is loaded for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
+    assert gc.get_freeze_count() == 0
+
+
+async def test_a_server_does_so_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reached(Exception):
+        pass
+
+    def reach() -> None:
+        raise Reached
+
+    monkeypatch.setattr("server.keep_what_is_loaded", reach)
+    settings = await asyncio.to_thread(load_settings, ["--port", "0"])
+    app = await asyncio.to_thread(make_app, settings, FakeEngine())
+    with pytest.raises(Reached):
+        await serve_until_told(settings, app, None, None)
+
+
+def _resident_mb() -> float:
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[1]) * 4096 / 1e6
+
+
+def test_glibc_gives_back_what_lies_between_what_is_kept() -> None:
+    trim = glibc_trim()
+    assert (trim is not None) == GLIBC
+    if trim is None or not sys.platform.startswith("linux"):
+        return
+    # Pieces below the size from which glibc takes whole mappings, each tenth of them kept.
+    pieces = [bytearray(60_000) for _ in range(2000)]
+    kept = pieces[::10]
+    del pieces
+    before_mb = _resident_mb()
+    assert trim()
+    assert before_mb - _resident_mb() > 50
+    assert len(kept) == 200
