@@ -41,6 +41,12 @@ FILL_POORLY = """async (status) => {
       document_number: { value: "L898902C8", status: "conflict" },
       nationality: { value: null, status: "missing" },
     },
+    mrz: {
+      corrections: [
+        { line: 1, position: 3, read: "B", corrected: "8", why: "check_digit", field: "document_number" },
+        { line: 1, position: 43, read: "O", corrected: "0", why: "format", field: null },
+      ],
+    },
   });
 }"""
 
@@ -176,6 +182,11 @@ async def test_a_poor_reading_is_shown_and_can_be_mended(
     assert await evidence("document_number") == "Please check, readings differ"
     assert await evidence("nationality") == "Missing"
     assert await evidence("issuing_state") == "Read, please check"
+    # What was put right is told at its field, and nowhere else.
+    told = page.locator("#document-fields .hint", has_text="→")
+    number = page.locator(".field", has=page.locator("#field-document_number"))
+    assert await told.count() == await number.locator(".hint", has_text="B").count() == 1
+    assert "8" in await told.inner_text()
     await page.fill("#field-nationality", "UTO")
     assert await evidence("nationality") == "Corrected"
     await page.fill("#field-document_number", "")
