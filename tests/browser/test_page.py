@@ -43,8 +43,8 @@ FILL_POORLY = """async (status) => {
     },
     mrz: {
       corrections: [
-        { line: 1, position: 3, read: "B", corrected: "8", why: "check_digit", field: "document_number" },
-        { line: 1, position: 43, read: "O", corrected: "0", why: "format", field: null },
+        { field: "document_number", line: 1, position: 3, read: "B", corrected: "8" },
+        { field: null, line: 1, position: 43, read: "O", corrected: "0" },
       ],
     },
   });
