@@ -9,13 +9,14 @@ export const corrections = (result, name) =>
   (result?.mrz?.corrections ?? []).filter(({ field }) => field === name);
 
 const isolated = (text) => `\u2068${text}\u2069`; // keeps its direction in a text of another
+const fromLeft = (text) => `\u2066${text}\u2069`; // digits alone would change places beside an arrow
 
 /** A line that tells which characters were put right; null when none were. */
 export function correctionNote(result, name) {
   const found = corrections(result, name);
   if (!found.length) return null;
   const note = element("p", { className: "hint" });
-  const list = found.map(({ read, corrected }) => isolated(`${read} → ${corrected}`)).join(", ");
+  const list = found.map(({ read, corrected }) => fromLeft(`${read} → ${corrected}`)).join(", ");
   say(note, "review.put_right", () => ({ list }));
   return note;
 }

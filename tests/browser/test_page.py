@@ -195,6 +195,44 @@ async def test_a_poor_reading_is_shown_and_can_be_mended(
     assert await evidence("document_number") == "Please check, readings differ"
 
 
+async def test_what_is_said_of_storage_is_true(kiosk: OpenKiosk) -> None:
+    """Where the property stores what guests show, the page does not say that it is not stored."""
+    guest = await kiosk(language="")
+    words = texts("en")
+    for stored, key in [
+        ([], "privacy"),
+        (["json"], "privacy_details"),
+        (["image", "json", "other"], "privacy_pictures"),
+    ]:
+        told = json.dumps({"stored": stored})
+        await guest.page.route("**/page.json", lambda route, body=told: route.fulfill(body=body))
+        await guest.page.reload()
+        await guest.screen("attract")
+        assert await guest.page.inner_text(".foot") == words[key]
+
+
+EXPIRY = """async (told) => {
+  const { Review } = await import("/static/js/review.js");
+  new Review(() => {}).fill({
+    status: "complete", document: {}, checks: { expiry: told },
+    fields: { date_of_expiry: { value: "2012-04-15", status: "checksum" } },
+  });
+}"""
+
+
+async def test_a_document_expires_by_the_property_s_date(kiosk: OpenKiosk) -> None:
+    """The server's word counts for what was read, whatever day a guest's telephone has."""
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.evaluate(EXPIRY, "fail")
+    assert await page.is_visible("#review-expiry")
+    await page.evaluate(EXPIRY, "pass")
+    assert await page.is_hidden("#review-expiry")
+    await page.fill("#field-date_of_expiry", "14/04/2012")
+    assert await page.is_visible("#review-expiry")
+
+
 async def test_overlays_find_their_frame(kiosk: OpenKiosk) -> None:
     """Each capture time comes out within a few milliseconds, also where the RTP time wraps."""
     guest = await kiosk()
@@ -278,6 +316,8 @@ async def test_a_second_look_changes_the_evidence_and_nothing_that_was_typed(
     seen = await guest.page.evaluate(REVISE)
     row = guest.page.locator(".field", has=guest.page.locator("#field-document_number"))
     assert await row.locator(".printed button").count() == 1
+    box = await row.locator(".printed button").bounding_box()
+    assert box and min(box["width"], box["height"]) >= 44
     assert seen["statuses"] == ["corroborated", "edited", "conflict"]
     assert seen["typed"] == "HANNA"
     assert "Müller" in seen["offered"]
