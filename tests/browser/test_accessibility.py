@@ -21,8 +21,7 @@ async def test_nothing_is_wrong_with_any_screen_in_any_look(
 ) -> None:
     """Each screen, in three sizes, light and dark, from the left and from the right."""
     scripts = (HOLD, SPEAKS % language)
-    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=scripts, language="")
-    guest.page.set_default_timeout(60_000)
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=scripts, language="", patience_s=60)
     seen = []
     async for name in screens(guest, language, slow=True, read=False):
         if name.startswith("problem-"):  # the same screen in other words
@@ -37,10 +36,10 @@ async def test_nothing_is_wrong_with_any_screen_in_any_look(
     assert len(set(seen)) == SCREENS + PROBLEMS
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", ["en", "he"])
 async def test_nothing_is_wrong_with_the_front_desk(kiosk: OpenKiosk, language: str) -> None:
-    guest = await kiosk()
+    guest = await kiosk(patience_s=60)
     await guest.do("specimen")
     await guest.screen("live")
     page = await guest.page.context.new_page()
