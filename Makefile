@@ -22,15 +22,15 @@ setup: $(VENV)/.run ## make .venv with all that running needs
 setup-test: $(VENV)/.test ## the same with all that the tests need
 
 $(VENV)/.run: requirements.txt
+	@sh .ci/python $(PYTHON)
 	@sh .ci/packages $(RUN_PACKAGES)
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@sh .ci/venv $(PYTHON) $(VENV) requirements.txt
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt examples/package-lock.json $(VENV)/.run
 	@sh .ci/packages $(TEST_PACKAGES)
 	@command -v npm >/dev/null || sh .ci/packages nodejs npm # not beside a Node from elsewhere
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@sh .ci/venv $(PYTHON) $(VENV) requirements-dev.txt
 	@npm ci --prefix examples --ignore-scripts --silent
 	@touch $@
 

@@ -114,7 +114,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app[MEDIA] = settings.media
     app[DOORS] = settings.doors
     texts = load_texts()
-    app[PROPERTY] = load_property(settings.page, sorted(texts))
+    app[PROPERTY] = load_property(settings.page, sorted(texts), settings.keeping.hours)
     app[FRAME_ANCESTORS] = app[PROPERTY].frame_ancestors
 
     alone = post is None

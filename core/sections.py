@@ -248,7 +248,8 @@ class VisualSettings(Section):
     portrait: bool = Field(
         False,
         description="Give the portrait of the data page to whoever knows the session's address. "
-        "It is personal data close to biometrics: kept in memory, wiped with the session.",
+        "It is personal data close to biometrics: kept in memory, wiped with the session. That "
+        "of a card's front needs visual.enabled.",
     )
     printed_names: bool = Field(
         False,

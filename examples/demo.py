@@ -25,6 +25,10 @@ GUEST = {
     "room": "204",
 }
 _PATIENCE_S = 60
+_QUIETER = (
+    "The specimen is drawn, encoded and read here in real time: where other programs keep the "
+    "machine busy, run this again when it is quieter."
+)
 
 
 async def start_server() -> tuple[asyncio.subprocess.Process, str]:
@@ -47,7 +51,8 @@ async def start_server() -> tuple[asyncio.subprocess.Process, str]:
 
 
 async def capture(client: CaptureClient) -> bytes:
-    """Follow the session until its card is there."""
+    """Follow the session until its card is there. Raises SystemExit when the server refuses
+    something, or the connection ends."""
     async for message in client.messages():
         print(json.dumps(message), flush=True)
         if message["type"] == "result":
@@ -63,7 +68,16 @@ async def capture(client: CaptureClient) -> bytes:
             return await client.fetch(message["card"])
         elif message["type"] == "error":
             raise SystemExit(f"the server says {message['code']}: {message['message']}")
-    raise SystemExit("the connection ended before the card was there")
+    raise SystemExit(f"the connection ended before the card was there. {_QUIETER}")
+
+
+async def in_time(client: CaptureClient, patience_s: float) -> bytes:
+    """The card. Raises SystemExit, also when it takes longer than that."""
+    try:
+        async with asyncio.timeout(patience_s):
+            return await capture(client)
+    except TimeoutError:
+        raise SystemExit(f"no card within {patience_s:.0f} s. {_QUIETER}") from None
 
 
 async def main() -> None:
@@ -72,8 +86,7 @@ async def main() -> None:
     client = CaptureClient(url, SceneTrack(scene))
     try:
         await client.open(language="en")
-        async with asyncio.timeout(_PATIENCE_S):
-            card = await capture(client)
+        card = await in_time(client, _PATIENCE_S)
         CARD.parent.mkdir(exist_ok=True)
         await asyncio.to_thread(CARD.write_bytes, card)
         print(f"card: {CARD.relative_to(ROOT)} ({len(card)} bytes)", file=sys.stderr)

@@ -141,11 +141,14 @@ class FieldReport(BaseModel):
 
 
 class CorrectionReport(BaseModel):
+    """A character put right; ``field``: whose it is, null for the composite check digit."""
+
     line: int
     position: int
     read: str
     corrected: str
     why: str
+    field: str | None = None
 
 
 class MrzReport(BaseModel):

@@ -23,6 +23,8 @@ from media.messages import (
     ResultMessage,
 )
 from media.profiles import Limits, Profile
+from pipeline.mrz.formats import layout_of
+from pipeline.mrz.places import field_at
 from pipeline.types import (
     BarcodeRead,
     CaptureState,
@@ -229,6 +231,7 @@ def _barcode(read: BarcodeRead) -> BarcodeReport:
 
 
 def _mrz(read: MrzRead) -> MrzReport:
+    layout = layout_of(read.format, read.lines)
     return MrzReport(
         lines=list(read.lines),
         corrections=[
@@ -238,6 +241,7 @@ def _mrz(read: MrzRead) -> MrzReport:
                 read=item.read,
                 corrected=item.corrected,
                 why=item.why,
+                field=field_at(layout, read.lines, item.line, item.position),
             )
             for item in read.corrections
         ],

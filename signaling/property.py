@@ -7,6 +7,7 @@ read once, at start, so that a mistake is told to the operator and not to a gues
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -54,18 +55,22 @@ class PropertyPage(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What is served: ``page`` as JSON, ``css`` as text, ``logo`` as (body, type)."""
+    """What is served: ``page`` as JSON, ``css`` as text, ``logo`` as (body, type). ``stored``: the
+    kinds of files that are kept of a visit, so that the page tells its guests the truth."""
 
     page: PropertyPage
     css: str
     logo: tuple[bytes, str]
     frame_ancestors: tuple[str, ...]
+    stored: tuple[str, ...] = ()
 
 
 PROPERTY = web.AppKey("property", Property)
 
 
-def load_property(settings: PageSettings, languages: list[str]) -> Property:
+def load_property(
+    settings: PageSettings, languages: list[str], stored: Iterable[str] = ()
+) -> Property:
     """Reads the folder. Raises SettingsError that names the file and what is wrong in it."""
     folder = settings.folder
     if folder is not None and not folder.is_dir():
@@ -76,7 +81,9 @@ def load_property(settings: PageSettings, languages: list[str]) -> Property:
     if settings.specimen:
         page = page.model_copy(update={"specimen": True})
     own = _read(folder / "theme.css").decode() if folder else ""
-    return Property(page, _variables(page) + own, _logo(folder), tuple(settings.frame_ancestors))
+    look = _variables(page) + own
+    origins = tuple(settings.frame_ancestors)
+    return Property(page, look, _logo(folder), origins, tuple(sorted(stored)))
 
 
 def _read(path: Path) -> bytes:
@@ -140,11 +147,10 @@ def _variables(page: PropertyPage) -> str:
 
 @public
 async def page_json(request: web.Request) -> web.Response:
-    """``GET /page.json``: `PropertyPage`, and the origins that may frame the page."""
+    """``GET /page.json``: `PropertyPage`, the origins that may frame the page, what is stored."""
     told = request.app[PROPERTY]
-    return web.json_response(
-        {**told.page.model_dump(), "frame_ancestors": list(told.frame_ancestors)}
-    )
+    also = {"frame_ancestors": list(told.frame_ancestors), "stored": list(told.stored)}
+    return web.json_response({**told.page.model_dump(), **also})
 
 
 @public

@@ -90,8 +90,10 @@ export interface ConfirmedMessage {
   v: "1.0";
 }
 
+/** A character put right; ``field``: whose it is, null for the composite check digit. */
 export interface CorrectionReport {
   corrected: string;
+  field: string | null;
   line: number;
   position: number;
   read: string;

@@ -4,54 +4,19 @@ import { element, icon } from "./dom.js";
 import { STATUS_ICONS } from "./fields.js";
 import { say } from "./i18n.js";
 
-const PLACES = {
-  // format -> field -> [line, first position, positions], from zero (Doc 9303 parts 4 to 7).
-  TD3: {
-    document_number: [1, 0, 10],
-    nationality: [1, 10, 3],
-    date_of_birth: [1, 13, 7],
-    sex: [1, 20, 1],
-    date_of_expiry: [1, 21, 7],
-    issuing_state: [0, 2, 3],
-  },
-  TD2: {
-    document_number: [1, 0, 10],
-    nationality: [1, 10, 3],
-    date_of_birth: [1, 13, 7],
-    sex: [1, 20, 1],
-    date_of_expiry: [1, 21, 7],
-    issuing_state: [0, 2, 3],
-  },
-  TD1: {
-    document_number: [0, 5, 10],
-    issuing_state: [0, 2, 3],
-    date_of_birth: [1, 0, 7],
-    sex: [1, 7, 1],
-    date_of_expiry: [1, 8, 7],
-    nationality: [1, 15, 3],
-  },
-};
-PLACES["MRV-A"] = PLACES.TD3;
-PLACES["MRV-B"] = PLACES.TD2;
-
 /** The characters that were put right within a field while reading. */
-export function corrections(result, name) {
-  const place = PLACES[result?.document?.format]?.[name];
-  if (!place) return [];
-  const [line, first, length] = place;
-  return (result.mrz?.corrections ?? []).filter(
-    (each) => each.line === line && each.position >= first && each.position < first + length,
-  );
-}
+export const corrections = (result, name) =>
+  (result?.mrz?.corrections ?? []).filter(({ field }) => field === name);
 
 const isolated = (text) => `\u2068${text}\u2069`; // keeps its direction in a text of another
+const fromLeft = (text) => `\u2066${text}\u2069`; // digits alone would change places beside an arrow
 
 /** A line that tells which characters were put right; null when none were. */
 export function correctionNote(result, name) {
   const found = corrections(result, name);
   if (!found.length) return null;
   const note = element("p", { className: "hint" });
-  const list = found.map(({ read, corrected }) => isolated(`${read} → ${corrected}`)).join(", ");
+  const list = found.map(({ read, corrected }) => fromLeft(`${read} → ${corrected}`)).join(", ");
   say(note, "review.put_right", () => ({ list }));
   return note;
 }

@@ -127,6 +127,7 @@ const ON_MESSAGE = {
     sound.play("captured");
   },
   result(message) {
+    if (visit.isPast(message.document_id)) return;
     if (screens.now === "live") onResult(message);
     // The same reading again: the document's print has been compared since.
     else if (screens.now === "review" && message.revised && message.document_id === visit.documentId) review.revise(message);
@@ -246,14 +247,19 @@ function manual() {
   else start(openBlank, { watch: false });
 }
 
-function rescan() {
+/** Back to the camera, to read the same again or the next of a family; `event` is of state.js. */
+function look(event, again) {
   const canGoOn = visit?.connected && visit.mayWatch;
-  if (!screens.go(canGoOn ? "rescan" : "rescan_anew")) return;
+  if (!screens.go(canGoOn ? event : `${event}_anew`)) return;
   review.clear();
+  card.clear();
   if (!canGoOn) return start(lastOpen);
-  visit.rescan();
+  again();
   live.show(visit.feed);
 }
+
+const rescan = () => look("rescan", () => visit.rescan());
+const another = () => look("another", () => visit.another());
 
 async function chooseCamera(deviceId) {
   lastOpen = () => openCamera(deviceId);
@@ -301,6 +307,7 @@ const ACTIONS = {
   manual,
   retry,
   rescan,
+  another,
   reset: () => leave("cancelled"),
   next: () => leave("finished"),
   shutter: () => visit?.send({ type: "capture" }),

@@ -12,7 +12,15 @@ const DEFAULTS = Object.freeze({
   signature: false,
   idle_s: 60,
   frame_ancestors: [],
+  stored: [],
 });
+
+/** What is said of the guest's data has to be true of this server. */
+function tellOfStorage(stored) {
+  const details = stored.length ? "privacy_details" : "privacy";
+  const line = byId("privacy");
+  if (line) line.dataset.i18n = stored.includes("image") ? "privacy_pictures" : details;
+}
 
 /** As the server has them; its defaults where it does not answer, as the page must still say so. */
 export async function loadProperty() {
@@ -21,6 +29,7 @@ export async function loadProperty() {
   const property = Object.freeze({ ...DEFAULTS, ...told });
   const named = byId("property-name");
   if (named) named.textContent = document.title = property.name;
+  tellOfStorage(property.stored);
   if (!property.specimen) {
     for (const button of document.querySelectorAll('[data-action="specimen"]')) button.remove();
   }

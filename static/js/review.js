@@ -241,10 +241,14 @@ export class Review {
     if (entry.name === "date_of_expiry") this.#warnOfExpiry();
   }
 
+  /** By the property's own date, which the server knows; by this browser's where it was typed. */
   #warnOfExpiry() {
     const entry = byId("field-date_of_expiry");
-    const day = entry ? dates.toIso(entry.value) : (this.#read.date_of_expiry?.value ?? "");
-    this.#expiry.hidden = !(day && day < dates.today());
+    const read = this.#read.date_of_expiry?.value ?? "";
+    const day = entry ? dates.toIso(entry.value) : read;
+    const told = day === read ? this.#result?.checks?.expiry : null;
+    const past = ["pass", "fail"].includes(told) ? told === "fail" : day < dates.today();
+    this.#expiry.hidden = !(day && past);
   }
 
   /** Complains about what the card cannot take: nothing where it needs a value, a wrong date. */

@@ -15,7 +15,7 @@ export const MOVES = Object.freeze({
     problem: "problem",
     reset: "home",
   },
-  card: { edit: "review", finish: "thanks", reset: "home" },
+  card: { edit: "review", another: "live", another_anew: "asking", finish: "thanks", reset: "home" },
   thanks: { reset: "home" },
   problem: { retry: "asking", specimen: "live", manual: "review", reset: "home" },
 });

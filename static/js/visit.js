@@ -10,6 +10,7 @@ export class Visit {
   #handlers;
   #pending = null; // {message, timer}
   #ended = false;
+  #past = new Set(); // ids of documents that have their card
   feed = null;
   /** What is being reviewed; null for data that were typed. */
   documentId = null;
@@ -99,10 +100,25 @@ export class Visit {
 
   /** Looks for a document again, in the same session. */
   rescan() {
-    this.documentId = null;
     this.send({ type: "reset" });
+    this.#look();
+  }
+
+  /** Looks for the next one of a family: what was confirmed stays in the session. */
+  another() {
+    this.#past.add(this.documentId);
+    this.#look();
+  }
+
+  #look() {
+    this.documentId = null;
     this.feed.again();
     this.watch(true);
+  }
+
+  /** Is this a document that the guests are done with? Its print may be compared late. */
+  isPast(documentId) {
+    return this.#past.has(documentId);
   }
 
   /** Goes on with another camera in the same session. */

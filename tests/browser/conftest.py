@@ -58,12 +58,14 @@ def scene_y4m(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path.unlink()
 
 
-async def _new_kiosk(browser: Browser, server: Server, scripts: tuple[str, ...]) -> Kiosk:
+async def _new_kiosk(
+    browser: Browser, server: Server, scripts: tuple[str, ...], patience_s: float
+) -> Kiosk:
     context = await browser.new_context(
         viewport={"width": 1280, "height": 800}, locale="en-GB", accept_downloads=False
     )
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(patience_s * 1000)
     for script in (WEBCAM, *scripts):
         await page.add_init_script(script)
     kiosk = Kiosk(page, server.url)
@@ -88,12 +90,13 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             path: str = "/",
             expect: tuple[str, ...] = (),
             language: str = "en",
+            patience_s: float = 15,
         ) -> Kiosk:
             browser = await playwright.chromium.launch(
                 executable_path=CHROMIUM, args=[*QUIET, *flags]
             )
             stack.push_async_callback(browser.close)
-            kiosk = await _new_kiosk(browser, server, scripts)
+            kiosk = await _new_kiosk(browser, server, scripts, patience_s)
             opened.append((kiosk, expect))
             await kiosk.page.goto(server.url + path)
             await kiosk.screen("attract")

@@ -1,7 +1,7 @@
 """Pictures of every screen in three sizes: ``python -m tests.browser.screens docs/screens``.
 
 Small files: a palette of colours, and the portrait kiosk at half its size. Beside them the page in
-Arabic and in the dark, and the front desk's own page.
+Arabic, Hebrew, Chinese and in the dark, the front desk's own page, and all problems on one sheet.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,11 +19,13 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, WEBCAM, Kiosk
+from tests.browser.looks import SIZES
 from tests.browser.scenery import HOLD, screens
 from tests.browser.serving import ROOT
 
-SIZES = {"kiosk": (1080, 1920, 0.5), "desk": (1280, 800, 0.75), "phone": (390, 844, 0.75)}
-"""Name -> width and height in CSS pixels, and the scale of the picture."""
+SCALES = {"kiosk": 0.5, "desk": 0.75, "phone": 0.75}
+"""Of the pictures, by the name of a size."""
+SHEET_COLUMNS = {"kiosk": 6, "desk": 4, "phone": 6}
 COLOURS = 64
 EVERYWHERE = None
 FEW = frozenset({"attract", "start", "live", "review", "review-complaints"})
@@ -51,7 +54,7 @@ async def walk(
     only: frozenset[str] | None = EVERYWHERE,
 ) -> None:
     """One guest's visit at one size, each screen a picture."""
-    width, height, scale = SIZES[size]
+    (width, height), scale = SIZES[size], SCALES[size]
     page = await browser.new_page(
         viewport={"width": width, "height": height},
         locale="en-GB",
@@ -65,22 +68,41 @@ async def walk(
     guest = Kiosk(page, url)
     await guest.screen("attract")
     kind = size if scheme == "light" and language == "en" else f"{size}-{language}-{scheme}"
+    problems: list[bytes] = []
     async for name in screens(guest, language, slow=only is None):
         if name == "card":
             await page.wait_for_timeout(15_000)  # the browser's own viewer draws in its own time
-        if only is None or name in only:
+        if name.startswith("problem-"):
+            problems.append(await page.screenshot(animations="disabled"))
+        elif only is None or name in only:
             await save(page, folder / f"{name}-{kind}.png", scale)
-        if name == "review-help" and kind == "desk":
-            await front_desk(browser, url, folder)
+        if name == "review-help" and only is None:
+            await front_desk(browser, url, folder, size)
+    if problems:
+        shrink(sheet(problems, SHEET_COLUMNS[size]), folder / f"problems-{kind}.png", scale / 2)
     await page.close()
 
 
-async def front_desk(browser: Browser, url: str, folder: Path) -> None:
-    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+def sheet(pictures: Sequence[bytes], columns: int) -> bytes:
+    """Pictures of one size beside and below each other, as a PNG file."""
+    drawn = [Image.open(io.BytesIO(each)).convert("RGB") for each in pictures]
+    width, height = drawn[0].size
+    rows = -(-len(drawn) // columns)
+    whole = Image.new("RGB", (columns * width, rows * height), "white")
+    for number, each in enumerate(drawn):
+        whole.paste(each, (number % columns * width, number // columns * height))
+    file = io.BytesIO()
+    whole.save(file, "PNG")
+    return file.getvalue()
+
+
+async def front_desk(browser: Browser, url: str, folder: Path, size: str) -> None:
+    width, height = SIZES[size]
+    page = await browser.new_page(viewport={"width": width, "height": height}, locale="en-GB")
     await page.goto(f"{url}/staff")
     await page.click("#list button >> nth=-1")
     await page.wait_for_selector("#log li")
-    await save(page, folder / "staff-desk.png", 0.75)
+    await save(page, folder / f"staff-{size}.png", SCALES[size])
     await page.close()
 
 
@@ -102,6 +124,8 @@ async def main(folder: Path, patient: Path) -> None:
             for size in ("desk", "phone", "kiosk"):
                 await walk(browser, url, folder, size=size)
             await walk(browser, url, folder, size="kiosk", language="ar", only=FEW)
+            await walk(browser, url, folder, size="desk", language="he", only=FEW)
+            await walk(browser, url, folder, size="phone", language="zh", only=FEW)
             await walk(browser, url, folder, size="desk", scheme="dark", only=FEW)
             await walk(browser, url, folder, size="phone", language="de", scheme="dark", only=FEW)
             await browser.close()

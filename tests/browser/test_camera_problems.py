@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
@@ -78,6 +82,36 @@ async def test_a_camera_pulled_out_in_mid_call(kiosk: OpenKiosk) -> None:
     await guest.screen("live")
 
 
+def capture_services() -> list[int]:
+    """Processes of our own browsers that hold cameras."""
+    found, parents = [], {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = (entry / "status").read_text()
+            parents[int(entry.name)] = int(status.split("PPid:")[1].split()[0])
+            if b"video_capture.mojom" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return [pid for pid in found if ours(pid)]
+
+
+async def test_a_camera_that_the_system_takes_away(kiosk: OpenKiosk) -> None:
+    """No event of ours: the browser itself loses the device, as when its plug is pulled."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED)
+    guest.page.set_default_timeout(45_000)
+    await guest.do("begin")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    [service] = capture_services()
+    os.kill(service, signal.SIGKILL)
+    await guest.problem("gone")
+    await guest.do("retry")
+    await guest.screen("live")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+
+
 async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
     # The second of Chromium's fake cameras gives depth pictures, which no encoder takes.
     guest = await kiosk(f"{FAKE_CAMERA}=device-count=3", ALLOWED)
@@ -88,17 +122,20 @@ async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
     options = await menu.locator("option").evaluate_all("all => all.map((one) => one.value)")
     assert await menu.input_value() == options[0]
     await menu.select_option(options[2])
-    await page.wait_for_function(
-        """(id) => document.getElementById("preview").srcObject
-          .getVideoTracks()[0].getSettings().deviceId === id""",
-        arg=options[2],
-    )
+    shows = """(id) => document.getElementById("preview").srcObject?.getVideoTracks()[0]
+      .getSettings().deviceId === id"""
+    await page.wait_for_function(shows, arg=options[2])
     before = (await guest.stats())["overlays"]
     await page.wait_for_function(
         "(before) => window.lobbylens.stats.overlays > before + 5", arg=before
     )
     assert (await guest.stats())["reconnects"] == 0
     assert await page.evaluate("localStorage.getItem('lobbylens.camera')") == options[2]
+    # The next guest gets it without being asked.
+    await page.reload()
+    await guest.welcome()
+    await guest.do("begin")
+    await page.wait_for_function(shows, arg=options[2])
 
 
 async def test_sizes_are_tried_from_large_to_any(kiosk: OpenKiosk) -> None:
@@ -166,6 +203,11 @@ async def test_other_ways_are_offered_after_ten_seconds(kiosk: OpenKiosk) -> Non
     await page.wait_for_selector("#live-shutter:visible")
     await page.wait_for_selector("#live-manual:visible")
     assert "other ways" in await page.inner_text("#live-slow")
+    # The shutter gives a result, be there nothing to read: then there is a form to go on with.
+    await page.clock.resume()
+    await guest.do("shutter")
+    await guest.screen("review", timeout_s=40)
+    assert "could not be read" in await page.inner_text("#review-lead")
 
 
 async def test_the_video_of_a_large_camera_is_scaled(kiosk: OpenKiosk) -> None:

@@ -41,6 +41,12 @@ FILL_POORLY = """async (status) => {
       document_number: { value: "L898902C8", status: "conflict" },
       nationality: { value: null, status: "missing" },
     },
+    mrz: {
+      corrections: [
+        { field: "document_number", line: 1, position: 3, read: "B", corrected: "8" },
+        { field: null, line: 1, position: 43, read: "O", corrected: "0" },
+      ],
+    },
   });
 }"""
 
@@ -176,12 +182,55 @@ async def test_a_poor_reading_is_shown_and_can_be_mended(
     assert await evidence("document_number") == "Please check, readings differ"
     assert await evidence("nationality") == "Missing"
     assert await evidence("issuing_state") == "Read, please check"
+    # What was put right is told at its field, and nowhere else.
+    told = page.locator("#document-fields .hint", has_text="→")
+    number = page.locator(".field", has=page.locator("#field-document_number"))
+    assert await told.count() == await number.locator(".hint", has_text="B").count() == 1
+    assert "8" in await told.inner_text()
     await page.fill("#field-nationality", "UTO")
     assert await evidence("nationality") == "Corrected"
     await page.fill("#field-document_number", "")
     assert await evidence("document_number") == "Missing"
     await page.fill("#field-document_number", "L898902C8")
     assert await evidence("document_number") == "Please check, readings differ"
+
+
+async def test_what_is_said_of_storage_is_true(kiosk: OpenKiosk) -> None:
+    """Where the property stores what guests show, the page does not say that it is not stored."""
+    guest = await kiosk(language="")
+    words = texts("en")
+    for stored, key in [
+        ([], "privacy"),
+        (["json"], "privacy_details"),
+        (["image", "json", "other"], "privacy_pictures"),
+    ]:
+        told = json.dumps({"stored": stored})
+        await guest.page.route("**/page.json", lambda route, body=told: route.fulfill(body=body))
+        await guest.page.reload()
+        await guest.screen("attract")
+        assert await guest.page.inner_text(".foot") == words[key]
+
+
+EXPIRY = """async (told) => {
+  const { Review } = await import("/static/js/review.js");
+  new Review(() => {}).fill({
+    status: "complete", document: {}, checks: { expiry: told },
+    fields: { date_of_expiry: { value: "2012-04-15", status: "checksum" } },
+  });
+}"""
+
+
+async def test_a_document_expires_by_the_property_s_date(kiosk: OpenKiosk) -> None:
+    """The server's word counts for what was read, whatever day a guest's telephone has."""
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.evaluate(EXPIRY, "fail")
+    assert await page.is_visible("#review-expiry")
+    await page.evaluate(EXPIRY, "pass")
+    assert await page.is_hidden("#review-expiry")
+    await page.fill("#field-date_of_expiry", "14/04/2012")
+    assert await page.is_visible("#review-expiry")
 
 
 async def test_overlays_find_their_frame(kiosk: OpenKiosk) -> None:
@@ -267,6 +316,8 @@ async def test_a_second_look_changes_the_evidence_and_nothing_that_was_typed(
     seen = await guest.page.evaluate(REVISE)
     row = guest.page.locator(".field", has=guest.page.locator("#field-document_number"))
     assert await row.locator(".printed button").count() == 1
+    box = await row.locator(".printed button").bounding_box()
+    assert box and min(box["width"], box["height"]) >= 44
     assert seen["statuses"] == ["corroborated", "edited", "conflict"]
     assert seen["typed"] == "HANNA"
     assert "Müller" in seen["offered"]

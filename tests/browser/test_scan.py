@@ -160,6 +160,31 @@ async def test_a_character_the_card_cannot_print_is_named(kiosk: OpenKiosk) -> N
     await guest.screen("card")
 
 
+async def test_a_family_in_one_session(kiosk: OpenKiosk) -> None:
+    """Each has a document and a card of their own, and the first one's is not lost."""
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("specimen")
+    cards = []
+    for room in ("217", "218"):
+        await guest.screen("review", timeout_s=40)
+        values = await guest.values()
+        assert (values["primary_identifier"], values["room"]) == ("ERIKSSON", "")
+        await page.fill("#field-room", room)
+        await page.click("#confirm")
+        await guest.screen("card")
+        assert room in await card_text(guest)
+        cards.append(str(await page.get_attribute("#card-link", "href")))
+        if len(cards) == 1:
+            await guest.do("another")
+            await guest.screen("live")
+            assert await page.get_attribute("#card-link", "href") is None
+    session, document = zip(*(path.split("/documents/") for path in cards), strict=True)
+    assert session[0] == session[1] and document[0] != document[1]
+    for path in cards:
+        assert (await page.request.get(guest.origin + path)).status == 200
+
+
 async def test_scan_again(kiosk: OpenKiosk) -> None:
     """From the form back to the camera, in the same session, and to a fresh form."""
     guest = await kiosk()

@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.kiosk import Kiosk, OpenKiosk, Server
+from tests.browser.looks import violations
 from tests.browser.serving import serving
-from tests.browser.test_accessibility import violations
 from tests.browser.test_page import texts
 
 

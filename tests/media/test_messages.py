@@ -19,6 +19,7 @@ from media.desk import masked
 from media.messages import parse_client_message, protocol_schema
 from pipeline.types import (
     CaptureState,
+    Correction,
     Detection,
     Guidance,
     GuidanceCode,
@@ -91,6 +92,17 @@ def test_results_and_guidance_follow_the_schema() -> None:
         jsonschema.validate(json.loads(message.model_dump_json()), schema_for("server_message"))
     assert result.document["format"] == "TD3"
     assert guidance.text == "Hold still"
+
+
+def test_a_correction_says_whose_character_it_is() -> None:
+    document = specimen_document("d1")
+    assert document.mrz is not None
+    put_right = (Correction(1, 9, "G", "6", "format"), Correction(1, 43, "O", "0", "format"))
+    read = replace(document.mrz, corrections=put_right)
+    told = reports.result(replace(document, mrz=read)).model_dump(mode="json")
+    jsonschema.validate(told, schema_for("server_message"))
+    fields = [each["field"] for each in told["mrz"]["corrections"]]
+    assert fields == ["document_number", None], "the composite digit is nobody's alone"
 
 
 @given(st.text(max_size=300))

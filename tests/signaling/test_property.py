@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -27,6 +28,20 @@ def test_without_a_folder_the_page_is_our_own() -> None:
     assert not told.page.specimen, "a real kiosk offers guests no specimen"
     assert told.css == ""
     assert told.logo[1] == "image/svg+xml"
+
+
+async def test_the_page_is_told_what_is_stored(serve: Serve, tmp_path: Path) -> None:
+    """Else it would promise guests what the property's settings break."""
+    keys = "k1:" + base64.b64encode(bytes(32)).decode()
+    where = ("--keeping.folder", str(tmp_path), "--keeping.keys", keys)
+    for arguments, stored in [
+        ((), []),
+        ((*where, "--keeping.json-hours", "24"), ["json"]),
+        ((*where, "--keeping.image-hours", "1"), ["image", "other"]),
+    ]:
+        server = await serve(None, *arguments)
+        async with aiohttp.ClientSession(server.url) as http, http.get("/page.json") as answer:
+            assert (await answer.json())["stored"] == stored
 
 
 def test_a_folder_names_colours_and_languages(tmp_path: Path) -> None:
