@@ -10,7 +10,8 @@ PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
 RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
-TEST_PACKAGES := chromium tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1
+TEST_PACKAGES := chromium tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1 \
+	libpdfbox2-java libcommons-logging-java libcommons-io-java libactivation-java libjaxb-api-java
 
 .PHONY: help setup setup-test run demo test lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
 
@@ -29,6 +30,7 @@ $(VENV)/.run: requirements.txt
 
 $(VENV)/.test: requirements-dev.txt examples/package-lock.json $(VENV)/.run
 	@sh .ci/packages $(TEST_PACKAGES)
+	@command -v java >/dev/null || sh .ci/packages default-jre-headless
 	@command -v npm >/dev/null || sh .ci/packages nodejs npm # not beside a Node from elsewhere
 	@sh .ci/venv $(PYTHON) $(VENV) requirements-dev.txt
 	@npm ci --prefix examples --ignore-scripts --silent

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InvalidImage
+from pipeline.segments import has_too_many_segments
 from pipeline.types import ColourSource, Frame, ImageU8
 
 FRAME_FORMATS = ("JPEG", "WEBP", "PNG")
@@ -36,8 +37,10 @@ def too_many_pixels(most: int) -> InvalidImage:
 def check_header(data: bytes, formats: Sequence[str], max_pixels: int) -> tuple[int, int]:
     """Width and height in pixels, by the header alone.
 
-    Raises InvalidImage for another format, more pixels than allowed, or passes without end.
+    Raises InvalidImage for another format, more pixels than allowed, passes or parts without end.
     """
+    if has_too_many_segments(data):
+        raise InvalidImage("the image has more parts before its pixels than any encoder writes")
     size = _webp_size(data) if data[:4] == b"RIFF" and "WEBP" in formats else None
     if size is None:
         try:

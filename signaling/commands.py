@@ -13,10 +13,11 @@ import secrets
 import sys
 
 from core.auth import Scope
-from core.errors import LobbyLensError, SettingsError
+from core.errors import LobbyLensError, SettingsError, StoredFileError
 from core.settings import Settings, load_settings
 from signaling.access.credentials import KEY_PREFIX, hash_key, hash_password
-from signaling.keeping.envelope import KeyRing
+from signaling.keeping.envelope import KeyRing, Reencrypted
+from signaling.keeping.spool import reencrypt_spool
 from signaling.keeping.store import Store
 
 COMMANDS = ("access", "store")
@@ -38,7 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     store.add_parser("key", help="make a key that encrypts stored files").add_argument("id")
     store.add_parser("list", help="list stored records, without their data")
     store.add_parser("sweep", help="delete what is over, and tell what was")
-    store.add_parser("reencrypt", help="encrypt with the first key what older ones hold")
+    store.add_parser(
+        "reencrypt",
+        help="encrypt with the first key what older ones hold, stored files and waiting webhooks",
+    )
     return parser
 
 
@@ -60,12 +64,13 @@ def run(arguments: list[str]) -> str:
     if told.command == "key":
         _check_name(told.id)
         return f"{told.id}:{base64.b64encode(os.urandom(32)).decode()}"
-    store = _store(load_settings([]))
+    settings = load_settings([])
+    if told.command == "reencrypt":
+        return _reencrypt(settings)
+    store = _store(settings)
     if told.command == "list":
         return json.dumps(store.records(), indent=1)
-    if told.command == "sweep":
-        return json.dumps(dataclasses.asdict(store.sweep()))
-    return json.dumps({"reencrypted": store.reencrypt()})
+    return json.dumps(dataclasses.asdict(store.sweep()))
 
 
 def _check_name(name: str) -> None:
@@ -86,6 +91,34 @@ def _credential(kind: str, name: str, scopes: list[str]) -> str:
     if len(password) < 12:
         raise SettingsError("a password has 12 characters or more")
     return f"LOBBYLENS_ACCESS__BASIC_USERS='{name}:{told}:{hash_password(password)}'"
+
+
+def _reencrypt(settings: Settings) -> str:
+    """Stored files, and webhooks that wait on disk. Raises SettingsError, StoredFileError."""
+    keeping, spool = settings.keeping, settings.webhooks.spool
+    if keeping.folder is None and spool is None:
+        raise SettingsError("nothing is on disk: neither keeping.folder nor webhooks.spool is set")
+    ring = KeyRing(keeping.parsed_keys)
+    files = webhooks = Reencrypted(0, 0)
+    try:
+        if keeping.folder is not None:
+            files = _store(settings).reencrypt()
+        if spool is not None:
+            webhooks = reencrypt_spool(spool, ring)
+    except OSError as error:
+        raise StoredFileError(
+            f"a file cannot be re-encrypted ({error.strerror}): run this again, and keep the older "
+            "keys until then"
+        ) from None
+    told = {"reencrypted": files.done, "webhooks": webhooks.done}
+    left = files.unreadable + webhooks.unreadable
+    if left:
+        # Whoever drops the older keys now might lose them.
+        raise StoredFileError(
+            f"{json.dumps(told)}, and {left} files that none of keeping.keys opens, or that were "
+            "changed: they stay as they are until their time is over"
+        )
+    return json.dumps(told)
 
 
 def _store(settings: Settings) -> Store:

@@ -74,7 +74,8 @@ def payload(event: Captured | Confirmed, fields: bool, now_s: float) -> dict[str
 
 @dataclass(slots=True)
 class _Delivery:
-    """One event on its way to one address. ``began_s``: monotonic clock."""
+    """One event on its way to one address. ``began_s``: monotonic clock; ``attempts``: those made,
+    before a restart too."""
 
     event_id: str
     kind: str
@@ -140,7 +141,7 @@ class Webhooks:
         else:
             began_s = time.monotonic() - max(0.0, time.time() - kept.created_s)
             delivery = _Delivery(
-                kept.event_id, kept.type, kept.record, kept.url, kept.sent, began_s
+                kept.event_id, kept.type, kept.record, kept.url, kept.sent, began_s, kept.attempts
             )
             self._begin(http, delivery, None)
 
@@ -210,7 +211,7 @@ class Webhooks:
 
     async def _deliver(self, http: aiohttp.ClientSession, delivery: _Delivery) -> None:
         outcome, status = "given_up", 0
-        for attempt in range(self._settings.attempts):
+        while delivery.attempts < self._settings.attempts:
             if self._is_too_old(delivery):
                 outcome = "expired"
                 break
@@ -227,8 +228,10 @@ class Webhooks:
             if 0 < status < 500 and status not in _AGAIN:
                 outcome = "refused"
                 break
-            if attempt + 1 < self._settings.attempts:
-                await asyncio.sleep(self._wait_s(attempt, asked_s))
+            if delivery.attempts < self._settings.attempts:
+                if self._spool is not None:
+                    self._spool.count(delivery.event_id, delivery.attempts)
+                await asyncio.sleep(self._wait_s(delivery.attempts - 1, asked_s))
         self._metrics.webhooks.labels(outcome).inc()
         told: dict[str, object] = {"webhook": delivery.event_id, "attempts": delivery.attempts}
         if outcome == "delivered":

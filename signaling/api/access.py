@@ -30,8 +30,15 @@ def refuse_other_pages(request: web.Request) -> None:
     if request.app[ORIGINS].allows(origin):
         return
     hosts = {request.headers.get(hdrs.HOST), request.headers.get(hdrs.X_FORWARDED_HOST)}
-    if urlsplit(origin).netloc not in hosts - {None}:
+    if _netloc(origin) not in hosts - {None}:
         raise Forbidden("this address is not for pages of other origins")
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # brackets that hold no address
+        return ""
 
 
 def same_origin(endpoint: Endpoint) -> Endpoint:

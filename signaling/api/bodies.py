@@ -11,9 +11,9 @@ import binascii
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
@@ -30,6 +30,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _JSON_ROOM_BYTES = 16_384
 _MAX_PARTS = 600
+_MAX_LINES = 20 * _MAX_PARTS
+"""Boundaries and headers of as many parts, with room."""
+_FORM_S = 30
+"""For all of a form, as for any other body."""
 _MAX_TEXT_BYTES = 16_384
 _PART_CHUNK = 65_536
 _LARGE = 65_536
@@ -93,20 +97,23 @@ async def _multipart(request: web.Request, limit_bytes: int) -> Form:
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise UnsupportedMediaType("send the form as it is: its pictures are packed already")
     try:
-        reader = await request.multipart()
-        for _ in range(_MAX_PARTS):
-            part = await reader.next()
-            if part is None:
-                return form
-            if not isinstance(part, BodyPartReader):
-                raise InvalidMessage("a part of the form is a form itself")
-            is_file = part.filename is not None or _is_file(part)
-            body = await _part(part, room if is_file else _MAX_TEXT_BYTES)
-            if is_file:
-                room -= len(body)
-                form.files.append(body)
-            elif part.name:
-                form.values[part.name] = _json_value(part.name, body.decode())
+        reader = MultipartReader(request.headers, cast(StreamReader, _FewLines(request.content)))
+        async with asyncio.timeout(_FORM_S):
+            for _ in range(_MAX_PARTS):
+                part = await reader.next()
+                if part is None:
+                    return form
+                if not isinstance(part, BodyPartReader):
+                    raise InvalidMessage("a part of the form is a form itself")
+                is_file = part.filename is not None or _is_file(part)
+                body = await _part(part, room if is_file else _MAX_TEXT_BYTES)
+                if is_file:
+                    room -= len(body)
+                    form.files.append(body)
+                elif part.name:
+                    form.values[part.name] = _json_value(part.name, body.decode())
+    except TimeoutError:
+        raise BadRequest("the request's body did not come in time") from None
     except (ValueError, AssertionError, LookupError, RuntimeError, OSError, HttpProcessingError):
         raise BadRequest("the multipart body cannot be understood") from None
     raise TooLarge(f"a form may have {_MAX_PARTS} parts at most")
@@ -121,12 +128,33 @@ async def _part(part: BodyPartReader, limit_bytes: int) -> bytes:
         # RFC 7578, section 4.7: nobody sends it; unpacked, it could be of any size.
         raise InvalidMessage("a part of the form is encoded: send it as it is")
     body = bytearray()
-    async with asyncio.timeout(30):
-        while chunk := await part.read_chunk(_PART_CHUNK):
-            body += chunk
-            if len(body) > limit_bytes:
-                raise TooLarge(f"a part of the form is longer than {limit_bytes} bytes")
+    while chunk := await part.read_chunk(_PART_CHUNK):
+        body += chunk
+        if len(body) > limit_bytes:
+            raise TooLarge(f"a part of the form is longer than {limit_bytes} bytes")
     return bytes(body)
+
+
+class _FewLines:
+    """A form's bytes as they come; between its parts there are boundaries and headers only.
+
+    What stands before the first boundary (RFC 2046, 5.1.1) is read line by line and thrown away,
+    without ever giving the loop to others while bytes are there: megabytes of empty lines would
+    hold every session up.
+    """
+
+    def __init__(self, content: StreamReader) -> None:
+        self._content = content
+        self._lines = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def readline(self, **given: Any) -> bytes:
+        self._lines += 1
+        if self._lines > _MAX_LINES:
+            raise BadRequest(f"the form has more than {_MAX_LINES} lines outside its parts")
+        return await self._content.readline(**given)
 
 
 def _json_value(name: str, text: str) -> Any:

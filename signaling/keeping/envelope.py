@@ -50,6 +50,14 @@ class KeyRing:
         return next(iter(self.keys))
 
 
+@dataclass(frozen=True, slots=True)
+class Reencrypted:
+    """Files that the first key holds now; ``unreadable``: those that no key opens, left alone."""
+
+    done: int
+    unreadable: int
+
+
 def seal(ring: KeyRing, record: str, kind: str, times_s: tuple[float, float], data: bytes) -> bytes:
     """A stored file of ``data``; ``times_s``: made, and over, in Unix time."""
     nonce = os.urandom(_NONCE_BYTES)

@@ -1,5 +1,8 @@
 """Webhooks that wait, on disk for a restart: sealed as stored files are, bounded, wiped when told.
 
+How often an event was sent in vain is kept with it, so that a restart does not begin to count anew.
+What an older key holds is sealed with the present one when a folder is opened.
+
 ``FOLDER/WORKER/NUMBER-EVENT.hook``: numbers rise with time, so that names sort as the events came.
 A worker's folder is locked for as long as it serves; of workers that are no more the first takes
 over what they left.
@@ -23,17 +26,28 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import SettingsError, StoredFileError
 from core.log import Log
-from signaling.keeping.envelope import LONGEST_HEAD, KeyRing, read_header, seal, unseal
+from signaling.keeping.envelope import (
+    LONGEST_HEAD,
+    Header,
+    KeyRing,
+    Reencrypted,
+    read_header,
+    seal,
+    unseal,
+)
 from signaling.keeping.files import UNFINISHED, remove_file, write_file
 
 _log = Log("spool")
 _KIND = "webhook"
 _NAME = re.compile(r"\d{20}-(evt_[0-9a-f]{24})\.hook")
 _LOCK = "lock"
+_COUNT_BYTES = 2
+"""What an event grows by when its attempts are counted."""
 
 
 class Spooled(BaseModel):
-    """One event for one address. ``body``: as it is sent, base64; ``created_s``: Unix time."""
+    """One event for one address. ``body``: as it is sent, base64; ``created_s``: Unix time;
+    ``attempts``: those that failed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,6 +57,7 @@ class Spooled(BaseModel):
     url: str
     body: str
     created_s: float
+    attempts: int = 0
 
     @property
     def sent(self) -> bytes:
@@ -153,6 +168,10 @@ class SpoolFolder:
                 spooled = Spooled.model_validate_json(data)
                 if (header.kind, header.record, spooled.event_id) != (_KIND, event_id, event_id):
                     raise StoredFileError("a stored file lies under another's name")
+                if header.kid != self._ring.current:
+                    # A disk without room keeps no server from starting: the older file stays.
+                    with contextlib.suppress(OSError):
+                        self._held[event_id] = path, _rewrite(path, self._ring, header, data)
             except (StoredFileError, ValidationError):
                 unreadable += 1
                 continue
@@ -164,14 +183,23 @@ class SpoolFolder:
         times_s = spooled.created_s, spooled.created_s + self._hours * 3600
         data = spooled.model_dump_json().encode()
         sealed = seal(self._ring, spooled.event_id, _KIND, times_s, data)
-        if self.bytes_held + len(sealed) > self._max_bytes:
+        if self.bytes_held + len(sealed) + _COUNT_BYTES > self._max_bytes:
             return False
         # Rises even where the clock was set back.
         self._number = max(self._number + 1, time.time_ns())
         path = self._own / f"{self._number:020}-{spooled.event_id}.hook"
         write_file(path, sealed)
-        self._held[spooled.event_id] = path, len(sealed)
+        self._held[spooled.event_id] = path, len(sealed) + _COUNT_BYTES
         return True
+
+    def count(self, event_id: str, attempts: int) -> None:
+        """Keep how often an event was sent in vain. Raises OSError, StoredFileError."""
+        held = self._held.get(event_id)
+        if held is None:
+            return
+        header, data = unseal(self._ring, held[0].read_bytes())
+        kept = Spooled.model_validate_json(data).model_copy(update={"attempts": attempts})
+        _rewrite(held[0], self._ring, header, kept.model_dump_json().encode())
 
     def remove(self, event_id: str) -> None:
         """Wipe an event that was told, or never will be. Raises OSError."""
@@ -189,6 +217,59 @@ class SpoolFolder:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _rewrite(path: Path, ring: KeyRing, header: Header, data: bytes) -> int:
+    """Seal a file anew with the first key, its times as they were; its bytes. Raises OSError."""
+    times_s = header.created_s, header.expires_s
+    sealed = seal(ring, header.record, header.kind, times_s, data)
+    write_file(path, sealed)
+    return len(sealed)
+
+
+def reencrypt_spool(folder: Path, ring: KeyRing) -> Reencrypted:
+    """Seal with the first key what waits under older ones, of every worker.
+
+    Files of a server that runs are not touched: it has done that itself when it started with the
+    new key. Raises SettingsError where one runs that was started before, OSError.
+    """
+    done = unreadable = 0
+    numbers = (
+        [path for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+    )
+    for own in numbers:
+        try:
+            lock = _locked(own)
+        except BlockingIOError:
+            if _held_by_older(own, ring):
+                raise SettingsError(
+                    "webhooks.spool: a server uses it that was started before the first of "
+                    "keeping.keys was set: restart it, which re-encrypts what waits"
+                ) from None
+            continue
+        try:
+            for path in _files(own):
+                try:
+                    header, data = unseal(ring, path.read_bytes())
+                except StoredFileError:
+                    unreadable += 1
+                    continue
+                if header.kid != ring.current:
+                    _rewrite(path, ring, header, data)
+                    done += 1
+        finally:
+            os.close(lock)
+    return Reencrypted(done, unreadable)
+
+
+def _held_by_older(own: Path, ring: KeyRing) -> bool:
+    for path in _files(own):
+        # What was told in the meantime is gone.
+        with contextlib.suppress(FileNotFoundError, StoredFileError), path.open("rb") as file:
+            kid = read_header(file.read(LONGEST_HEAD))[0].kid
+            if kid in ring.keys and kid != ring.current:
+                return True
+    return False
 
 
 def _locked(folder: Path) -> int:
@@ -233,6 +314,17 @@ class Spool:
                 webhook=spooled.event_id,
                 errno=error.errno,
             )
+
+    def count(self, event_id: str, attempts: int) -> None:
+        """Keep how often an event was sent in vain, soon."""
+        self._thread.submit(self._count, event_id, attempts)
+
+    def _count(self, event_id: str, attempts: int) -> None:
+        try:
+            self._folder.count(event_id, attempts)
+        except (OSError, StoredFileError):
+            # It is sent more often than it should be, which harms nobody.
+            _log.error("a spooled webhook's attempts are not kept", webhook=event_id)
 
     def remove(self, event_id: str) -> None:
         """Wipe an event, soon."""

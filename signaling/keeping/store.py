@@ -19,6 +19,7 @@ from signaling.keeping.envelope import (
     LONGEST_HEAD,
     Header,
     KeyRing,
+    Reencrypted,
     read_header,
     seal,
     unseal,
@@ -144,21 +145,24 @@ class Store:
         self._remove_empty_days()
         return done
 
-    def reencrypt(self) -> int:
-        """Give every file that an older key holds to the present one; how many were.
-
-        Times stay as they are. Raises StoredFileError for a file that no key opens.
-        """
-        count = 0
+    def reencrypt(self) -> Reencrypted:
+        """Give every file that an older key holds to the present one. Times stay as they are."""
+        done = unreadable = 0
         for path in list(self._files()):
-            file = path.read_bytes()
-            if read_header(file)[0].kid == self._ring.current:
+            try:
+                file = path.read_bytes()
+                if read_header(file)[0].kid == self._ring.current:
+                    continue
+                header, data = unseal(self._ring, file)
+            except FileNotFoundError:
+                continue  # a sweep was here
+            except StoredFileError:
+                unreadable += 1
                 continue
-            header, data = unseal(self._ring, file)
             times_s = (header.created_s, header.expires_s)
             write_file(path, seal(self._ring, header.record, header.kind, times_s, data))
-            count += 1
-        return count
+            done += 1
+        return Reencrypted(done, unreadable)
 
     def _over(self, header: Header) -> bool:
         """A retention time that was shortened holds for files stored before, too."""

@@ -22,7 +22,7 @@ from core.settings import load_settings
 from pipeline.types import Document, ImageU8
 from signaling import commands
 from signaling.keeping import store as store_module
-from signaling.keeping.envelope import KeyRing, read_header, seal, unseal
+from signaling.keeping.envelope import KeyRing, Reencrypted, read_header, seal, unseal
 from signaling.keeping.store import KINDS, Store
 from tests.conftest import Serve
 from tests.fakes import FakeEngine, specimen_document
@@ -111,12 +111,23 @@ def test_keys_are_rotated(kept: Kept) -> None:
     both.put("cd" * 16, "pdf", b"new")
     assert both.get(RECORD, "json") == SECRET
     before = {path: read_header(path.read_bytes())[0] for path in kept.files()}
-    assert both.reencrypt() == 2 and both.reencrypt() == 0
+    assert both.reencrypt() == Reencrypted(2, 0) and both.reencrypt() == Reencrypted(0, 0)
     after = {path: read_header(path.read_bytes())[0] for path in kept.files()}
     assert {header.kid for header in after.values()} == {"new"}
     # Re-encrypting prolongs nothing.
     assert all(after[path].expires_s == header.expires_s for path, header in before.items())
     assert kept.store(NEW).get(RECORD, "json") == SECRET
+
+
+def test_a_file_that_no_key_opens_holds_no_rotation_up(kept: Kept) -> None:
+    for record in ("0" * 32, "5" * 32, "a" * 32):
+        kept.store(OLD).put(record, "json", SECRET)
+    changed = kept.files()[1]
+    changed.write_bytes(changed.read_bytes()[:-1] + b"?")
+    both = kept.store(NEW, OLD)
+    assert both.reencrypt() == Reencrypted(2, 1)
+    for record in ("0" * 32, "a" * 32):
+        assert kept.store(NEW).get(record, "json") == SECRET
 
 
 def test_each_kind_has_its_time_and_the_sweep_proves_what_is_gone(kept: Kept) -> None:
@@ -353,7 +364,10 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put(RECORD, "json", SECRET)
     monkeypatch.setenv("LOBBYLENS_KEEPING__KEYS", f"{second},{first}")
     assert json.loads(commands.run(["store", "list"]))[0]["record"] == RECORD
-    assert json.loads(commands.run(["store", "reencrypt"])) == {"reencrypted": 1}
+    assert json.loads(commands.run(["store", "reencrypt"])) == {
+        "reencrypted": 1,
+        "webhooks": 0,
+    }
     assert json.loads(commands.run(["store", "sweep"]))["left"] == 1
     monkeypatch.setenv("LOBBYLENS_KEEPING__KEYS", second)
     ring = KeyRing(load_settings([]).keeping.parsed_keys)

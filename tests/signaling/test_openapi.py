@@ -208,6 +208,8 @@ def as_it_is(context: Any, value: Any) -> bytes:
     return str(value).encode(errors="surrogatepass")
 
 
+_UPLOAD_TIMEOUT_S = 60
+"""``doors.max_upload_s``, and twice ``mrz.deadline_ms`` for the page that is being read then."""
 _EXAMPLES = settings(
     max_examples=12,
     deadline=None,
@@ -235,7 +237,8 @@ def test_what_the_description_allows_is_never_the_server_s_fault(
     served: str, operation: Any
 ) -> None:
     schema = schemathesis.openapi.from_dict(description())
-    schema.config.update(base_url=served)
+    # Beyond what an upload may take, and not the 10 s that are usual.
+    schema.config.update(base_url=served, request_timeout=_UPLOAD_TIMEOUT_S)
     allowed = schema[operation.path][operation.method]
 
     @_EXAMPLES

@@ -270,7 +270,7 @@ async def receiving(port: int) -> AsyncIterator[Receiver]:
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, *arguments: str) -> AsyncIterator[tuple[str, int]]:
+async def served(folder: Path, *arguments: str, keys: str = KEYS) -> AsyncIterator[tuple[str, int]]:
     """A server as it is shipped, its address and process; it is ended by SIGTERM."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -280,7 +280,7 @@ async def served(folder: Path, *arguments: str) -> AsyncIterator[tuple[str, int]
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
-        env={**os.environ, "LOBBYLENS_KEEPING__KEYS": KEYS},
+        env={**os.environ, "LOBBYLENS_KEEPING__KEYS": keys},
     )
     assert process.stdout is not None and process.stderr is not None
     said = asyncio.create_task(process.stderr.read())
