@@ -94,7 +94,12 @@ class MrzReader:
         by_glyphs = tuple(self._matcher.judged(match) for match in zone.matches)
         if self._net is None:
             return by_glyphs
-        return together(self._scores(self._net, zone), by_glyphs)
+        known = zone.scores or (None,) * len(zone.strips)
+        by_net = tuple(
+            self._net.scores(strip) if scores is None else scores
+            for strip, scores in zip(zone.strips, known, strict=True)
+        )
+        return together(by_net, by_glyphs)
 
     def second_opinion(self, zone: PlacedZone) -> ZoneScores:
         """What Tesseract says of each line."""

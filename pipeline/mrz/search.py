@@ -137,10 +137,13 @@ class ZoneFinder:
         """The zone with its cells where the network sees characters."""
         if self._net is None:
             return zone
-        strips = tuple(self._net.follow(strip) for strip in zone.strips)
-        if all(new is old for new, old in zip(strips, zone.strips, strict=True)):
-            return zone
-        return PlacedZone(strips, tuple(self._matcher.match(strip) for strip in strips))
+        followed = [self._net.follow(strip) for strip in zone.strips]
+        strips, scores = (tuple(column) for column in zip(*followed, strict=True))
+        matches = tuple(
+            seen if new is old else self._matcher.match(new, seen.cut)
+            for new, old, seen in zip(strips, zone.strips, zone.matches, strict=True)
+        )
+        return PlacedZone(strips, matches, scores)
 
 
 class Hunt:
