@@ -56,6 +56,22 @@ class ZoneReader(Protocol):
         """The zone on the pages, which show one document. Raises MrzError where none is."""
         ...
 
+    def hunt(self, pages: Sequence[ImageU8]) -> ZoneHunt:
+        """The same, step by step: at a glance first, then thoroughly. For one thread at a time."""
+        ...
+
+
+class ZoneHunt(Protocol):
+    """A search for the zone on some pages, which goes on where it stopped."""
+
+    def look(self) -> MrzRead | None:
+        """The zone where one cheap look more shows it clearly."""
+        ...
+
+    def read(self, deadline_ms: float) -> MrzRead:
+        """The zone. Raises MrzError where none is."""
+        ...
+
 
 class Card(Protocol):
     """Fills one registration card; thread-safe."""
@@ -141,10 +157,7 @@ class Engine:
         what is raised means a broken installation, or Overloaded after ``close``. Blocks for up
         to ``mrz.deadline_ms``.
         """
-        zone = self._zone_of(capture, self._settings.mrz.deadline_ms)
-        if zone is None:
-            return self._without_zone(capture)
-        return read_document(capture.id, zone, capture.quality, self._today())
+        return self.document_of(capture, self._zone_of(capture, self._settings.mrz.deadline_ms))
 
     def read_ahead(self, capture: Capture) -> Document | None:
         """The document, where its zone is read beyond doubt within `AHEAD_MS`; else None.
@@ -156,15 +169,27 @@ class Engine:
             return None
         return read_document(capture.id, zone, capture.quality, self._today())
 
+    def sight(self, capture: Capture) -> Sighting:
+        """The same step by step, for a choice of captures; raises Overloaded after ``close``."""
+        return Sighting(self, capture, self._open().zones.hunt(self._filtered(capture)))
+
     def _zone_of(self, capture: Capture, deadline_ms: float) -> MrzRead | None:
-        zones = self._open().zones
-        filters, pages = capture.enhance or self._settings.enhance, capture.pages
-        if filters.active:
-            pages = tuple(enhance(page, filters) for page in pages)
         try:
-            return zones.read(pages, deadline_ms)
+            return self._open().zones.read(self._filtered(capture), deadline_ms)
         except MrzError:
             return None
+
+    def _filtered(self, capture: Capture) -> tuple[ImageU8, ...]:
+        filters = capture.enhance or self._settings.enhance
+        if not filters.active:
+            return capture.pages
+        return tuple(enhance(page, filters) for page in capture.pages)
+
+    def document_of(self, capture: Capture, zone: MrzRead | None) -> Document:
+        """The document that the zone describes, or where there is none a licence's barcode."""
+        if zone is None:
+            return self._without_zone(capture)
+        return read_document(capture.id, zone, capture.quality, self._today())
 
     def _without_zone(self, capture: Capture) -> Document:
         # Pages as taken: filters are for letters, and may close a barcode's narrow gaps.
@@ -284,6 +309,28 @@ class Engine:
         if parts is None:
             raise Overloaded("the server is shutting down: try again", retry_after_s=10)
         return parts
+
+
+class Sighting:
+    """A capture about to be read: at a glance, then as ``Engine.read`` does. For one thread."""
+
+    def __init__(self, engine: Engine, capture: Capture, hunt: ZoneHunt) -> None:
+        self._engine = engine
+        self._capture = capture
+        self._hunt = hunt
+
+    def look(self) -> Document | None:
+        """The document where one cheap look more shows its zone clearly; else None."""
+        zone = self._hunt.look()
+        return None if zone is None else self._engine.document_of(self._capture, zone)
+
+    def read(self) -> Document:
+        """The document; see ``Engine.read``."""
+        try:
+            zone = self._hunt.read(self._engine.settings.mrz.deadline_ms)
+        except MrzError:
+            zone = None
+        return self._engine.document_of(self._capture, zone)
 
 
 def _as_printed(document: Document, confirmed: Mapping[str, str]) -> dict[str, str]:

@@ -64,6 +64,13 @@ class MrzLines(TypedDict):
     valid: bool
 
 
+class Sighting(Protocol):
+    """A capture about to be read, see ``engine.Sighting``."""
+
+    def look(self) -> Document | None: ...
+    def read(self) -> Document: ...
+
+
 class StillEngine(Protocol):
     """What reading a still asks of the engine."""
 
@@ -71,7 +78,7 @@ class StillEngine(Protocol):
     def settings(self) -> PipelineSettings: ...
     @property
     def detector(self) -> Detector: ...
-    def read(self, capture: Capture) -> Document: ...
+    def sight(self, capture: Capture) -> Sighting: ...
 
 
 def decode_image(data: bytes) -> ImageU8:
@@ -156,20 +163,36 @@ def read_best(
 ) -> tuple[Document, Capture]:
     """Find the document in an image and read it; where that leaves doubt, read the whole image.
 
-    The document comes with the capture that it was read of. The second try serves scans that show
-    nothing but the page, and outlines that cut the zone. ``bgr``: H×W×3 uint8. ``filters``: in
-    place of the settings' own. Status failed where no zone is found.
+    Both are looked at before either is searched: an outline may be wrong and the zone plain to
+    see beside it. The document comes with the capture that it was read of. Reading the whole
+    serves scans that show nothing but the page, and outlines that cut the zone. ``bgr``: H×W×3
+    uint8. ``filters``: in place of the settings' own. Status failed where no zone is found.
     """
     frame = still_frame(bgr)
     document_id = new_document_id()
     detection = engine.detector.detect(frame)
-    read: list[tuple[Document, Capture]] = []
-    for outline in (detection, None) if detection is not None else (None,):
+    sighted: list[tuple[Sighting, Capture]] = []
+
+    def sight(outline: Detection | None) -> None:
         burst = Burst(engine.settings.capture)
         burst.add(Shot(frame, outline, _quality(engine, frame, outline)))
         capture = burst.develop(document_id, Trigger.MANUAL)
         capture = replace(capture, enhance=filters)
-        document = engine.read(capture)
+        sighted.append((engine.sight(capture), capture))
+
+    outlines = (detection, None) if detection is not None else (None,)
+    for outline in outlines:
+        sight(outline)
+        document = sighted[-1][0].look()
+        if document is not None:
+            return document, sighted[-1][1]
+    for sighting, capture in sighted:
+        document = sighting.look()
+        if document is not None:
+            return document, capture
+    read: list[tuple[Document, Capture]] = []
+    for sighting, capture in sighted:
+        document = sighting.read()
         read.append((document, capture))
         if document.barcode is not None or (document.mrz is not None and is_legible(document.mrz)):
             break

@@ -54,12 +54,17 @@ _WHY_CHECK_DIGIT = "check_digit"
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Lines in the layout's shape; confidences 0 to 1 per character; what was substituted."""
+    """Lines in the layout's shape; confidences 0 to 1 per character; what was substituted.
+
+    ``legible``: confidence of the weakest character by its print alone, 0 to 1, whatever is
+    doubted because of what it says.
+    """
 
     layout: MrzLayout
     lines: tuple[str, ...]
     confidences: tuple[tuple[float, ...], ...]
     corrections: tuple[Correction, ...]
+    legible: float
 
     @property
     def passing(self) -> int:
@@ -168,8 +173,9 @@ def _decode_as(
         )
         for line, (row, chars, text) in enumerate(zip(weighed, sets, lines, strict=True))
     )
+    legible = min(map(min, confidences))
     confidences = _doubting(layout, lines, confidences)
-    return Decoded(layout, lines, confidences, corrections)
+    return Decoded(layout, lines, confidences, corrections, legible)
 
 
 def _weighed(row: CharacterScores, allowed: Sequence[CharacterSet]) -> CharacterScores:

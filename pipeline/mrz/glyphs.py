@@ -39,12 +39,13 @@ class CellMatch:
     """How well cells look like glyphs.
 
     correlation: n×37, -1 to 1. dx_px, dy_px: n, where the best glyph was found, relative to
-    the cell's middle.
+    the cell's middle. cut: which of the glyphs' cuts suits the line.
     """
 
     correlation: Floats
     dx_px: NDArray[np.int64]
     dy_px: NDArray[np.int64]
+    cut: int
 
     @property
     def best(self) -> Floats:
@@ -79,9 +80,9 @@ class GlyphMatcher:
         trust = np.clip((found.best - low) / (high - low), 0.05, 1)
         return log_softmax(_SHARPNESS * trust[:, None] * found.correlation)
 
-    def match(self, strip: LineStrip) -> CellMatch:
-        """Compare at full resolution, one pixel of shift each way."""
-        return _match(strip.ink, strip.centres_px, self._fine, STRIP_PITCH_PX, _REACH_PX)
+    def match(self, strip: LineStrip, cut: int | None = None) -> CellMatch:
+        """Compare at full resolution, one pixel of shift each way; with one cut if it is known."""
+        return _match(strip.ink, strip.centres_px, self._fine, STRIP_PITCH_PX, _REACH_PX, cut)
 
     def glance(self, ink: Ink, centres_px: Floats) -> CellMatch:
         """Compare at half resolution, up to four pixels of shift: fast, to place the cells."""
@@ -90,7 +91,7 @@ class GlyphMatcher:
         )
         centres = np.asarray((centres_px - 0.5) / 2, np.float32)
         found = _match(half, centres, self._coarse, STRIP_PITCH_PX // 2, _GLANCE_PX)
-        return CellMatch(found.correlation, found.dx_px * 2, found.dy_px * 2)
+        return CellMatch(found.correlation, found.dx_px * 2, found.dy_px * 2, found.cut)
 
 
 def _templates(glyphs: NDArray[np.uint8], pitch_px: int, blurs_px: tuple[float, ...]) -> Floats:
@@ -109,28 +110,38 @@ def _templates(glyphs: NDArray[np.uint8], pitch_px: int, blurs_px: tuple[float, 
 
 
 def _match(
-    ink: Ink, centres_px: Floats, templates: Floats, pitch_px: int, reach: tuple[int, ...]
+    ink: Ink,
+    centres_px: Floats,
+    templates: Floats,
+    pitch_px: int,
+    reach: tuple[int, ...],
+    cut: int | None = None,
 ) -> CellMatch:
     """Each cell with each glyph at its best blur and shift, in the cut that suits the line.
 
     One line is printed in one cut: letting every cell choose would lend a zero the shape of
-    another cut's letter O.
+    another cut's letter O. Which one it is shows in the cells as they lie, before any is shifted.
     """
     cells = _cells(ink, centres_px, pitch_px, reach)
     count, shifts, pixels = cells.shape
     cells -= cells.mean(axis=2, keepdims=True)
     cells /= np.linalg.norm(cells, axis=2, keepdims=True) + _FAINT * pitch_px / STRIP_PITCH_PX
     cuts, blurs, glyphs, _ = templates.shape
-    products = product(cells.reshape(-1, pixels), templates.reshape(-1, pixels))
-    by_cut = products.reshape(count, shifts, cuts, blurs, glyphs).max(axis=3)
-    cut = int(by_cut.max(axis=(1, 3)).sum(axis=0).argmax())
-    by_shift = by_cut[:, :, cut]
+    if cut is None:
+        cut = 0
+        if cuts > 1:
+            unmoved = np.ascontiguousarray(cells[:, shifts // 2])
+            seen = product(unmoved, templates.reshape(-1, pixels))
+            cut = int(seen.reshape(count, cuts, -1).max(axis=2).sum(axis=0).argmax())
+    products = product(cells.reshape(-1, pixels), templates[cut].reshape(-1, pixels))
+    by_shift = products.reshape(count, shifts, blurs, glyphs).max(axis=2)
     best = by_shift.max(axis=2).argmax(axis=1)
     offsets = np.asarray(reach)
     return CellMatch(
         np.asarray(by_shift.max(axis=1), np.float32),
         offsets[best // len(reach)],
         offsets[best % len(reach)],
+        cut,
     )
 
 

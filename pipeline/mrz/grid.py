@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.mrz.formats import LAYOUTS
 from pipeline.mrz.glyphs import CellMatch, GlyphMatcher
 from pipeline.mrz.locate import Band, median_direction
+from pipeline.mrz.recognize import CharacterScores
 from pipeline.mrz.strips import (
     STRIP_HEIGHT_PX,
     STRIP_PITCH_PX,
@@ -52,10 +53,14 @@ STRETCHES = (0.85, 1.2, 1.4)
 
 @dataclass(frozen=True, slots=True)
 class PlacedZone:
-    """Lines with their cells, and how each cell looks like a glyph."""
+    """Lines with their cells, and how each cell looks like a glyph.
+
+    ``scores``: what the line network has said of each line already, None where it was not asked.
+    """
 
     strips: tuple[LineStrip, ...]
     matches: tuple[CellMatch, ...]
+    scores: tuple[CharacterScores | None, ...] | None = None
 
     @property
     def likeness(self) -> float:
@@ -191,6 +196,7 @@ def _refined(
     ink = _straightened(line.ink, centres, seen)
     order = np.arange(len(centres))
     strip: LineStrip | None = None
+    cut: int | None = None
     for _ in range(2):
         sure = seen.best > _SURE
         if int(sure.sum()) < _FEWEST_FOR_FIT:
@@ -199,7 +205,8 @@ def _refined(
         curve = np.polyfit(order[sure], found[sure], 2)
         centres = np.asarray(np.polyval(curve, order), np.float32)
         strip = LineStrip(ink, centres)
-        seen = matcher.match(strip)
+        seen = matcher.match(strip, cut)
+        cut = seen.cut
     if strip is None:
         strip = LineStrip(ink, centres)
         seen = matcher.match(strip)

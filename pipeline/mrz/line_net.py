@@ -54,11 +54,7 @@ class LineNet:
 
     def scores(self, strip: LineStrip) -> CharacterScores:
         """Log-probabilities, n×37."""
-        shares = self._shares(strip, _MARGIN_CELLS)[_MARGIN_CELLS * STEPS_PER_CELL :]
-        count = len(strip.centres_px)
-        steps = shares[: count * STEPS_PER_CELL].reshape(count, STEPS_PER_CELL, NOTHING + 1)
-        by_cell = steps[:, :, :NOTHING].sum(axis=1)
-        return log_softmax(np.log(by_cell + _LEAST_SHARE))
+        return _by_cell(self._shares(strip, _MARGIN_CELLS), _MARGIN_CELLS, len(strip.centres_px))
 
     def presence(self, strip: LineStrip) -> Floats:
         """How surely each cell holds a character, n values from 0 to 1."""
@@ -67,11 +63,12 @@ class LineNet:
         steps = shares[: count * STEPS_PER_CELL].reshape(count, STEPS_PER_CELL, NOTHING + 1)
         return np.asarray(np.clip(steps[:, :, :NOTHING].sum(axis=(1, 2)), 0, 1), np.float32)
 
-    def follow(self, strip: LineStrip) -> LineStrip:
+    def follow(self, strip: LineStrip) -> tuple[LineStrip, CharacterScores | None]:
         """The strip with its cells where the network sees characters, as many as before.
 
         One path through the steps of the line and its surroundings that meets every character
-        once, at about one cell's distance.
+        once, at about one cell's distance. Where the strip stays as it was, what the network has
+        seen of it comes along, as ``scores`` gives it.
         """
         count = len(strip.centres_px)
         shares = self._shares(strip, _FOLLOW_MARGIN_CELLS)
@@ -86,15 +83,22 @@ class LineNet:
         trust = np.clip(weights.max(axis=1), 0.02, 1)
         curve = np.polynomial.Polynomial.fit(order, cells - order, 3, w=trust)(order)
         if float(np.abs(curve).max()) < _MOVED_CELLS:
-            return strip
+            return strip, _by_cell(shares, _FOLLOW_MARGIN_CELLS, count)
         centres = _centres_at(strip, order + curve)
-        return LineStrip(strip.ink, centres.astype(np.float32))
+        return LineStrip(strip.ink, centres.astype(np.float32)), None
 
     def _shares(self, strip: LineStrip, margin_cells: int) -> Floats:
         """T×38: what each step shows."""
         ink = as_input(strip, margin_cells)
         [logits] = self._session.run(None, {"ink": ink[None]})
         return np.exp(log_softmax(np.asarray(logits[0], np.float32).T))
+
+
+def _by_cell(shares: Floats, margin_cells: int, count: int) -> CharacterScores:
+    """Log-probabilities, n×37, of the cells between the margins."""
+    inside = shares[margin_cells * STEPS_PER_CELL :][: count * STEPS_PER_CELL]
+    steps = inside.reshape(count, STEPS_PER_CELL, NOTHING + 1)
+    return log_softmax(np.log(steps[:, :, :NOTHING].sum(axis=1) + _LEAST_SHARE))
 
 
 def _best_path(clear: Floats, count: int) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ from pipeline.mrz.grid import PlacedZone
 from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.parse import assemble
 from pipeline.mrz.recognize import LineRecogniser
-from pipeline.mrz.search import ZoneFinder
+from pipeline.mrz.search import Hunt, ZoneFinder
 from pipeline.mrz.tesseract import TesseractReader
 from pipeline.types import ImageU8, MrzRead
 
@@ -32,6 +32,9 @@ _log = Log("mrz")
 _MODELS = Path(__file__).resolve().parents[2] / "models"
 _SURE = 0.95
 """Confidence of the weakest character at which no further page is read."""
+_CLEAR = 0.995
+"""Confidence of the print of the weakest character from which no other opinion of it is asked:
+one at ``_SECOND_WEIGHT`` could not change the text. What the text says may still be in doubt."""
 _SECOND_WEIGHT = 0.3
 _NET_TOLERANCE = 0.3
 _MOST_MISFITS = 0.12
@@ -64,8 +67,12 @@ class MrzReader:
         self._net = _load_net(models)
         self._finder = ZoneFinder(self._matcher, self._net)
         self._second: LineRecogniser = TesseractReader.load(settings, models)
-        self._default_deadline_ms = settings.deadline_ms
-        self._clock = clock
+        self.default_deadline_ms = settings.deadline_ms
+        self.clock = clock
+
+    def hunt(self, pages: Sequence[ImageU8]) -> ZoneHunt:
+        """A search for the zone on ``pages``, as ``read`` takes them, to be done step by step."""
+        return ZoneHunt(self, pages)
 
     def read(self, pages: Sequence[ImageU8], deadline_ms: float | None = None) -> MrzRead:
         """The zone on ``pages``: views of one document, best first.
@@ -76,58 +83,29 @@ class MrzReader:
         way is ended first, the longest takes about 50 ms. A zone with faults is returned as
         printed. Raises MrzNotFound when no page shows a zone.
         """
-        limit = self._default_deadline_ms if deadline_ms is None else deadline_ms
-        end = self._clock() + limit / 1000
+        return self.hunt(pages).read(deadline_ms)
 
-        def expired() -> bool:
-            return self._clock() >= end
+    def hunt_on(self, page: ImageU8) -> Hunt:
+        """The search of one page, H×W×3 uint8 BGR or H×W uint8."""
+        return Hunt(self._finder, _luma(page))
 
-        readings: list[_Reading] = []
-        decoded: Decoded | None = None
-        for page in pages:
-            reading = self._likeliest(self._finder.find(_luma(page), expired))
-            if reading is not None:
-                readings.append(reading)
-                group = _agreeing(readings)
-                decoded = self._decoded(group, None)
-                if decoded is not None and _is_sure(decoded):
-                    break
-            if expired():
-                break
-        if decoded is None:
-            raise MrzNotFound("No machine-readable zone was found on the document.")
-        group = _agreeing(readings)
-        if not _is_sure(decoded) and not expired():
-            opinion = self._scores(self._second, group[0].zone)
-            decoded = self._decoded(group, opinion) or decoded
-        if not _is_zone(decoded):
-            raise MrzNotFound("The print on the document is no machine-readable zone.")
-        return assemble(
-            decoded.layout,
-            decoded.lines,
-            decoded.confidences,
-            decoded.corrections,
-            len(group),
-        )
-
-    def _likeliest(self, zones: Sequence[PlacedZone]) -> _Reading | None:
-        """The first that reads as a zone: other print in OCR-B may look more like one."""
-        first: _Reading | None = None
-        for zone in zones:
-            reading = _Reading(zone, self._first_opinion(zone))
-            first = first or reading
-            decoded = self._decoded([reading], None) if len(zones) > 1 else None
-            if decoded is not None and _is_zone(decoded):
-                return reading
-        return first
-
-    def _first_opinion(self, zone: PlacedZone) -> ZoneScores:
+    def first_opinion(self, zone: PlacedZone) -> ZoneScores:
+        """What glyphs and network say of each line."""
         by_glyphs = tuple(self._matcher.judged(match) for match in zone.matches)
         if self._net is None:
             return by_glyphs
-        return together(self._scores(self._net, zone), by_glyphs)
+        known = zone.scores or (None,) * len(zone.strips)
+        by_net = tuple(
+            self._net.scores(strip) if scores is None else scores
+            for strip, scores in zip(zone.strips, known, strict=True)
+        )
+        return together(by_net, by_glyphs)
 
-    def _decoded(self, group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
+    def second_opinion(self, zone: PlacedZone) -> ZoneScores:
+        """What Tesseract says of each line."""
+        return self._scores(self._second, zone)
+
+    def decoded(self, group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
         """The group's fused reading, with a further recogniser's opinion if there is one."""
         scores = fuse([r.scores for r in group], [r.zone.likeness**4 for r in group])
         if opinion is not None:
@@ -138,6 +116,88 @@ class MrzReader:
 
     def _scores(self, recogniser: LineRecogniser, zone: PlacedZone) -> ZoneScores:
         return tuple(recogniser.scores(strip) for strip in zone.strips)
+
+
+class ZoneHunt:
+    """A search for the zone on views of one document, best first: at a glance, then thoroughly.
+
+    What was found is kept from one step to the next. One thread at a time.
+    """
+
+    def __init__(self, reader: MrzReader, pages: Sequence[ImageU8]) -> None:
+        """``pages``: as ``MrzReader.read`` takes them."""
+        self._reader = reader
+        self._pages = [reader.hunt_on(page) for page in pages]
+        self._known: list[_Reading] = []
+        self._spent_s = 0.0
+
+    def look(self) -> MrzRead | None:
+        """The zone, if one cheap look more at the first page shows it clearly; else None.
+
+        The first look is at the page as it lies, the second at its sides; others add nothing.
+        """
+        began = self._reader.clock()
+        read = None
+        if self._pages:
+            page = self._pages[0]
+            reading = self._likeliest(page.look())
+            decoded = None if reading is None else self._reader.decoded([reading], None)
+            if decoded is not None and _is_zone(decoded):
+                clear = page.settled and decoded.legible >= _CLEAR
+                read = _told(decoded, 1) if clear or _is_sure(decoded) else None
+        self._spent_s += self._reader.clock() - began
+        return read
+
+    def read(self, deadline_ms: float | None = None) -> MrzRead:
+        """The zone; see ``MrzReader.read``. Time spent on looks counts."""
+        reader = self._reader
+        limit = reader.default_deadline_ms if deadline_ms is None else deadline_ms
+        end = reader.clock() + limit / 1000 - self._spent_s
+
+        def expired() -> bool:
+            return reader.clock() >= end
+
+        readings: list[_Reading] = []
+        decoded: Decoded | None = None
+        for page in self._pages:
+            reading = self._likeliest(page.find(expired))
+            if reading is not None:
+                readings.append(reading)
+                decoded = reader.decoded(_agreeing(readings), None)
+                if decoded is not None and _is_sure(decoded):
+                    break
+            if expired():
+                break
+        if decoded is None:
+            raise MrzNotFound("No machine-readable zone was found on the document.")
+        group = _agreeing(readings)
+        if not _is_sure(decoded) and decoded.legible < _CLEAR and not expired():
+            decoded = reader.decoded(group, reader.second_opinion(group[0].zone)) or decoded
+        if not _is_zone(decoded):
+            raise MrzNotFound("The print on the document is no machine-readable zone.")
+        return _told(decoded, len(group))
+
+    def _likeliest(self, zones: Sequence[PlacedZone]) -> _Reading | None:
+        """The first that reads as a zone: other print in OCR-B may look more like one."""
+        first: _Reading | None = None
+        for zone in zones:
+            reading = self._reading(zone)
+            first = first or reading
+            decoded = self._reader.decoded([reading], None) if len(zones) > 1 else None
+            if decoded is not None and _is_zone(decoded):
+                return reading
+        return first
+
+    def _reading(self, zone: PlacedZone) -> _Reading:
+        for known in self._known:
+            if known.zone is zone:
+                return known
+        self._known.append(_Reading(zone, self._reader.first_opinion(zone)))
+        return self._known[-1]
+
+
+def _told(decoded: Decoded, fused: int) -> MrzRead:
+    return assemble(decoded.layout, decoded.lines, decoded.confidences, decoded.corrections, fused)
 
 
 def _load_net(models: Path) -> LineNet | None:

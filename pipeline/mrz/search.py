@@ -8,7 +8,7 @@ up and down by the rows' distance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -59,6 +59,14 @@ def _never() -> bool:
     return False
 
 
+@dataclass(slots=True)
+class _Tried:
+    """What one scale of search has left open, and when to stop."""
+
+    expired: Callable[[], bool]
+    doubtful: list[tuple[ImageU8, Band]] = field(default_factory=list)
+
+
 class ZoneFinder:
     """Finds zones; holds only constants, so threads may share it."""
 
@@ -68,56 +76,31 @@ class ZoneFinder:
         self._net = net
 
     def find(self, luma: ImageU8, expired: Callable[[], bool] = _never) -> tuple[PlacedZone, ...]:
-        """The likeliest zone of an H×W uint8 page, at any turn, and the next likely; or none.
+        """The likeliest zone of an H×W uint8 page, and the next likely; see ``Hunt.find``."""
+        return Hunt(self, luma).find(expired)
 
-        Light print on dark ground is sought where dark print shows no clear zone.
-
-        ``expired`` is asked after every band and view; once it says so, nothing further is tried
-        and the best zone so far is returned.
-        """
-        if min(luma.shape) < 2:
-            return ()
-        best: _Found | None = None
-        views = tuple(_views(luma))
-        for side in (WORKING_SIDE_PX, 2 * WORKING_SIDE_PX):
-            best = self._at(best, views, side, expired)
-            if best is not None and best.zone.likeness >= _CLEAR_LIKENESS:
-                return best.zones
-            if expired():
-                break
-        if not expired() and (best is None or best.zone.likeness < _CLEAR_LIKENESS):
-            negative = np.asarray(cv2.bitwise_not(luma), np.uint8)
-            best = self._at(best, _views(negative), WORKING_SIDE_PX, expired)
-        for turn, side in _SLANTS:
-            if best is None and not expired():
-                best = self._at(best, _slanted(luma, turn), side, expired)
-        return () if best is None else best.zones
-
-    def _at(
-        self,
-        best: _Found | None,
-        views: Iterable[ImageU8],
-        side: int,
-        expired: Callable[[], bool],
+    def by_bands(
+        self, best: _Found | None, view: ImageU8, side: int, tried: _Tried
     ) -> _Found | None:
-        """The best zone in the views, at one scale of search."""
-        doubtful: list[tuple[ImageU8, Band]] = []
-        for view in views:
-            rows = find_rows(view, side)
-            bands = sorted(bands_of(rows)[:_BANDS_TRIED], key=lambda band: not band.sure)
-            best = self._best(best, view, bands, STRETCHES, expired)
-            settled = best is not None and best.zone.likeness >= _BEYOND_DOUBT
-            if settled or expired():
-                return best
-            doubtful += [(view, band) for band in bands[:_ROWS_TRIED]]
+        """The best zone after the view's bands at one scale; ``tried.doubtful`` gets what may be
+        part of a zone."""
+        rows = find_rows(view, side)
+        bands = sorted(bands_of(rows)[:_BANDS_TRIED], key=lambda band: not band.sure)
+        best = self._best(best, view, bands, STRETCHES, tried.expired)
+        if not _settled(best):
+            tried.doubtful += [(view, band) for band in bands[:_ROWS_TRIED]]
             if not bands:
-                doubtful += [(view, band) for band in _alone(rows)]
-        doubtful.sort(key=lambda found: -found[1].beat)
+                tried.doubtful += [(view, band) for band in _alone(rows)]
+        return best
+
+    def by_rows(self, best: _Found | None, tried: _Tried) -> _Found | None:
+        """The best zone after moving single rows of the likeliest bands up and down."""
+        doubtful = sorted(tried.doubtful, key=lambda found: -found[1].beat)
         if best is not None and best.zone.likeness >= _LEAST_LIKENESS:
             doubtful = [(best.view, best.band)]
         for view, band in doubtful[:_ROWS_TRIED]:
-            best = self._best(best, view, tuple(_by_one_row(band)), (), expired)
-            if expired() or (best is not None and best.zone.likeness >= _BEYOND_DOUBT):
+            best = self._best(best, view, tuple(_by_one_row(band)), (), tried.expired)
+            if tried.expired() or _settled(best):
                 break
         return best
 
@@ -154,10 +137,88 @@ class ZoneFinder:
         """The zone with its cells where the network sees characters."""
         if self._net is None:
             return zone
-        strips = tuple(self._net.follow(strip) for strip in zone.strips)
-        if all(new is old for new, old in zip(strips, zone.strips, strict=True)):
-            return zone
-        return PlacedZone(strips, tuple(self._matcher.match(strip) for strip in strips))
+        followed = [self._net.follow(strip) for strip in zone.strips]
+        strips, scores = (tuple(column) for column in zip(*followed, strict=True))
+        matches = tuple(
+            seen if new is old else self._matcher.match(new, seen.cut)
+            for new, old, seen in zip(strips, zone.strips, zone.matches, strict=True)
+        )
+        return PlacedZone(strips, matches, scores)
+
+
+class Hunt:
+    """The search of one page, H×W uint8, which goes on where it stopped. One thread at a time."""
+
+    def __init__(self, finder: ZoneFinder, luma: ImageU8) -> None:
+        self._finder = finder
+        self._luma = luma
+        self._fresh = _views(luma) if min(luma.shape) >= 2 else iter(())
+        self._views: list[ImageU8] = []
+        self._tried = _Tried(_never)
+        self._best: _Found | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether a zone is placed so well that nothing further would be tried."""
+        return _settled(self._best)
+
+    def look(self) -> tuple[PlacedZone, ...]:
+        """One cheap look more, at the page as it lies, then on its side: dark print in plain rows.
+
+        Returns what all looks have shown so far, as ``find``.
+        """
+        view = next(self._fresh, None)
+        if view is not None and not self.settled:
+            self._views.append(view)
+            self._best = self._finder.by_bands(self._best, view, WORKING_SIDE_PX, self._tried)
+        return self._zones()
+
+    def find(self, expired: Callable[[], bool] = _never) -> tuple[PlacedZone, ...]:
+        """The likeliest zone, at any turn, and the next likely; or none.
+
+        Light print on dark ground is sought where dark print shows no clear zone.
+
+        ``expired`` is asked after every band and view; once it says so, nothing further is tried
+        and the best zone so far is returned.
+        """
+        self._tried.expired = expired
+        if self.settled or min(self._luma.shape) < 2:
+            return self._zones()
+        for view in self._fresh:
+            self._views.append(view)
+            self._best = self._finder.by_bands(self._best, view, WORKING_SIDE_PX, self._tried)
+            if self.settled or expired():
+                return self._zones()
+        self._best = self._finder.by_rows(self._best, self._tried)
+        if not self._clear and not expired():
+            self._at(self._views, 2 * WORKING_SIDE_PX, expired)
+        if not self._clear and not expired():
+            negative = np.asarray(cv2.bitwise_not(self._luma), np.uint8)
+            self._at(_views(negative), WORKING_SIDE_PX, expired)
+        for turn, side in _SLANTS:
+            if self._best is None and not expired():
+                self._at(_slanted(self._luma, turn), side, expired)
+        return self._zones()
+
+    def _at(self, views: Iterable[ImageU8], side: int, expired: Callable[[], bool]) -> None:
+        """The best zone in the views, at one scale of search."""
+        tried = _Tried(expired)
+        for view in views:
+            self._best = self._finder.by_bands(self._best, view, side, tried)
+            if self.settled or expired():
+                return
+        self._best = self._finder.by_rows(self._best, tried)
+
+    @property
+    def _clear(self) -> bool:
+        return self._best is not None and self._best.zone.likeness >= _CLEAR_LIKENESS
+
+    def _zones(self) -> tuple[PlacedZone, ...]:
+        return () if self._best is None else self._best.zones
+
+
+def _settled(best: _Found | None) -> bool:
+    return best is not None and best.zone.likeness >= _BEYOND_DOUBT
 
 
 def _ranked(best: _Found | None, view: ImageU8, band: Band, zone: PlacedZone) -> _Found:

@@ -84,6 +84,9 @@ class Zones:
         self.widths = [page.shape[1] for page in pages]
         return parse_lines(LINES)
 
+    def hunt(self, pages: Sequence[ImageU8]) -> NoReturn:
+        raise AssertionError("one capture is read at once")
+
 
 class NoCards:
     """No card to choose from: none is asked for."""

@@ -102,12 +102,15 @@ def test_it_reads_and_puts_a_misplaced_grid_right(net: LineNet, matcher: GlyphMa
         assert scores.shape == (44, len(ALPHABET))
         assert np.allclose(np.exp(scores).sum(axis=1), 1, atol=1e-3)
         assert text_of(scores) == line
-        assert net.follow(strip) is strip, "cells in place stay where they are"
+        same, seen = net.follow(strip)
+        assert same is strip, "cells in place stay where they are"
+        assert seen is not None
+        assert text_of(seen) == line, "what was seen on the way need not be looked at again"
         centres = strip.centres_px
         wide = centres[0] + (centres - centres[0]) * 1.025 - 6
         astray = LineStrip(strip.ink, wide.astype(np.float32))
         assert text_of(matcher.scores(astray)) != line
-        assert text_of(net.scores(net.follow(astray))) == line
+        assert text_of(net.scores(net.follow(astray)[0])) == line
 
 
 def test_without_the_network_glyphs_read_on(

@@ -19,7 +19,7 @@ from pipeline.mrz.grid import PlacedZone
 from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.reader import MrzReader
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
-from pipeline.mrz.search import ZoneFinder
+from pipeline.mrz.search import Hunt, ZoneFinder
 from pipeline.types import ImageU8, MrtdFormat
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -53,7 +53,7 @@ def test_print_that_only_looks_like_a_zone_gives_way_to_the_zone(
     print_like_it = PlacedZone(zone.strips[::-1], zone.matches[::-1])
 
     def finds(*zones: PlacedZone) -> None:
-        monkeypatch.setattr(ZoneFinder, "find", lambda *_: zones)
+        monkeypatch.setattr(Hunt, "find", lambda *_: zones)
 
     finds(print_like_it)
     with pytest.raises(MrzNotFound):

@@ -4,7 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -159,6 +159,24 @@ def test_a_still_is_a_frame() -> None:
     assert frame.bgr(2560).shape == (1440, 2560, 3)
 
 
+@dataclass
+class GivenSighting:
+    """A capture of which a document is read, at the first look or only in the end."""
+
+    document: Document
+    clear: bool
+    looks: int = 0
+    searches: int = 0
+
+    def look(self) -> Document | None:
+        self.looks += 1
+        return self.document if self.clear else None
+
+    def read(self) -> Document:
+        self.searches += 1
+        return self.document
+
+
 class PickyEngine:
     """Reads only pages of a wanted shape; remembers the captures that it was given."""
 
@@ -168,12 +186,16 @@ class PickyEngine:
         self.detector: Detector = ScriptedDetector(found)
         self._reads = list(reads)
         self.captures: list[Capture] = []
+        self.sighted: list[GivenSighting] = []
 
-    def read(self, capture: Capture) -> Document:
+    def sight(self, capture: Capture) -> GivenSighting:
         self.captures.append(capture)
-        if not self._reads.pop(0):
-            return failed_document(capture.id, capture.quality)
-        return Document(capture.id, DocumentStatus.COMPLETE, parse_lines(LINES))
+        clear = self._reads.pop(0)
+        document = failed_document(capture.id, capture.quality)
+        if clear:
+            document = Document(capture.id, DocumentStatus.COMPLETE, parse_lines(LINES))
+        self.sighted.append(GivenSighting(document, clear))
+        return self.sighted[-1]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +217,8 @@ def test_the_document_is_read_first_and_then_the_whole_image(
     assert {capture.trigger for capture in engine.captures} == {Trigger.MANUAL}
     assert {capture.id for capture in engine.captures} == {document.id}
     assert (document.status is DocumentStatus.COMPLETE) is (True in reads)
+    searches = 0 if True in reads else 1
+    assert all(sighting.searches == searches for sighting in engine.sighted)
 
 
 def test_quality_is_told_by_all_that_is_known_of_the_document() -> None:
@@ -214,15 +238,17 @@ def test_quality_is_told_by_all_that_is_known_of_the_document() -> None:
 
 
 class Answering(PickyEngine):
-    """Gives the readings it was told, one a capture."""
+    """Gives the readings it was told, one a capture, none of them at a glance."""
 
     def __init__(self, found: Detection | None, given: Sequence[MrzRead | None]) -> None:
         super().__init__(found, [])
         self._given = list(given)
 
-    def read(self, capture: Capture) -> Document:
+    def sight(self, capture: Capture) -> GivenSighting:
         self.captures.append(capture)
-        return Document(capture.id, DocumentStatus.COMPLETE, self._given.pop(0))
+        document = Document(capture.id, DocumentStatus.COMPLETE, self._given.pop(0))
+        self.sighted.append(GivenSighting(document, clear=False))
+        return self.sighted[-1]
 
 
 def test_a_doubtful_reading_gives_way_to_a_better_one() -> None:
@@ -233,7 +259,15 @@ def test_a_doubtful_reading_gives_way_to_a_better_one() -> None:
     for second, best in ((certain, certain), (None, doubtful)):
         engine = Answering(Detection(QUAD_PX, 0.9), [doubtful, second])
         assert read_still(engine, VIEW).mrz is best
-        assert len(engine.captures) == 2
+        assert [sighting.looks for sighting in engine.sighted] == [2, 2]
+        assert [sighting.searches for sighting in engine.sighted] == [1, 1]
+
+
+def test_a_certain_reading_of_the_document_is_enough() -> None:
+    certain = parse_lines(LINES)
+    engine = Answering(Detection(QUAD_PX, 0.9), [certain, None])
+    assert read_still(engine, VIEW).mrz is certain
+    assert [sighting.searches for sighting in engine.sighted] == [1, 0]
 
 
 def test_corners_of_a_picture() -> None:

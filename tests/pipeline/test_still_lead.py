@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import replace
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from core.settings import EnhanceSettings, PipelineSettings
 from pipeline.burst import PAGES, Burst
 from pipeline.quality import measure_quality
 from pipeline.still import lead_with_still, still_frame
-from pipeline.types import Capture, Detection, Detector, Document, ImageU8, Shot, Side, Trigger
+from pipeline.types import Capture, Detection, Detector, ImageU8, Shot, Side, Trigger
 from tests.pipeline.posed import ScriptedDetector, specimen_page, webcam_view
 
 SETTINGS = PipelineSettings()
@@ -32,7 +33,7 @@ class Parts:
     def __init__(self, found: Detection | None) -> None:
         self.detector: Detector = ScriptedDetector(found)
 
-    def read(self, capture: Capture) -> Document:
+    def sight(self, capture: Capture) -> NoReturn:
         raise AssertionError("nothing is read here")
 
 
