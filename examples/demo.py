@@ -53,10 +53,17 @@ async def start_server() -> tuple[asyncio.subprocess.Process, str]:
 async def capture(client: CaptureClient) -> bytes:
     """Follow the session until its card is there. Raises SystemExit when the server refuses
     something, or the connection ends."""
+    forbidden: list[str] = []
     async for message in client.messages():
         print(json.dumps(message), flush=True)
-        if message["type"] == "result":
-            read = {name: field["value"] or "" for name, field in message["fields"].items()}
+        if message["type"] == "card_form":
+            forbidden = message["forbidden"]
+        elif message["type"] == "result":
+            read = {
+                name: field["value"] or ""
+                for name, field in message["fields"].items()
+                if name not in forbidden
+            }
             client.send(
                 {
                     "type": "confirm",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Route
 
 from media.state import SessionState
 from pipeline.types import CaptureState, DocumentStatus, GuidanceCode
@@ -195,6 +197,10 @@ async def test_a_poor_reading_is_shown_and_can_be_mended(
     assert await evidence("document_number") == "Please check, readings differ"
 
 
+async def answer(route: Route, body: str) -> None:
+    await route.fulfill(body=body)
+
+
 async def test_what_is_said_of_storage_is_true(kiosk: OpenKiosk) -> None:
     """Where the property stores what guests show, the page does not say that it is not stored."""
     guest = await kiosk(language="")
@@ -205,7 +211,7 @@ async def test_what_is_said_of_storage_is_true(kiosk: OpenKiosk) -> None:
         (["image", "json", "other"], "privacy_pictures"),
     ]:
         told = json.dumps({"stored": stored})
-        await guest.page.route("**/page.json", lambda route, body=told: route.fulfill(body=body))
+        await guest.page.route("**/page.json", partial(answer, body=told))
         await guest.page.reload()
         await guest.screen("attract")
         assert await guest.page.inner_text(".foot") == words[key]
@@ -279,7 +285,9 @@ REVISE = """async () => {
   const told = (fields) => ({ status: "complete", document: {}, fields });
   const review = new Review(() => {});
   document.body.dataset.screen = "review";
-  document.querySelectorAll("section").forEach((each) => { each.hidden = each.id !== "review"; });
+  for (const each of document.querySelectorAll("section")) {
+    each.hidden = each.dataset.screen !== "review";
+  }
   review.fill(told({
     primary_identifier: field("MUELLER", "read"),
     secondary_identifier: field("ANNA", "read"),
