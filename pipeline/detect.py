@@ -27,7 +27,7 @@ _FORMATS = (MrtdFormat.TD1, MrtdFormat.TD2, MrtdFormat.TD3, None)
 """What the network's kinds mean, in the order it was trained with."""
 _SURE = 0.7
 """Probability from which the network's answer about turn or format is believed."""
-_CALIBRATION = 0.34
+_CALIBRATION = 0.31
 """Power that brings the product of the three shares to a scale where 0.5 is a good threshold:
 chosen on composed validation scenes, where it keeps false outlines under 3%."""
 _HOPELESS = 0.2
@@ -99,7 +99,7 @@ class CornerDetector:
     def detect(self, frame: Frame) -> Detection | None:
         """The document in the frame, or None where no outline should be drawn.
 
-        About 9 ms on one thread for 720p, half of it for a preview (`Frame.full_scale` above 1),
+        About 7 ms on one thread for 720p, half of it for a preview (`Frame.full_scale` above 1),
         which is looked at once; call it on a worker thread.
         """
         # The smaller side keeps the network's resolution when the document is looked at again.

@@ -42,9 +42,6 @@ _NEARNESS = 0.25
 _OUTWARDS = 1.0
 """How much a line gains by lying outside: its score grows by e to this from middle to reach."""
 
-_BEYOND_EDGE = 0.004
-"""A side with both ends this far out of the picture is outside: share of the picture's size."""
-
 _TILTS = np.arange(-12, 13, 2)
 """Change of shift from the beginning to the end of a side, in samples."""
 _BEYOND = 8
@@ -94,8 +91,7 @@ def refine(luma: ImageU8, quad: QuadPx) -> QuadPx:
 def _outside(corners: Floats, luma: ImageU8) -> NDArray[np.bool_]:
     """Which sides lie beyond one of the picture's edges with both ends."""
     size = np.array([luma.shape[1], luma.shape[0]], np.float64)
-    before = corners < -_BEYOND_EDGE * size
-    behind = corners > (1 + _BEYOND_EDGE) * size
+    before, behind = corners < 0, corners > size
     both = (before & np.roll(before, -1, axis=0)) | (behind & np.roll(behind, -1, axis=0))
     return np.asarray(both.any(axis=1))
 
