@@ -9,6 +9,7 @@ them up a little further: what the process holds grows for hours, although nothi
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import gc
 from collections.abc import Callable
@@ -25,10 +26,11 @@ def keep_what_is_loaded() -> None:
     """Let the collector leave alone what was loaded at the start, which stays to the end.
 
     Going through it all, each time that enough has lived on, stops every thread for a tenth of a
-    second.
+    second. At the process's end it is taken down as ever: libraries complain of what is left.
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 def glibc_trim() -> Trim | None:

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import itertools
 import platform
+import subprocess
 import sys
 import threading
 import time
@@ -127,6 +128,15 @@ def test_what_is_loaded_is_left_alone_by_the_collector() -> None:
     finally:
         gc.unfreeze()
     assert gc.get_freeze_count() == 0
+
+
+def test_nothing_is_said_to_be_left_at_the_end() -> None:
+    """Barcodes' library counts what of it outlives the interpreter, and says so."""
+    code = "import zxingcpp, media.memory as memory; memory.keep_what_is_loaded()"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stderr == ""
 
 
 async def test_a_server_does_so_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
