@@ -13,7 +13,7 @@ RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
 TEST_PACKAGES := chromium tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1 \
 	libpdfbox2-java libcommons-logging-java libcommons-io-java libactivation-java libjaxb-api-java
 
-.PHONY: help setup setup-test run demo test lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
+.PHONY: help setup setup-test run demo test test-thorough lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,9 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/core tests/pipeline tests/training
 	@$(PY) -m pytest -q --ignore tests/core --ignore tests/pipeline --ignore tests/training
+
+test-thorough: setup-test ## what takes minutes by itself: every screen in every look
+	@$(PY) -m pytest -q -m thorough
 
 lint: setup-test ## ruff, on code and its form
 	@$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,10 @@ async def faults(page: Page) -> list[str]:
     return unfit + await violations(page)
 
 
-async def faults_in_every_look(page: Page, name: str) -> list[str]:
-    """The same in each size and scheme; ``name`` is what shows, to tell of it."""
+async def faults_in(page: Page, name: str, looks: Iterable[tuple[str, str]] = LOOKS) -> list[str]:
+    """The same in each of these looks; ``name`` is what shows, to tell of it."""
     found = []
-    for size, scheme in LOOKS:
+    for size, scheme in looks:
         await look_as(page, size, scheme)
         await page.keyboard.press("Shift")  # somebody is there: nothing is wiped meanwhile
         found += [f"{name}, {size}, {scheme}: {fault}" for fault in await faults(page)]

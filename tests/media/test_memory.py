@@ -132,7 +132,7 @@ def test_what_is_loaded_is_left_alone_by_the_collector() -> None:
 
 def test_nothing_is_said_to_be_left_at_the_end() -> None:
     """Barcodes' library counts what of it outlives the interpreter, and says so."""
-    code = "import zxingcpp, media.memory as memory; memory.keep_what_is_loaded()"
+    code = "import pipeline.engine, media.memory as memory; memory.keep_what_is_loaded()"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
