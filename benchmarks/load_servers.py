@@ -38,10 +38,13 @@ UNBOUNDED = (
 
 
 SLOW_S = 0.08
-STOCK_PAGE = """<!doctype html><button data-action="begin">begin</button><script>
+# A visit takes the same steps on our page and on this one; here the first two do nothing.
+STOCK_PAGE = """<!doctype html><button data-action="touch">touch</button>
+<p id="language-buttons"><button lang="en">English</button></p>
+<button data-action="begin">begin</button><script>
 const marks = {};
 window.lobbylens = {stats: {marks}};
-document.querySelector('button').onclick = async () => {
+document.querySelector('[data-action=begin]').onclick = async () => {
   const video = {width: 1280, height: 720, frameRate: 24};
   const stream = await navigator.mediaDevices.getUserMedia({video});
   marks.cameraGranted = performance.now();
