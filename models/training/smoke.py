@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.settings import DetectSettings
-from models.training import batching, export_corners, export_mrz, mrz_net
+from models.training import batching, eight_bits, export_corners, export_mrz, mrz_net
 from models.training.backgrounds import Assets
 from models.training.corner_net import CornerNet
 from models.training.dataset import write_shard
@@ -58,6 +58,7 @@ def run(folder: Path) -> str:
     settings = DetectSettings(min_confidence=0.0, min_area=0.0)
     detector = CornerDetector.load(settings, Weights(models))
     _several_at_once()
+    eight_bits.quantise(onnx, folder / "eight.onnx", scenes, 2)
     return report(measure(detector, composed(validation, folder / "none")))
 
 
