@@ -25,7 +25,7 @@ from core.errors import (
     TooLarge,
     UpgradeRequired,
 )
-from core.http import METRICS, client_address, public
+from core.http import BODIES, METRICS, client_address, public
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media.rate import TokenBucket
@@ -118,6 +118,8 @@ class Conversation:
             try:
                 async with asyncio.timeout(_FIRST_WORD_S):
                     stream = await self._begin()
+                # From here on it is the number of sessions that bounds what is held.
+                self._app[BODIES].give_back(self._request)
                 if stream is not None:
                     session_label.set(stream.session.label)
                     await self._converse(stream)
@@ -291,6 +293,8 @@ async def stream(request: web.Request) -> web.WebSocketResponse:
     )
     if not socket.can_prepare(request):
         raise UpgradeRequired("this address speaks WebSocket: connect with an upgrade")
+    # A first message may be as long as any, and nobody knows yet whose it is.
+    request.app[BODIES].take(request, request.app[DOORS].max_frame_bytes)
     await socket.prepare(request)
     await Conversation(request, socket).run()
     return socket
