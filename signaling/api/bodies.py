@@ -25,6 +25,7 @@ from core.errors import (
     UnsupportedMediaType,
 )
 from core.http import BODIES, read_body
+from media.misfits import first_misfit, misfit
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -173,9 +174,11 @@ def checked(model: type[Model], values: dict[str, Any]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
         name = str(first["loc"][0]) if first["loc"] else "body"
-        raise InvalidMessage(f"{name}: {first['type'].replace('_', ' ')}", name) from None
+        # Keys below other names are the client's own.
+        place = first["loc"][:2] if name in ("enhance", "frames") else [name]
+        raise InvalidMessage(misfit(".".join(map(str, place)), first), name) from None
 
 
 async def file_of(form: Form, encoded: str | None, limit_bytes: int) -> bytes:

@@ -28,6 +28,7 @@ from core.errors import (
 from core.http import BODIES, METRICS, client_address, public
 from core.log import session_label
 from core.settings import EnhanceSettings
+from media.misfits import first_misfit, misfit
 from media.rate import TokenBucket
 from media.slot import LatestSlot
 from media.state import CloseReason
@@ -87,10 +88,15 @@ def parse_command(text: str) -> Command:
     try:
         return _command.validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
+        if first["type"] in ("union_tag_not_found", "dict_type", "json_invalid"):
+            raise InvalidMessage(
+                "a command is a JSON object with the action init, capture, ping, reset or close",
+                "action",
+            ) from None
         steps = [str(step) for step in first["loc"][1:]]
         name = steps[0] if steps else "action"
-        raise InvalidMessage(f"{name}: {first['type'].replace('_', ' ')}", name) from None
+        raise InvalidMessage(misfit(name, first), name) from None
 
 
 def error_body(error: LobbyLensError, action: str = "error") -> dict[str, Any]:
