@@ -1,4 +1,4 @@
-"""What hotels' forms call their fields, in the languages of the cards that come with the project."""
+"""What hotels' forms call their fields, in the languages of the cards of this project."""
 
 from __future__ import annotations
 

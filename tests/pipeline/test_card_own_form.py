@@ -28,9 +28,10 @@ def filler(tmp_path: Path) -> CardFiller:
     looks = {"borderColor": black, "borderWidth": 2, "fillColor": GROUND}
     canvas.acroForm.textfield("", name="Nachname", x=LEFT, y=BOTTOM, width=WIDTH, height=HEIGHT,
                               **looks)  # fmt: skip
-    canvas.acroForm.textfield("", name="Unterschrift", x=LEFT, y=300, width=WIDTH, height=60,
-                              borderStyle="underlined", borderColor=black, fillColor=None)  # fmt: skip
     canvas.acroForm.checkbox(name="Newsletter", x=LEFT, y=200, size=20, **looks)
+    looks |= {"borderStyle": "underlined", "borderWidth": 1, "fillColor": None}
+    canvas.acroForm.textfield("", name="Unterschrift", x=LEFT, y=300, width=WIDTH, height=60,
+                              **looks)  # fmt: skip
     canvas.showPage()
     canvas.save()
     fields = form_fields(PdfReader(path))
@@ -92,7 +93,7 @@ def test_a_text_field_to_sign_takes_a_drawn_signature(filler: CardFiller) -> Non
         ("Prénoms", "secondary_identifier"),
         ("Fecha de nacimiento", "date_of_birth"),
         ("Numero passaporto", "document_number"),
-        ("passport_no.", "document_number"),
+        ("Passport-No", "document_number"),
         ("xyz_77", None),
     ],
 )
