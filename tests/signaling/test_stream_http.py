@@ -199,8 +199,8 @@ async def test_a_recorder_s_chunk_may_begin_within_a_cluster(serve: Serve) -> No
     video = recorded("webm")
     middle = len(cut(video, b"\x1f\x43\xb6\x75", 0)[0])
     # SimpleBlocks of track 1 (RFC 9559, 5.1.3.4): the third one of the cluster in the middle.
-    blocks = [match.start() for match in re.finditer(rb"\xa3[\x40-\xff].{0,3}?\x81\x00.\x00", video,
-                                                     re.DOTALL) if match.start() > middle]  # fmt: skip
+    simple_block = re.compile(rb"\xa3[\x40-\xff].{0,3}?\x81\x00.\x00", re.DOTALL)
+    blocks = [found.start() for found in simple_block.finditer(video) if found.start() > middle]
     async with Http() as http:
         own = await begin(http, server)
         counts = []

@@ -89,6 +89,22 @@ async def test_pages_left_out_are_told(serve: Serve) -> None:
             assert (len(told["pages"]), told["more_pages"]) == (2, more)
 
 
+async def test_a_page_that_is_damaged_takes_none_from_those_before_it(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    whole = several_pages(grey(), grey(), grey())
+    for damaged_page, pages in ((1, 1), (0, 0)):
+        with Image.open(io.BytesIO(whole)) as image:
+            image.seek(damaged_page)
+            begin = image.tag_v2[273][0]  # where its pixels are (TIFF 6.0, StripOffsets)
+        damaged = whole[:begin] + bytes(60) + whole[begin + 60 :]
+        async with Http() as http:
+            status, told = await post(http, server, "/api/extract", data=form({}, damaged))
+            if pages:
+                assert (status, len(told["pages"]), told["more_pages"]) == (200, 1, True)
+            else:
+                assert (status, told["error_code"]) == (422, "INVALID_IMAGE")
+
+
 async def test_filters_are_asked_for_by_request(serve: Serve) -> None:
     engine = FakeEngine()
     server = await serve(engine)
