@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from core.settings import PipelineSettings
 from pipeline.engine import Engine
@@ -95,6 +96,7 @@ async def test_a_page_that_is_damaged_takes_none_from_those_before_it(serve: Ser
     for damaged_page, pages in ((1, 1), (0, 0)):
         with Image.open(io.BytesIO(whole)) as image:
             image.seek(damaged_page)
+            assert isinstance(image, TiffImageFile)
             begin = image.tag_v2[273][0]  # where its pixels are (TIFF 6.0, StripOffsets)
         damaged = whole[:begin] + bytes(60) + whole[begin + 60 :]
         async with Http() as http:
