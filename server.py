@@ -27,11 +27,13 @@ from aiohttp import web
 
 from core.errors import LobbyLensError
 from core.http import (
+    BODIES,
     FRAME_ANCESTORS,
     HOSTS,
     METRICS,
     SERVER_OPTIONS,
     TRUSTED_PROXIES,
+    BodyRoom,
     HostRule,
     add_security_headers,
     errors,
@@ -107,6 +109,8 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     metrics = Metrics()
     app[METRICS] = metrics
     app[HOSTS] = HostRule(own_names(settings))
+    longest = largest_body(settings)
+    app[BODIES] = BodyRoom(max(settings.signaling.max_bodies_bytes, 2 * longest))
     app[TRUSTED_PROXIES] = tuple(
         ipaddress.ip_network(each) for each in settings.signaling.trusted_proxies
     )
@@ -121,7 +125,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     post = post or Post(0, Board(-1, 1), None)
     board, shard = post.board, Shard(settings.signaling.machine, post.worker)
     app[SHELF] = Shelf(settings.doors, shard.new_secret)
-    app[COLLEAGUES] = Colleagues(shard, board, post.folder, largest_body(settings))
+    app[COLLEAGUES] = Colleagues(shard, board, post.folder, longest)
     load = LoadProbe(settings.load, metrics, lambda: board.cores_beside(post.worker))
 
     async def share_board(app: web.Application) -> AsyncIterator[None]:
@@ -135,9 +139,8 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
             lambda: app[REGISTRY].ended + app[UPLOADS].done,
             glibc_trim(),
         )
-        tasks = [
-            asyncio.create_task(each) for each in (load.run(), tell_colleagues(), memory.run())
-        ]
+        work = (load.run(), tell_colleagues(), memory.run(), app[SHELF].run())
+        tasks = [asyncio.create_task(each) for each in work]
         yield
         for task in tasks:
             task.cancel()

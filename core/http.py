@@ -48,9 +48,11 @@ CONTENT_SECURITY_POLICY = (
 )
 EMBED_SCRIPT = "/static/embed.js"
 
-SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False}
-"""For aiohttp's runner: it would unpack bodies on the event loop, as far as they go, before anybody
-could say that they are too long."""
+SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False, "keepalive_timeout": 75}
+"""For aiohttp's runner. It would unpack bodies on the event loop, as far as they go, before anybody
+could say that they are too long. And it would wait an hour for a request's headers to be whole:
+from a connection's beginning, or its last answer, they have as long as a connection may idle.
+Proxies keep theirs for 60 s, and must be the first to end them."""
 
 INTERNAL_CLIENT = "X-LobbyLens-Client"
 """Who asked, on a request that one worker passes on to another."""
@@ -61,6 +63,45 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?")
 _LABEL_KEY = secrets.token_bytes(16)
 
 _log = Log("http")
+
+
+class BodyRoom:
+    """Bytes of requests' bodies that are held at the same time; one address has half of them.
+
+    Nobody knows whose session a body names before it is there, so each client that may connect
+    could send as many of the longest as it likes.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held: dict[str, int] = {}
+        self.held_bytes = 0
+
+    def take(self, request: web.Request, count: int) -> None:
+        """Room for so many more bytes of this request. Raises Overloaded."""
+        address = client_address(request)
+        own = self._held.get(address, 0) + count
+        if own > self._most // 2 or self.held_bytes + count > self._most:
+            raise Overloaded("too many requests bring their bodies now: try again in a moment", 5)
+        self._held[address] = own
+        self.held_bytes += count
+        request[_TAKEN] = request.get(_TAKEN, 0) + count
+
+    def give_back(self, request: web.Request) -> None:
+        """What this request has taken; nothing the second time."""
+        taken = request.get(_TAKEN, 0)
+        if not taken:
+            return
+        request[_TAKEN] = 0
+        self.held_bytes -= taken
+        address = client_address(request)
+        self._held[address] -= taken
+        if not self._held[address]:
+            del self._held[address]
+
+
+BODIES = web.AppKey("bodies", BodyRoom)
+_TAKEN = web.RequestKey("body bytes taken", int)
 
 
 def public(endpoint: Endpoint) -> Endpoint:
@@ -215,6 +256,8 @@ async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         return error_response(
             LobbyLensError("the server failed on this request; see its log"), request_id
         )
+    finally:
+        request.app[BODIES].give_back(request)
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -245,7 +288,7 @@ async def read_text(request: web.Request, limit_bytes: int) -> str:
 
 
 async def read_body(request: web.Request, limit_bytes: int) -> bytes:
-    """The body, unpacked. Raises TooLarge, BadRequest, UnsupportedMediaType.
+    """The body, unpacked. Raises TooLarge, BadRequest, UnsupportedMediaType, Overloaded.
 
     No more than ``limit_bytes`` are read, and no more unpacked.
     """
@@ -254,7 +297,9 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
         raise UnsupportedMediaType("send the body as it is, or packed by gzip or deflate")
     body = await _read_raw(request, limit_bytes)
     if encoding in _PACKED:
-        return await asyncio.to_thread(_unpacked, body, limit_bytes)
+        unpacked = await asyncio.to_thread(_unpacked, body, limit_bytes)
+        request.app[BODIES].take(request, len(unpacked))
+        return unpacked
     return body
 
 
@@ -279,6 +324,7 @@ async def _read_raw(request: web.Request, limit_bytes: int) -> bytes:
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
             async for chunk in request.content.iter_chunked(16_384):
+                request.app[BODIES].take(request, len(chunk))
                 body += chunk
                 if len(body) > limit_bytes:
                     raise TooLarge(f"the request's body is longer than {limit_bytes} bytes")

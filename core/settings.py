@@ -206,6 +206,11 @@ class SignalingSettings(Section):
     max_body_bytes: Annotated[int, Field(ge=1000)] = Field(
         1_000_000, description="Longest request body accepted on any other door."
     )
+    max_bodies_bytes: Annotated[int, Field(ge=1_000_000)] = Field(
+        200_000_000,
+        description="Bytes of bodies held at the same time, by each worker, half of them for one "
+        "address; more get 503 with Retry-After. Two of the longest always have room.",
+    )
     stun_urls: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="STUN servers told to browsers and used here, as URLs."
     )

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidMessage
 from media.barcodes import BarcodeReport
+from media.misfits import first_misfit, misfit
 
 PROTOCOL_VERSION: Final = "1.0"
 
@@ -364,13 +365,13 @@ def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessag
     try:
         return _client.validate_python(data)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
         if first["type"].startswith("union_tag"):
             raise InvalidMessage("the message's type is missing or unknown", "type") from None
         # The first step of the place is the union's branch; keys of fields are the client's own.
         steps = [str(step) for step in first["loc"][1:]][:2]
         field = ".".join(steps) if steps and steps[0] != "fields" else "fields"
-        raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
+        raise InvalidMessage(misfit(field, first), field) from None
 
 
 def protocol_schema() -> dict[str, Any]:

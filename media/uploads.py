@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.errors import Overloaded
+from core.errors import InvalidImage, Overloaded
 from core.settings import DoorSettings, EnhanceSettings
 from media import reports
 from media.events import Captured
@@ -28,7 +28,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Paged:
     """What became of the pages of one file, in their order; ``more``: pages were left out, as
-    there were too many or time was over."""
+    there were too many, time was over or one could not be decoded."""
 
     results: list[ResultMessage]
     more: bool
@@ -104,6 +104,11 @@ class Uploads:
                 if time.monotonic() > deadline_s or len(found) == limits.max_upload_pages:
                     return found, await loop.run_in_executor(executor, next_page)
             return found, False
+        except InvalidImage:
+            # A page that is damaged, or too much, takes none from those before it.
+            if not found:
+                raise
+            return found, True
         finally:
             # Ending a decoder's process waits for it; and its page may still be on its way.
             await asyncio.shield(loop.run_in_executor(executor, close))

@@ -24,7 +24,16 @@ from pipeline.types import ImageU8
 
 _CHILD = Path(__file__).with_name("foreign_child.py")
 _HEADER = struct.Struct("<II")
-_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"))
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis"))
+_ANY_BRANDS, _AV1_BRANDS = frozenset((b"mif1", b"msf1")), frozenset((b"avif", b"avis"))
+"""HEIF of any coding (ISO/IEC 23008-12, 10.2), and of AV1, which nothing here decodes."""
+_WRONG = {
+    3: "the {kind} file has too many pixels: send a smaller one",
+    4: "the PDF file asks for a password: send it without one",
+    5: "the {kind} file is damaged, cut off or empty: save it anew and send it",
+}
+"""By the child's exit status."""
+_TOO_MUCH = "the {kind} file takes too long or too much memory to decode: send a picture of it"
 _PDF_WITHIN = 1024
 """A PDF's header may come a little late (ISO 32000-1, implementation note 13)."""
 
@@ -36,7 +45,8 @@ def foreign_kind(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         length = min(int.from_bytes(data[:4], "big"), 64)
         brands = {data[8:12], *(data[at : at + 4] for at in range(16, length, 4))}
-        return "heic" if brands & _HEIC_BRANDS else None
+        heif = brands & _HEIC_BRANDS or (brands & _ANY_BRANDS and not brands & _AV1_BRANDS)
+        return "heic" if heif else None
     return None
 
 
@@ -65,11 +75,13 @@ def foreign_pages(
             child.stdin.write(data)
             child.stdin.close()
         count = 0
-        while (page := _next_page(child.stdout, max_pixels)) is not None:
+        while (page := _next_page(child.stdout, kind, max_pixels)) is not None:
             count += 1
             yield page
-        if child.wait() != 0 or not count:
-            raise InvalidImage(f"the {kind.upper()} file is damaged, locked or too much to decode")
+        status = child.wait()
+        if status or not count:
+            wrong = _WRONG.get(status or 5, _TOO_MUCH)
+            raise InvalidImage(wrong.format(kind=kind.upper()))
     finally:
         alarm.cancel()
         child.kill()
@@ -81,7 +93,7 @@ def foreign_pages(
         alarm.join()
 
 
-def _next_page(pipe: IO[bytes], max_pixels: int) -> ImageU8 | None:
+def _next_page(pipe: IO[bytes], kind: str, max_pixels: int) -> ImageU8 | None:
     """One page off the pipe: its size, then its pixels; None at the end."""
     head = pipe.read(_HEADER.size)
     if len(head) < _HEADER.size:
@@ -92,5 +104,5 @@ def _next_page(pipe: IO[bytes], max_pixels: int) -> ImageU8 | None:
     wanted = width * height * 3
     pixels = pipe.read(wanted)
     if len(pixels) < wanted:
-        raise InvalidImage("the file took too long or too much to decode: send a picture of it")
+        raise InvalidImage(_TOO_MUCH.format(kind=kind.upper()))
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

@@ -18,6 +18,8 @@ _LONG_SIDE_PX = 2400
 """An A4 page then has 205 dots per inch, and a zone's capitals 20 pixels."""
 _MOST_ZOOM = 6.0
 _MEMORY = 2 * 1024**3
+TOO_LARGE, LOCKED, DAMAGED = 3, 4, 5
+"""Exit statuses that ``foreign.py`` has words for."""
 
 
 def _bind(seconds: int) -> None:
@@ -36,14 +38,23 @@ def _send(width: int, height: int, pixels: bytes) -> None:
 def _pdf(data: bytes, max_pages: int, max_pixels: int) -> None:
     import pypdfium2
 
-    document = pypdfium2.PdfDocument(data)
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        locked = error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD
+        sys.exit(LOCKED if locked else DAMAGED)
     for number in range(min(len(document), max_pages)):
-        page = document[number]
-        width, height = page.get_size()
-        long_side = max(width, height, 1.0)
-        zoom = min(_LONG_SIDE_PX / long_side, _MOST_ZOOM)
-        zoom = min(zoom, math.sqrt(max_pixels / max(width * height, 1.0)) * 0.99)
-        shown = page.render(scale=zoom, rev_byteorder=False, prefer_bgrx=False, no_smoothtext=False)
+        try:
+            page = document[number]
+            width, height = page.get_size()
+            long_side = max(width, height, 1.0)
+            zoom = min(_LONG_SIDE_PX / long_side, _MOST_ZOOM)
+            zoom = min(zoom, math.sqrt(max_pixels / max(width * height, 1.0)) * 0.99)
+            shown = page.render(
+                scale=zoom, rev_byteorder=False, prefer_bgrx=False, no_smoothtext=False
+            )
+        except pypdfium2.PdfiumError:
+            sys.exit(DAMAGED)
         array = shown.to_numpy()[:, :, :3]
         _send(shown.width, shown.height, array.tobytes())
         shown.close()
@@ -56,9 +67,16 @@ def _heic(data: bytes, max_pages: int, max_pixels: int) -> None:
 
     Image.MAX_IMAGE_PIXELS = max_pixels
     pi_heif.register_heif_opener(thumbnails=False)
-    with Image.open(io.BytesIO(data), formats=("HEIF",)) as image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=("HEIF",))
         if image.width * image.height > max_pixels:
-            sys.exit(3)
+            sys.exit(TOO_LARGE)
+        image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        sys.exit(TOO_LARGE)
+    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError):
+        sys.exit(DAMAGED)
+    with image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
         red, green, blue = upright.split()
         turned = Image.merge("RGB", (blue, green, red))

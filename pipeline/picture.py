@@ -23,6 +23,10 @@ FRAME_FORMATS = ("JPEG", "WEBP", "PNG")
 _MAX_SCANS = 100
 """Passes over a progressive JPEG's pixels: encoders write about ten, an attacker a million."""
 _JPEG = b"\xff\xd8\xff"
+_BEGINNINGS = {
+    _JPEG: "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"RIFF": "WEBP", b"BM": "BMP",
+    b"II*\0": "TIFF", b"MM\0*": "TIFF",
+}  # fmt: skip
 _SMALL_PIXELS = 2_100_000
 """Up to full HD a frame may keep all its colours, decoded."""
 _START_OF_SCAN = b"\xff\xda"
@@ -32,6 +36,14 @@ _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
 
 def too_many_pixels(most: int) -> InvalidImage:
     return InvalidImage(f"the image has more than {most / 1e6:.1f} megapixels: send a smaller one")
+
+
+def undecodable(data: bytes, formats: Sequence[str]) -> InvalidImage:
+    """What is wrong with a file that no decoder takes: damage, or another format."""
+    kind = next((kind for begin, kind in _BEGINNINGS.items() if data.startswith(begin)), None)
+    if kind in formats:
+        return InvalidImage(f"the {kind} file is damaged or cut off: save it anew and send it")
+    return InvalidImage(f"the image cannot be decoded: send one of {', '.join(formats)}")
 
 
 def check_header(data: bytes, formats: Sequence[str], max_pixels: int) -> tuple[int, int]:
@@ -47,10 +59,10 @@ def check_header(data: bytes, formats: Sequence[str], max_pixels: int) -> tuple[
             # A WebP's header is read here, as Pillow would set its canvas up at once.
             with Image.open(io.BytesIO(data), formats=[f for f in formats if f != "WEBP"]) as image:
                 size, jpeg = image.size, image.format in ("JPEG", "MPO")
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise too_many_pixels(max_pixels) from None
         except Exception:  # Pillow's parsers raise what struct, zlib and their own code raise
-            raise InvalidImage(
-                f"the image cannot be decoded: send one of {', '.join(formats)}"
-            ) from None
+            raise undecodable(data, formats) from None
         if jpeg and data.count(_START_OF_SCAN) > _MAX_SCANS:
             raise InvalidImage("the JPEG has more scans than any camera or encoder writes")
     if size[0] * size[1] > max_pixels:
@@ -128,5 +140,5 @@ def _decode(encoded: ImageU8, how: int) -> ImageU8:
     except cv2.error:
         picture = None
     if picture is None:
-        raise InvalidImage("the image is damaged and cannot be decoded")
+        raise undecodable(encoded[:16].tobytes(), FRAME_FORMATS)
     return np.asarray(picture, np.uint8)

@@ -25,7 +25,7 @@ from pipeline.burst import PAGES, Burst
 from pipeline.document import is_legible, is_sure
 from pipeline.engine import Engine
 from pipeline.live import new_document_id
-from pipeline.picture import check_header, scaled_source, too_many_pixels
+from pipeline.picture import check_header, scaled_source, too_many_pixels, undecodable
 from pipeline.quality import measure_quality
 from pipeline.types import (
     Capture,
@@ -107,18 +107,15 @@ def decode_pages(data: bytes) -> Iterator[ImageU8]:
                     return
     except EOFError:
         if page == 0:
-            raise _undecodable() from None
+            raise undecodable(data, FORMATS) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_many_pixels(MAX_PIXELS) from None
     except (
         *(OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError),
         *(MemoryError, OverflowError, ZeroDivisionError, struct.error),
-        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
     ):
         # Pillow's own words may quote the file; the cause is left out of the trace as well.
-        raise _undecodable() from None
-
-
-def _undecodable() -> InvalidImage:
-    return InvalidImage("the image cannot be decoded: send a JPEG or PNG file")
+        raise undecodable(data, FORMATS) from None
 
 
 def _decoded(image: Image.Image) -> ImageU8:

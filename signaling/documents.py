@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from core.errors import InvalidMessage, UnsupportedMediaType
 from core.http import public, read_body, read_text
 from media.messages import Confirm
+from media.misfits import first_misfit, misfit
 from signaling.api.told import CardFormAnswer, ConfirmAnswer, StillAnswer
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
 
@@ -28,9 +29,9 @@ async def confirm(request: web.Request) -> web.Response:
     try:
         message = ConfirmBody.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
         field = str(first["loc"][0]) if first["loc"] else "body"
-        raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
+        raise InvalidMessage(misfit(field, first), field) from None
     document_id = request.match_info["document_id"]
     confirmed = await session.confirm(message.model_copy(update={"document_id": document_id}))
     session.desk.note(confirmed)

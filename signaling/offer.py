@@ -18,6 +18,7 @@ from core.http import METRICS, is_internal, public, read_text
 from core.log import Log
 from core.settings import SignalingSettings
 from media.messages import PROTOCOL_VERSION
+from media.misfits import first_misfit, misfit
 from media.session import Session
 from media.state import CloseReason
 from signaling.colleagues import COLLEAGUES
@@ -56,11 +57,11 @@ def parse_offer_body(text: str) -> Offer:
     try:
         return Offer.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
         field = ".".join(str(step) for step in first["loc"])
         if not field:
             raise InvalidMessage("the body must be a JSON object with sdp and type") from None
-        raise InvalidMessage(f"{field}: {first['type'].replace('_', ' ')}", field) from None
+        raise InvalidMessage(misfit(field, first), field) from None
 
 
 async def offer(request: web.Request) -> web.StreamResponse:
@@ -75,7 +76,7 @@ async def offer(request: web.Request) -> web.StreamResponse:
     colleagues, token = app[COLLEAGUES], body.session.resume_token
     named, origin = request.match_info.get("session_id"), request.headers.get(hdrs.ORIGIN)
     if named is not None and token is None:
-        raise InvalidMessage("session.resume_token: missing", "session.resume_token")
+        raise InvalidMessage("session.resume_token: must be there", "session.resume_token")
 
     async def here() -> web.Response:
         return await _answer(app, body, named, origin)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,36 +26,11 @@ from pipeline.card.fonts import FontShelf
 from pipeline.card.inspection import form_fonts
 from pipeline.card.mapping import AskedOf, CardMapping, FieldFormat, FieldRule, load_mapping
 from pipeline.card.rules import CardRules, load_rules
-from pipeline.card.specimen import SPECIMEN, specimen_value
+from pipeline.card.specimen import specimen_value
 from pipeline.card.widgets import all_widgets, full_name, inherited
+from pipeline.card.wording import SIGNATURES, plain_words, source_of
 
 _KINDS = {"/Tx": "text", "/Btn": "button", "/Ch": "choice", "/Sig": "signature"}
-_ALIASES = {
-    "surname": "primary_identifier",
-    "last_name": "primary_identifier",
-    "family_name": "primary_identifier",
-    "name": "primary_identifier",
-    "first_name": "secondary_identifier",
-    "given_names": "secondary_identifier",
-    "given_name": "secondary_identifier",
-    "passport_number": "document_number",
-    "document_no": "document_number",
-    "birth_date": "date_of_birth",
-    "dob": "date_of_birth",
-    "expiry_date": "date_of_expiry",
-    "gender": "sex",
-    "citizenship": "nationality",
-    "check_in": "arrival_date",
-    "arrival": "arrival_date",
-    "check_out": "departure_date",
-    "departure": "departure_date",
-    "telephone": "phone",
-    "mobile": "mobile_phone",
-    "e_mail": "email",
-    "room_number": "room",
-    "licence_plate": "vehicle_plate",
-    "hotel": "hotel_name",
-}
 _FROM_ZONE = frozenset(
     {
         "primary_identifier",
@@ -184,7 +158,7 @@ def draft_mapping(fields: list[FormField], title: str) -> CardMapping:
     """A first mapping, from names that speak for themselves; the rest is left unfilled."""
     rules = {}
     for field in fields:
-        source = _guess(field.name)
+        source = source_of(field.name)
         if field.kind == "text" and source:
             date = source.endswith("_date") or source.startswith("date_of_")
             rules[field.name] = FieldRule(
@@ -194,16 +168,11 @@ def draft_mapping(fields: list[FormField], title: str) -> CardMapping:
                 multiline=source == "address",
                 asked_of=_asked_of(source),
             )
-    signs = next((f.name for f in fields if f.kind == "signature"), None)
+    signing = [f.name for f in fields if f.kind == "signature"]
+    signing += [f.name for f in fields if f.kind == "text" and plain_words(f.name) in SIGNATURES]
+    signs = next(iter(signing), None)
     others = tuple(f.name for f in fields if f.name not in rules and f.name != signs)
     return CardMapping(title, 6.0, rules, signs, others)
-
-
-def _guess(name: str) -> str | None:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.rsplit(".", 1)[-1])
-    plain = re.sub(r"\W+|_+", "_", words).strip("_").lower()
-    plain = _ALIASES.get(plain, plain)
-    return plain if plain in SPECIMEN else None
 
 
 def _asked_of(source: str) -> AskedOf:

@@ -13,6 +13,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
+from pipeline.card.frames import frame
 from pipeline.card.output import add_stream
 from pipeline.card.placing import Inks, PlacedText
 from pipeline.card.widgets import field_of, full_name, page_annotations
@@ -34,17 +35,20 @@ def fill_form(
             if annotation.get("/Subtype") != "/Widget" or not texts.get(name):
                 continue
             field_of(annotation)[NameObject("/V")] = TextStringObject(texts[name])
-            shown = _appearance(waiting[name].pop(0), inks)
+            shown = _appearance(annotation, waiting[name].pop(0), inks)
             annotation[NameObject("/AP")] = DictionaryObject(
                 {NameObject("/N"): add_stream(writer, *shown)}
             )
 
 
-def _appearance(text: PlacedText, inks: Inks) -> tuple[bytes, DictionaryObject]:
+def _appearance(
+    annotation: DictionaryObject, text: PlacedText, inks: Inks
+) -> tuple[bytes, DictionaryObject]:
     widget = text.widget
+    around = frame(annotation, (widget.left_pt, widget.bottom_pt))
     operators = inks.operators(text, (widget.left_pt, widget.bottom_pt))
     box = (0.0, 0.0, round(widget.width_pt, 2), round(widget.height_pt, 2))
-    return b"/Tx BMC\nq\n" + operators + b"\nQ\nEMC", DictionaryObject(
+    return around + b"/Tx BMC\nq\n" + operators + b"\nQ\nEMC", DictionaryObject(
         {
             NameObject("/Type"): NameObject("/XObject"),
             NameObject("/Subtype"): NameObject("/Form"),

@@ -14,6 +14,7 @@ from pypdf.generic import (
     NameObject,
 )
 
+from pipeline.card.frames import frame
 from pipeline.card.widgets import page_annotations
 
 PRODUCER = "LobbyLens"
@@ -21,10 +22,13 @@ PDF_HEADER = "%PDF-1.7"
 
 
 def without_form(form: bytes) -> bytes:
-    """The form's pages alone: no fields, no widgets, no font of theirs."""
+    """The form's pages alone: no fields, no widgets, no font of theirs; their frames stay."""
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(form)))
     writer.root_object.pop("/AcroForm", None)
-    for page in writer.pages:
+    for index, page in enumerate(writer.pages):
+        widgets = [a for a in page_annotations(page) if a.get("/Subtype") == "/Widget"]
+        if frames := b"\n".join(filter(None, map(frame, widgets))):
+            draw_over(writer, index, frames, DictionaryObject())
         kept = ArrayObject(
             annotation.indirect_reference or annotation
             for annotation in page_annotations(page)

@@ -24,7 +24,8 @@ from core.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from core.http import read_body
+from core.http import BODIES, read_body
+from media.misfits import first_misfit, misfit
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,7 +64,7 @@ async def read_form(request: web.Request, limit_bytes: int) -> Form:
     """A JSON object, a multipart form, or one bare file whose values are in the query.
 
     ``limit_bytes`` bounds the files together. Raises InvalidMessage, TooLarge,
-    UnsupportedMediaType, BadRequest.
+    UnsupportedMediaType, BadRequest, Overloaded.
     """
     kind = request.content_type
     if kind == "application/json":
@@ -106,7 +107,7 @@ async def _multipart(request: web.Request, limit_bytes: int) -> Form:
                 if not isinstance(part, BodyPartReader):
                     raise InvalidMessage("a part of the form is a form itself")
                 is_file = part.filename is not None or _is_file(part)
-                body = await _part(part, room if is_file else _MAX_TEXT_BYTES)
+                body = await _part(request, part, room if is_file else _MAX_TEXT_BYTES)
                 if is_file:
                     room -= len(body)
                     form.files.append(body)
@@ -123,12 +124,13 @@ def _is_file(part: BodyPartReader) -> bool:
     return part.headers.get(hdrs.CONTENT_TYPE, "").startswith(_FILES)
 
 
-async def _part(part: BodyPartReader, limit_bytes: int) -> bytes:
+async def _part(request: web.Request, part: BodyPartReader, limit_bytes: int) -> bytes:
     if {hdrs.CONTENT_ENCODING, hdrs.CONTENT_TRANSFER_ENCODING} & set(part.headers):
         # RFC 7578, section 4.7: nobody sends it; unpacked, it could be of any size.
         raise InvalidMessage("a part of the form is encoded: send it as it is")
     body = bytearray()
     while chunk := await part.read_chunk(_PART_CHUNK):
+        request.app[BODIES].take(request, len(chunk))
         body += chunk
         if len(body) > limit_bytes:
             raise TooLarge(f"a part of the form is longer than {limit_bytes} bytes")
@@ -172,9 +174,11 @@ def checked(model: type[Model], values: dict[str, Any]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
         name = str(first["loc"][0]) if first["loc"] else "body"
-        raise InvalidMessage(f"{name}: {first['type'].replace('_', ' ')}", name) from None
+        # Keys below other names are the client's own.
+        place = first["loc"][:2] if name in ("enhance", "frames") else [name]
+        raise InvalidMessage(misfit(".".join(map(str, place)), first), name) from None
 
 
 async def file_of(form: Form, encoded: str | None, limit_bytes: int) -> bytes:

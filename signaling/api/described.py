@@ -26,9 +26,9 @@ from signaling.keeping import doors as stored
 _SESSION = "/api/sessions/{session_id}"
 _DOCUMENT = f"{_SESSION}/documents/{{document_id}}"
 _STAFF = "/api/staff/sessions/{label}"
-_JSON: Errors = (InvalidMessage, TooLarge, UnsupportedMediaType)
-_SDP: Errors = (InvalidSdp, NotAcceptable, TooLarge, UnsupportedMediaType)
-_FILLING: Errors = (*_JSON, NotFound, DocumentFillingError, MissingGlyph, Overloaded)
+_JSON: Errors = (InvalidMessage, TooLarge, UnsupportedMediaType, Overloaded)
+_SDP: Errors = (InvalidSdp, NotAcceptable, TooLarge, UnsupportedMediaType, Overloaded)
+_FILLING: Errors = (*_JSON, NotFound, DocumentFillingError, MissingGlyph)
 _STREAM = ("text/event-stream",)
 
 DESCRIBED: tuple[Operation, ...] = (
@@ -41,11 +41,11 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/api/webrtc/offer", "Session", offer.offer, told.OfferAnswer, offer.Offer,
-        errors=(*_JSON, *_SDP, InvalidSession, Forbidden, Overloaded),
+        errors=(*_JSON, *_SDP, InvalidSession, Forbidden),
     ),
     Operation(
         "POST", f"{_SESSION}/offer", "Session", offer.resume, told.OfferAnswer, offer.Offer,
-        errors=(*_JSON, *_SDP, InvalidSession, Forbidden, Overloaded),
+        errors=(*_JSON, *_SDP, InvalidSession, Forbidden),
     ),
     Operation(
         "DELETE", _SESSION, "Session", offer.close, errors=(InvalidSession,), success=204
@@ -64,7 +64,8 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{_SESSION}/still", "Session", documents.still, told.StillAnswer,
-        file_types=("image/jpeg",), errors=(InvalidSession, TooLarge, UnsupportedMediaType),
+        file_types=("image/jpeg",),
+        errors=(InvalidSession, TooLarge, UnsupportedMediaType, Overloaded),
     ),
     Operation(
         "GET", f"{_SESSION}/card-form", "Document", documents.card_form, told.CardFormAnswer,
@@ -85,13 +86,13 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/whip", "WHIP", whip.publish, result_types=(whip.SDP,), file_types=(whip.SDP,),
-        errors=(*_SDP, Overloaded), success=201,
+        errors=_SDP, success=201,
         headers=("Location", "ETag", "Link", "Accept-Patch"),
     ),
     Operation(
         "PATCH", "/whip/{session_id}", "WHIP", whip.trickle, file_types=(whip.FRAGMENT,),
         errors=(InvalidSession, InvalidSdp, NotFound, PreconditionFailed, TooLarge,
-                UnsupportedMediaType),
+                UnsupportedMediaType, Overloaded),
         success=204, parameters=(Parameter("If-Match", "header", "The entity tag."),),
     ),
     Operation(
@@ -103,7 +104,7 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/api/session-tokens", "Access", session_tokens.issue, told.SessionTokenAnswer,
-        told.SessionTokenRequest, errors=(*_JSON, Overloaded),
+        told.SessionTokenRequest, errors=_JSON,
     ),
     Operation("GET", "/api/staff/sessions", "Staff", staff.sessions, told.StaffSessions),
     Operation(

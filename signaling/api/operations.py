@@ -30,7 +30,7 @@ from signaling.api import documents, models, status, stream_http, stream_ws, upl
 from signaling.api.access import same_origin
 from signaling.api.operation import Errors, Operation
 
-_BODY: Errors = (InvalidMessage, TooLarge, UnsupportedMediaType, Forbidden)
+_BODY: Errors = (InvalidMessage, TooLarge, UnsupportedMediaType, Forbidden, Overloaded)
 _IMAGE: Errors = (*_BODY, InvalidImage, ModelNotFound)
 _PICTURES = ("image/jpeg", "image/webp", "image/png", "application/octet-stream")
 _FILES = (*_PICTURES, "image/bmp", "image/tiff", "image/heic", "application/pdf")
@@ -81,7 +81,7 @@ OPERATIONS: tuple[Operation, ...] = (
         stream_http.begin,
         models.SessionAnswer,
         models.SessionRequest,
-        (*_BODY, Unauthorized, Overloaded),
+        (*_BODY, Unauthorized),
         body_required=False,
     ),
     Operation(
@@ -108,7 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
         stream_http.capture,
         models.CaptureResult,
         models.CaptureRequest,
-        (*_BODY, InvalidSession, CaptureFailed, MrzError, ModelNotFound, Overloaded),
+        (*_BODY, InvalidSession, CaptureFailed, MrzError, ModelNotFound),
     ),
     _post(
         "/api/stream/video",
@@ -135,7 +135,7 @@ OPERATIONS: tuple[Operation, ...] = (
         uploads.extract,
         models.ExtractAnswer,
         models.UploadRequest,
-        (*_IMAGE, MrzError, Unauthorized, Overloaded),
+        (*_IMAGE, MrzError, Unauthorized),
         file_field="image",
         file_types=_FILES,
     ),
@@ -145,7 +145,7 @@ OPERATIONS: tuple[Operation, ...] = (
         uploads.detect,
         models.DetectAnswer,
         models.UploadRequest,
-        (*_IMAGE, Unauthorized, Overloaded),
+        (*_IMAGE, Unauthorized),
         file_field="image",
         file_types=_FILES,
     ),
@@ -155,7 +155,7 @@ OPERATIONS: tuple[Operation, ...] = (
         documents.update,
         models.UpdateAnswer,
         models.UpdateRequest,
-        (*_BODY, InvalidSession, NotFound, DocumentFillingError, Unauthorized, Overloaded),
+        (*_BODY, InvalidSession, NotFound, DocumentFillingError, Unauthorized),
     ),
     _post(
         "/api/document/preview",

@@ -8,6 +8,7 @@ In memory, bounded in number, the oldest falls.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -21,6 +22,8 @@ from aiohttp import web
 
 from core.errors import NotFound
 from core.settings import DoorSettings
+
+_SWEEP_EVERY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,12 @@ class Shelf:
         for place in (self._cards, self._closed):
             while place and next(iter(place.values())).until_s <= now_s:
                 place.popitem(last=False)
+
+    async def run(self) -> None:
+        """Until cancelled: a guest's card goes in time though nobody comes after them."""
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY_S)
+            self.sweep()
 
 
 SHELF = web.AppKey("shelf", Shelf)

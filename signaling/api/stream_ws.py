@@ -25,9 +25,10 @@ from core.errors import (
     TooLarge,
     UpgradeRequired,
 )
-from core.http import METRICS, client_address, public
+from core.http import BODIES, METRICS, client_address, public
 from core.log import session_label
 from core.settings import EnhanceSettings
+from media.misfits import first_misfit, misfit
 from media.rate import TokenBucket
 from media.slot import LatestSlot
 from media.state import CloseReason
@@ -87,10 +88,15 @@ def parse_command(text: str) -> Command:
     try:
         return _command.validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = first_misfit(error)
+        if first["type"] in ("union_tag_not_found", "dict_type", "json_invalid"):
+            raise InvalidMessage(
+                "a command is a JSON object with the action init, capture, ping, reset or close",
+                "action",
+            ) from None
         steps = [str(step) for step in first["loc"][1:]]
         name = steps[0] if steps else "action"
-        raise InvalidMessage(f"{name}: {first['type'].replace('_', ' ')}", name) from None
+        raise InvalidMessage(misfit(name, first), name) from None
 
 
 def error_body(error: LobbyLensError, action: str = "error") -> dict[str, Any]:
@@ -118,6 +124,8 @@ class Conversation:
             try:
                 async with asyncio.timeout(_FIRST_WORD_S):
                     stream = await self._begin()
+                # From here on it is the number of sessions that bounds what is held.
+                self._app[BODIES].give_back(self._request)
                 if stream is not None:
                     session_label.set(stream.session.label)
                     await self._converse(stream)
@@ -291,6 +299,8 @@ async def stream(request: web.Request) -> web.WebSocketResponse:
     )
     if not socket.can_prepare(request):
         raise UpgradeRequired("this address speaks WebSocket: connect with an upgrade")
+    # A first message may be as long as any, and nobody knows yet whose it is.
+    request.app[BODIES].take(request, request.app[DOORS].max_frame_bytes)
     await socket.prepare(request)
     await Conversation(request, socket).run()
     return socket

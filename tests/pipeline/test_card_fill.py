@@ -63,6 +63,15 @@ def _texts(card: bytes) -> tuple[str, str]:
     return by_pypdf, by_pdfium
 
 
+def test_a_text_over_the_card_s_own_limit_is_refused_though_it_would_fit(
+    filler: CardFiller,
+) -> None:
+    assert filler.fill({**SPECIMEN, "room": "i" * 16}).startswith(b"%PDF")
+    with pytest.raises(DocumentFillingError, match="longer than the 16 characters") as refused:
+        filler.fill({**SPECIMEN, "room": "i" * 17})
+    assert refused.value.field == "room" and "iii" not in refused.value.message
+
+
 def test_every_value_can_be_read_off_the_card(filler: CardFiller) -> None:
     assert SPECIMEN.keys() | STAY.keys() == set(CARD_FIELDS) == filler.names
     dates = {

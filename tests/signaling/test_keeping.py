@@ -123,7 +123,8 @@ def test_a_file_that_no_key_opens_holds_no_rotation_up(kept: Kept) -> None:
     for record in ("0" * 32, "5" * 32, "a" * 32):
         kept.store(OLD).put(record, "json", SECRET)
     changed = kept.files()[1]
-    changed.write_bytes(changed.read_bytes()[:-1] + b"?")
+    sealed = changed.read_bytes()
+    changed.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     both = kept.store(NEW, OLD)
     assert both.reencrypt() == Reencrypted(2, 1)
     for record in ("0" * 32, "a" * 32):

@@ -1,9 +1,13 @@
-"""The server as it is shipped, every file that it opens for writing told: none, unless asked."""
+"""The server as it is shipped, every file that it opens for writing told: none, unless asked.
+
+Python tells what Python opens; what libraries below it write, the kernel counts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +19,18 @@ import requests
 from tests.signaling.pictures import specimen_frames
 from tests.signaling.test_keeping import files_in, key_setting
 from tests.signaling.test_seed_clients import _TRACED, ROOT, _websocket_client
+
+
+def disk_bytes(pid: int) -> int:
+    """What the process has written to file systems of disks (proc(5), ``write_bytes``)."""
+    told = Path(f"/proc/{pid}/io").read_text()
+    return int(re.search(r"^write_bytes: (\d+)$", told, re.MULTILINE)[1])  # type: ignore[index]
+
+
+def in_memory(folder: Path) -> bool:
+    """Whether a folder is on no disk: what is written there is not counted."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True)
+    return kind.stdout.strip() in ("tmpfs", "ramfs")
 
 
 @contextmanager
@@ -32,6 +48,7 @@ def served(temporary: Path, *arguments: str) -> Iterator[tuple[str, list[str]]]:
     try:
         assert process.stdout is not None
         yield process.stdout.readline().split()[-1].rstrip("/"), said
+        said.append(f"DISK {disk_bytes(process.pid)}")
     finally:
         process.terminate()
         said += process.communicate(timeout=20)[1].splitlines()
@@ -52,6 +69,7 @@ def test_by_default_no_file_is_written(tmp_path: Path) -> None:
     with served(tmp_path) as (url, said):
         visit(url)
     assert not [line for line in said if "WROTE" in line] and not files_in(tmp_path)
+    assert "DISK 0" in said
     assert any('"document.captured"' in line for line in said)
     assert not any("ERIKSSON" in line for line in said)
 
@@ -66,6 +84,7 @@ def test_asked_to_store_it_writes_sealed_files_into_its_folder_only(tmp_path: Pa
         visit(url)
     wrote = [line for line in said if "WROTE" in line]
     assert wrote and all(str(folder) in line for line in wrote), wrote
+    assert "DISK 0" not in said or in_memory(tmp_path)
     found = files_in(folder)
     kinds = sorted(name.rsplit(".")[-1] for name in found)
     assert kinds == ["image", "image", "json", "json", "json", "pdf"]

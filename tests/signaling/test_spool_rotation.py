@@ -95,7 +95,8 @@ def test_every_workers_events_are_sealed_anew_and_the_rest_is_told(tmp_path: Pat
     for worker in range(2):
         leave(tmp_path, worker=worker, workers=2)
     changed = files_of(tmp_path)[0]
-    changed.write_bytes(changed.read_bytes()[:-1] + b"?")
+    sealed = changed.read_bytes()
+    changed.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     ring = KeyRing(NEW | OLD)
     assert reencrypt_spool(tmp_path, ring) == Reencrypted(5, 1)
     assert reencrypt_spool(tmp_path, ring) == Reencrypted(0, 1)
@@ -143,7 +144,8 @@ def test_what_was_changed_is_not_counted_on(tmp_path: Path) -> None:
     assert file.stat().st_size <= held == folder.bytes_held
     assert kept(tmp_path, OLD) == [spooled(1).model_copy(update={"attempts": 19})]
     folder.count("evt_unknown", 1)
-    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    sealed = file.read_bytes()
+    file.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     with pytest.raises(StoredFileError):
         folder.count(spooled(1).event_id, 2)
     folder.close()

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import re
 import resource
 import time
 import zlib
@@ -191,6 +192,24 @@ async def test_video_chunk_by_chunk(serve: Serve, kind: str, mark: bytes, before
         bare = {"headers": {"Content-Type": f"video/{kind}"}, "params": {"session_id": own}}
         status, told = await post(http, server, "/api/stream/video", data=recorded(kind), **bare)
         assert status == 200 and told["results"][-1]["stable_count"] == 3
+
+
+async def test_a_recorder_s_chunk_may_begin_within_a_cluster(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    video = recorded("webm")
+    middle = len(cut(video, b"\x1f\x43\xb6\x75", 0)[0])
+    # SimpleBlocks of track 1 (RFC 9559, 5.1.3.4): the third one of the cluster in the middle.
+    simple_block = re.compile(rb"\xa3[\x40-\xff].{0,3}?\x81\x00.\x00", re.DOTALL)
+    blocks = [found.start() for found in simple_block.finditer(video) if found.start() > middle]
+    async with Http() as http:
+        own = await begin(http, server)
+        counts = []
+        for chunk in (video[: blocks[2]], video[blocks[2] :]):
+            data = form({"session_id": own}, chunk, name="video")
+            status, told = await post(http, server, "/api/stream/video", data=data)
+            assert status == 200, told
+            counts.append(told["frames_processed"])
+    assert sum(counts) == 24 and min(counts) >= 4
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from core.settings import PipelineSettings
 from pipeline.engine import Engine
@@ -87,6 +88,23 @@ async def test_pages_left_out_are_told(serve: Serve) -> None:
             data = form({}, several_pages(*pages[:count]))
             _, told = await post(http, server, "/api/extract", data=data)
             assert (len(told["pages"]), told["more_pages"]) == (2, more)
+
+
+async def test_a_page_that_is_damaged_takes_none_from_those_before_it(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    whole = several_pages(grey(), grey(), grey())
+    for damaged_page, pages in ((1, 1), (0, 0)):
+        with Image.open(io.BytesIO(whole)) as image:
+            image.seek(damaged_page)
+            assert isinstance(image, TiffImageFile)
+            begin = image.tag_v2[273][0]  # where its pixels are (TIFF 6.0, StripOffsets)
+        damaged = whole[:begin] + bytes(60) + whole[begin + 60 :]
+        async with Http() as http:
+            status, told = await post(http, server, "/api/extract", data=form({}, damaged))
+            if pages:
+                assert (status, len(told["pages"]), told["more_pages"]) == (200, 1, True)
+            else:
+                assert (status, told["error_code"]) == (422, "INVALID_IMAGE")
 
 
 async def test_filters_are_asked_for_by_request(serve: Serve) -> None:
