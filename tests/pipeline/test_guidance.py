@@ -160,7 +160,7 @@ def leaning(turn_deg: float, long_px: float = 600) -> QuadPx:
     along = np.array([np.cos(turn), np.sin(turn)]) * long_px / 2
     across = np.array([-np.sin(turn), np.cos(turn)]) * long_px * 0.35
     corners = [-along - across, along - across, along + across, across - along]
-    return (np.array(corners) + np.array([640, 360])).astype(np.float32)
+    return np.asarray(np.array(corners) + np.array([640, 360]), np.float32)
 
 
 @pytest.mark.parametrize(
