@@ -321,6 +321,10 @@ const ACTIONS = {
   next: () => leave("finished"),
   shutter: () => visit?.send({ type: "capture" }),
   edit: () => screens.go("edit"),
+  mine() {
+    letGo();
+    visit?.send({ type: "configure", form: "guest" });
+  },
   finish() {
     wipe();
     screens.go("finish");
