@@ -22,6 +22,28 @@ async def open_desk(guest: Kiosk) -> Page:
     return page
 
 
+LATE = "Date.prototype.toLocaleTimeString = () => '10:58:58 PM';"
+GAP = """() => {
+  const box = (node) => {
+    const words = document.createRange();
+    words.selectNodeContents(node);
+    return words.getBoundingClientRect();
+  };
+  const [time, line] = document.querySelector("#log li").children;
+  return box(line).left - box(time).right;
+}"""
+
+
+async def test_the_time_of_a_line_stands_apart_from_its_words(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("live")
+    await guest.page.context.add_init_script(LATE)
+    desk = await open_desk(guest)
+    await desk.wait_for_selector("#log li")
+    assert await desk.evaluate(GAP) >= 8
+
+
 async def test_a_clerk_watches_and_takes_over_the_form(kiosk: OpenKiosk) -> None:
     guest = await kiosk()
     await guest.do("specimen")
