@@ -42,15 +42,17 @@ class Exported(nn.Module):
         return outputs
 
 
-def export(net: CornerNet, path: Path, size: int = INPUT_PX) -> float:
-    """Write the ONNX file for size×size pictures; returns the largest difference to torch.
+def export(net: CornerNet, path: Path, size: int = INPUT_PX, batch: int = 1) -> float:
+    """Write the ONNX file for ``batch`` size×size pictures at once; returns the largest
+    difference to torch.
 
     The difference is relative, seen on random pictures. Raises ValueError where it is more than
     rounding.
     """
     model = Exported(net).eval()
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (1, size, size, 3), np.uint8)
+    shape = (batch, size, size, 3)
+    picture = rng.integers(0, 256, shape, np.uint8)
     torch.onnx.export(
         model,
         (torch.from_numpy(picture),),
@@ -60,7 +62,7 @@ def export(net: CornerNet, path: Path, size: int = INPUT_PX) -> float:
         input_names=["picture"],
         output_names=list(CornerOutputs._fields),
     )
-    pictures = (rng.integers(0, 256, (1, size, size, 3), np.uint8) for _ in range(4))
+    pictures = (rng.integers(0, 256, shape, np.uint8) for _ in range(4))
     return difference(model, path, pictures)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.settings import DetectSettings
-from models.training import export_corners, export_mrz, mrz_net
+from models.training import batching, eight_bits, export_corners, export_mrz, mrz_net
 from models.training.backgrounds import Assets
 from models.training.corner_net import CornerNet
 from models.training.dataset import write_shard
@@ -57,7 +57,15 @@ def run(folder: Path) -> str:
     _begin_with(onnx, net, scenes)
     settings = DetectSettings(min_confidence=0.0, min_area=0.0)
     detector = CornerDetector.load(settings, Weights(models))
+    _several_at_once()
+    eight_bits.quantise(onnx, folder / "eight.onnx", scenes, 2)
     return report(measure(detector, composed(validation, folder / "none")))
+
+
+def _several_at_once() -> None:
+    times = batching.measure((1, 2), 1, size=64)
+    if sorted(times) != [1, 2] or min(times.values()) <= 0:
+        raise AssertionError(f"batches were not timed: {times}")
 
 
 def _begin_with(exported: Path, expected: CornerNet, scenes: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.mrz.recognize import CharacterScores, log_softmax
 
@@ -39,6 +40,18 @@ def fuse(readings: Sequence[ZoneScores], weights: Sequence[float]) -> ZoneScores
         )
         for rows in zip(*readings, strict=True)
     )
+
+
+_DOUBTED = 0.2
+"""What is left of a cell's log-probabilities where half a character may be missing: the likeliest
+stays so, but other frames, check digits and codes outweigh it, and nobody is sure of it."""
+
+
+def doubted(scores: CharacterScores, cells: NDArray[np.bool_]) -> CharacterScores:
+    """``scores`` (n×37), with little said of ``cells`` (n)."""
+    if not cells.any():
+        return scores
+    return log_softmax(np.where(cells[:, None], np.float32(_DOUBTED) * scores, scores))
 
 
 _NET_WEIGHT, _GLYPH_WEIGHT = 1.1, 0.4

@@ -28,6 +28,7 @@ from pipeline.mrz.strips import (
     ink_of,
     level,
     product,
+    without_glare,
 )
 from pipeline.types import ImageU8
 
@@ -118,7 +119,8 @@ def _inks(luma: ImageU8, band: Band, stretch: float) -> list[Ink]:
         place_px = (float(moved[0]), float(moved[1]))
         strip = cut(luma, place_px, row.direction, scale, width, stretch, _SPARE_PX)
         left, right = (own + side * row.length_px / 2 - first for side in (-1, 1))
-        inks.append(level(ink_of(strip), left * scale, right * scale))
+        ink = without_glare(strip, ink_of(strip))
+        inks.append(level(ink, left * scale, right * scale))
     return inks
 
 

@@ -18,13 +18,14 @@ from core.errors import ModelNotFound, MrzNotFound
 from core.log import Log
 from core.settings import MrzSettings
 from pipeline.mrz.decode import Decoded, decode, starts_well
-from pipeline.mrz.fuse import TEMPERATURE, ZoneScores, fuse, same_zone, together
+from pipeline.mrz.fuse import TEMPERATURE, ZoneScores, doubted, fuse, same_zone, together
 from pipeline.mrz.glyphs import GlyphMatcher
 from pipeline.mrz.grid import PlacedZone
 from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.parse import assemble
 from pipeline.mrz.recognize import LineRecogniser
 from pipeline.mrz.search import Hunt, ZoneFinder
+from pipeline.mrz.strips import wiped_out
 from pipeline.mrz.tesseract import TesseractReader
 from pipeline.types import ImageU8, MrzRead
 
@@ -90,7 +91,13 @@ class MrzReader:
         return Hunt(self._finder, _luma(page))
 
     def first_opinion(self, zone: PlacedZone) -> ZoneScores:
-        """What glyphs and network say of each line."""
+        """What glyphs and network say of each line; little of what a reflection has wiped out."""
+        scores = self._of_print(zone)
+        return tuple(
+            doubted(row, wiped_out(strip)) for row, strip in zip(scores, zone.strips, strict=True)
+        )
+
+    def _of_print(self, zone: PlacedZone) -> ZoneScores:
         by_glyphs = tuple(self._matcher.judged(match) for match in zone.matches)
         if self._net is None:
             return by_glyphs
@@ -103,7 +110,7 @@ class MrzReader:
 
     def second_opinion(self, zone: PlacedZone) -> ZoneScores:
         """What Tesseract says of each line."""
-        return self._scores(self._second, zone)
+        return tuple(doubted(self._second.scores(strip), wiped_out(strip)) for strip in zone.strips)
 
     def decoded(self, group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
         """The group's fused reading, with a further recogniser's opinion if there is one."""
@@ -113,9 +120,6 @@ class MrzReader:
         if self._net is None:
             return decode(scores)
         return decode(scores, _NET_TOLERANCE, TEMPERATURE)
-
-    def _scores(self, recogniser: LineRecogniser, zone: PlacedZone) -> ZoneScores:
-        return tuple(recogniser.scores(strip) for strip in zone.strips)
 
 
 class ZoneHunt:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.types import ImageU8
 
 Ink = NDArray[np.float32]
-"""H×W float32: 0 paper, about 1 full print."""
+"""H×W float32: 0 paper, about 1 full print, below 0 where light has wiped out what was there."""
 
 STRIP_HEIGHT_PX = 40
 STRIP_PITCH_PX = 20
@@ -31,6 +31,16 @@ _FARTHEST = 1.3
 """Where a bow ends: half lengths of the line from its middle."""
 _CHUNK_PX = 20
 _SHRINK = 4
+
+_CLIPPED = 250
+"""Luma from which a sensor says no more; coding takes a little off 255."""
+_PAPER = 236
+"""Luma of paper that is no lamp's reflection by itself. Brighter paper keeps its print."""
+_SPECK_PX = 5
+"""Clipped places smaller than this are noise."""
+_WIPED = -0.25
+_WIPED_CELL = 0.06
+"""Share of a cell that is wiped out from which its print may have been another character's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,29 @@ def ink_of(strip: ImageU8) -> Ink:
     dark = cv2.subtract(paper, strip)
     print_dark = _very_soft(cv2.dilate(dark, np.ones((25, 41), np.uint8)), 15)
     return np.asarray(dark / (print_dark.astype(np.float32) + 4), np.float32)
+
+
+def without_glare(strip: ImageU8, ink: Ink) -> Ink:
+    """``ink`` of ``strip``, less than 0 where a lamp's reflection has wiped out what was there.
+
+    There paper and print are equally white: what is left of an E is an L, and looks like one.
+    """
+    clipped = np.asarray(strip >= _CLIPPED, np.uint8)
+    if not clipped.any() or float(np.percentile(strip, 75)) > _PAPER:
+        return ink
+    spots = cv2.morphologyEx(clipped, cv2.MORPH_OPEN, np.ones((_SPECK_PX, _SPECK_PX), np.uint8))
+    return np.asarray(np.where(spots > 0, np.float32(_WIPED), ink), np.float32)
+
+
+def wiped_out(strip: LineStrip) -> NDArray[np.bool_]:
+    """Which cells a reflection has so much of that a character may look like another one; n."""
+    top = (STRIP_HEIGHT_PX - CAPITAL_PX) // 2
+    wiped = (strip.ink[top : top + CAPITAL_PX] < _WIPED / 2).mean(axis=0)
+    reach = np.cumsum(np.concatenate([[0], wiped]))
+    half, width = STRIP_PITCH_PX // 2, len(wiped)
+    middles = np.round(strip.centres_px).astype(int)
+    left, right = np.clip(middles - half, 0, width), np.clip(middles + half, 0, width)
+    return np.asarray(reach[right] - reach[left] > _WIPED_CELL * STRIP_PITCH_PX, np.bool_)
 
 
 def _very_soft(strip: cv2.typing.MatLike, sigma_px: float) -> cv2.typing.MatLike:
