@@ -127,6 +127,17 @@ class Desk:
         read = {name: field.value or "" for name, field in newest.document.fields.items()}
         return newest.document.id, {**read, **newest.confirmed}
 
+    def give_back_form(self) -> None:
+        """The guest fills in the form again; the guest's page and whoever watches are told."""
+        if self._latest.get("form", {}).get("holder") == "clerk":
+            self._channels.send_event(messages.FormMessage(holder="guest"))
+
+    def configure(self, message: messages.Configure) -> None:
+        """What the client changes, and the form, if it takes that back. Raises InvalidMessage."""
+        self._viewing.configure(message)
+        if message.form == "guest":
+            self.give_back_form()
+
     def say(self, message: messages.ServerMessage) -> None:
         """Tell the guest's page, and whoever watches."""
         self._channels.send_event(message)

@@ -282,6 +282,7 @@ class Configure(ClientMessage):
     sides: Literal[1, 2] | None = None
     stable_required: Annotated[int, Field(ge=3, le=60)] | None = None
     card: CardName | None = None
+    form: Literal["guest"] | None = None
 
 
 class TakePicture(ClientMessage):

@@ -330,7 +330,7 @@ class Session:
                 self._viewing.reset()
                 self.desk.reset()
             case messages.Configure():
-                self._viewing.configure(message)
+                self.desk.configure(message)
                 if message.card is not None:
                     self._spawn(self.cards.announce(message.card))
             case messages.Confirm():

@@ -45,6 +45,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/api/staff/sessions/{label}/hint", staff.hint)
     app.router.add_post("/api/staff/sessions/{label}/picture", staff.picture)
     app.router.add_post("/api/staff/sessions/{label}/form", staff.form)
+    app.router.add_delete("/api/staff/sessions/{label}/form", staff.give_back)
     app.router.add_post("/api/staff/sessions/{label}/confirm", staff.confirm)
     app.router.add_get("/health", pages.health)
     app.router.add_get("/metrics", pages.metrics)

@@ -127,6 +127,12 @@ async def form(request: web.Request) -> web.Response:
     return web.json_response(taken.model_dump())
 
 
+async def give_back(request: web.Request) -> web.Response:
+    """``DELETE /api/staff/sessions/{label}/form``: the guest fills in the form again."""
+    _session(request).desk.give_back_form()
+    return web.Response(status=204)
+
+
 async def confirm(request: web.Request) -> web.Response:
     """``POST /api/staff/sessions/{label}/confirm`` with ``{"document_id": …, "fields": {…}}``."""
     _needs_json(request)

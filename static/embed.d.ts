@@ -60,6 +60,7 @@ export interface Close {
 
 export interface Configure {
   card?: string | null;
+  form?: "guest" | null;
   language?: string | null;
   sides?: 1 | 2 | null;
   stable_required?: number | null;

@@ -64,6 +64,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", f"{_STAFF}/hint"): Rule(Asks.SCOPE, audit="staff.hint"),
     ("POST", f"{_STAFF}/picture"): Rule(Asks.SCOPE, audit="staff.picture"),
     ("POST", f"{_STAFF}/form"): Rule(Asks.SCOPE, audit="staff.form"),
+    ("DELETE", f"{_STAFF}/form"): Rule(Asks.SCOPE, audit="staff.form_back"),
     ("POST", f"{_STAFF}/confirm"): Rule(Asks.SCOPE, audit="staff.confirm"),
     ("GET", "/metrics"): Rule(Asks.SCOPE, Scope.READER),
     ("POST", "/api/session-tokens"): Rule(

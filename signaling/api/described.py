@@ -124,6 +124,10 @@ DESCRIBED: tuple[Operation, ...] = (
         errors=(*_JSON, InvalidSession),
     ),
     Operation(
+        "DELETE", f"{_STAFF}/form", "Staff", staff.give_back, None, result_types=(),
+        errors=(InvalidSession,), success=204,
+    ),
+    Operation(
         "POST", f"{_STAFF}/confirm", "Staff", staff.confirm, told.StaffConfirmed,
         documents.ConfirmBody, errors=(*_FILLING, InvalidSession),
     ),

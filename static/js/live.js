@@ -27,6 +27,7 @@ export class Live {
   enter() {
     this.#say("live.connecting");
     this.#offer(false);
+    this.offerOnward(false);
     clearTimeout(this.#manualTimer);
     this.#manualTimer = setTimeout(() => this.#offer(true), OFFER_MANUAL_MS);
   }
@@ -36,6 +37,11 @@ export class Live {
     byId("live-manual").hidden = byId("live-shutter").hidden = !flag;
     if (flag) say(byId("live-slow"), "live.slow");
     else hush(byId("live-slow"));
+  }
+
+  /** On to the form with one side of a card, for a guest who cannot show the other. */
+  offerOnward(flag) {
+    byId("live-onward").hidden = !flag;
   }
 
   /** Another screen shows: no picture is kept or drawn meanwhile. */

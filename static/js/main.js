@@ -119,6 +119,9 @@ function failed(kind, retryAfterS) {
 const TOLD_TO_HOST = new Set(["guidance", "capture", "result", "confirmed", "error"]);
 
 const ON_MESSAGE = {
+  ready({ sides }) {
+    visit.sides = sides;
+  },
   overlay(message) {
     if (message.detected) idle.touch();
   },
@@ -153,10 +156,20 @@ function onMessage(message, confirming) {
 
 function onResult(message) {
   stats.mark("result");
-  visit.documentId = message.document_id;
-  visit.watch(false);
-  review.fill(message);
-  screens.go("result");
+  visit.read = message;
+  // The guest is told to turn the card over; what was read of one side waits for the other.
+  if (visit.wantsOtherSide) live.offerOnward(true);
+  else toReview("result");
+}
+
+/** To the form, with what was read, or empty where nothing was. */
+function toReview(event) {
+  if (!screens.go(event)) return;
+  const read = visit?.read ?? null;
+  if (read) visit.documentId = read.document_id;
+  review.fill(read);
+  if (visit) visit.watch(false);
+  else start(openBlank, { watch: false });
 }
 
 async function onConfirmed(message) {
@@ -240,12 +253,7 @@ function retry() {
   if (screens.go("retry")) start(lastOpen);
 }
 
-function manual() {
-  if (!screens.go("manual")) return;
-  review.fill(null);
-  if (visit) visit.watch(false);
-  else start(openBlank, { watch: false });
-}
+const manual = () => toReview("manual");
 
 /** Back to the camera, to read the same again or the next of a family; `event` is of state.js. */
 function look(event, again) {
@@ -305,6 +313,7 @@ const ACTIONS = {
   begin,
   specimen,
   manual,
+  onward: () => toReview("result"),
   retry,
   rescan,
   another,
@@ -312,6 +321,10 @@ const ACTIONS = {
   next: () => leave("finished"),
   shutter: () => visit?.send({ type: "capture" }),
   edit: () => screens.go("edit"),
+  mine() {
+    letGo();
+    visit?.send({ type: "configure", form: "guest" });
+  },
   finish() {
     wipe();
     screens.go("finish");

@@ -60,9 +60,6 @@ export class Review {
       if (this.#check()) confirmed(this.values(), this.#pad.signature);
     });
     this.#form.addEventListener("input", ({ target }) => this.#edited(target));
-    byId("review-mine").addEventListener("click", () => {
-      this.held = false;
-    });
     fillLegend(byId("legend-list"));
   }
 

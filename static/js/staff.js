@@ -115,6 +115,7 @@ const LINES = {
 function heard(notice) {
   seen[notice.type] = notice;
   facts();
+  if (notice.type === "form" && notice.holder === "guest") dropForm();
   if (!(notice.type in LINES)) return;
   notices = [{ at: new Date(), notice }, ...notices].slice(0, LOG_LINES);
   log();
@@ -131,6 +132,7 @@ function log() {
 async function show(chosen) {
   watching?.abort();
   watching = new AbortController();
+  if (!byId("form").hidden) help(giveBack);
   label = chosen;
   dropForm();
   for (const type of Object.keys(seen)) delete seen[type];
@@ -189,6 +191,9 @@ async function takeForm() {
   byId("form").hidden = false;
   byId("fields").querySelector("input").focus();
 }
+
+/** The guest goes on with it; the notice of that closes it here. */
+const giveBack = () => staff.giveBack(label);
 
 function dropForm() {
   documentId = null;
@@ -253,7 +258,7 @@ byId("send-words").addEventListener("click", () =>
 );
 byId("picture").addEventListener("click", () => help(() => staff.picture(label)));
 byId("take-form").addEventListener("click", () => help(takeForm));
-byId("drop-form").addEventListener("click", dropForm);
+byId("drop-form").addEventListener("click", () => help(giveBack));
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   help(confirm);

@@ -13,11 +13,11 @@ export class Refused extends Error {
 export class Staff {
   token = "";
 
-  async #request(path, body, signal) {
+  async #request(path, body, { signal, method = "POST" } = {}) {
     const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
     const options = { headers, cache: "no-store", signal: signal ?? AbortSignal.timeout(ANSWER_MS) };
     if (body) {
-      Object.assign(options, { method: "POST", body: JSON.stringify(body) });
+      Object.assign(options, { method, body: JSON.stringify(body) });
       headers["Content-Type"] = "application/json";
     }
     let answer;
@@ -40,7 +40,7 @@ export class Staff {
    * send a token but in the address.
    */
   async watch(label, heard, signal) {
-    const answer = await this.#request(`/${label}/events`, null, signal);
+    const answer = await this.#request(`/${label}/events`, null, { signal });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = "", part = await reader.read(); !part.done; part = await reader.read()) {
       const blocks = (rest + part.value).split("\n\n");
@@ -61,6 +61,10 @@ export class Staff {
 
   async takeForm(label) {
     return (await this.#request(`/${label}/form`, {})).json();
+  }
+
+  giveBack(label) {
+    return this.#request(`/${label}/form`, {}, { method: "DELETE" });
   }
 
   async confirm(label, documentId, fields) {

@@ -14,6 +14,10 @@ export class Visit {
   feed = null;
   /** What is being reviewed; null for data that were typed. */
   documentId = null;
+  /** The last result that was told, until the next document is looked for. */
+  read = null;
+  /** Sides of a card that the server wants. */
+  sides = 1;
   connected = false;
 
   /** `handlers`: message(message, confirming), up, down, failed(kind), transport, unanswered. */
@@ -110,8 +114,13 @@ export class Visit {
     this.#look();
   }
 
+  /** Is the other side of what was read awaited? A passport has no sides, a card names its own. */
+  get wantsOtherSide() {
+    return this.sides === 2 && this.read?.sides?.length === 1;
+  }
+
   #look() {
-    this.documentId = null;
+    this.documentId = this.read = null;
     this.feed.again();
     this.watch(true);
   }
@@ -136,6 +145,6 @@ export class Visit {
     this.connection?.close();
     this.feed?.stop();
     this.feed = null;
-    this.documentId = null;
+    this.documentId = this.read = null;
   }
 }

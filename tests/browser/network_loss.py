@@ -9,23 +9,16 @@ whose card came out.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
 import signal
-import socket
-import struct
 import sys
 import time
 from typing import Any
 
-from playwright.async_api import Page, Response, async_playwright
+from playwright.async_api import Page, Response
 
-from examples.demo import start_server
-from tests.browser.conftest import CHROMIUM, QUIET
-from tests.browser.kiosk import WEBCAM, Kiosk
-from tests.browser.offline_visit import loopback_up
+from tests.browser.alone import first_page, set_loopback, tell
+from tests.browser.kiosk import WEBCAM
 
-_SIOCSIFFLAGS = 0x8914
 _LOST_S = 7.0
 """Both sides have noticed by then: the page after 3 s, the server after 4 s."""
 # Counted at the channel: the review screen itself shows no overlays.
@@ -41,70 +34,54 @@ RTCDataChannel.prototype.addEventListener = function (type, hear, ...options) {
 """
 
 
-def loopback_down() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", 0))
-
-
 async def lose_network(page: Page, process: asyncio.subprocess.Process, kind: str) -> float:
     """Lose it and get it back; seconds from then to the next overlay."""
-    lose = loopback_down if kind == "down" else lambda: process.send_signal(signal.SIGSTOP)
-    find = loopback_up if kind == "down" else lambda: process.send_signal(signal.SIGCONT)
-    lose()
+
+    def network(up: bool) -> None:
+        if kind == "down":
+            set_loopback(up=up)
+        else:
+            process.send_signal(signal.SIGCONT if up else signal.SIGSTOP)
+
+    network(False)
     try:
         await page.wait_for_function("() => 'lost' in window.lobbylens.stats.marks")
         await asyncio.sleep(_LOST_S - 3)
         heard = await page.evaluate("window.overlaysHeard")
     finally:
-        find()
+        network(True)
     back_s = time.monotonic()
     await page.wait_for_function(f"() => window.overlaysHeard > {heard}", timeout=20_000)
     return time.monotonic() - back_s
 
 
 async def visit(kind: str, flags: list[str]) -> dict[str, Any]:
-    process, url = await start_server()
-    try:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=CHROMIUM, args=[*QUIET, *flags]
-            )
-            page = await browser.new_page()
-            page.set_default_timeout(30_000)
-            for script in (WEBCAM, COUNT_OVERLAYS):
-                await page.add_init_script(script)
-            sessions: list[str] = []
+    async with first_page(flags, (WEBCAM, COUNT_OVERLAYS)) as (kiosk, process):
+        page = kiosk.page
+        sessions: list[str] = []
 
-            async def note(answer: Response) -> None:
-                if answer.url.endswith("/offer") and answer.ok:
-                    sessions.append((await answer.json())["session_id"])
+        async def note(answer: Response) -> None:
+            if answer.url.endswith("/offer") and answer.ok:
+                sessions.append((await answer.json())["session_id"])
 
-            page.on("response", note)
-            await page.goto(url)
-            kiosk = Kiosk(page, url.rstrip("/"))
-            await kiosk.welcome()
-            await kiosk.do("begin")
-            await kiosk.screen("review", timeout_s=60)
-            await page.fill("#field-room", "217")
-            back_s = await lose_network(page, process, kind)
-            values = await kiosk.values()
-            async with page.expect_response(lambda each: each.url.endswith("/card.pdf")) as card:
-                await page.click("#confirm")
-            await kiosk.screen("card")
-            told = {
-                "back_s": back_s,
-                "sessions": sessions,
-                "values": values,
-                "card": (await card.value).url,
-                "reconnects": (await kiosk.stats())["reconnects"],
-            }
-            await browser.close()
-            return told
-    finally:
-        process.terminate()
-        await process.wait()
+        page.on("response", note)
+        await kiosk.welcome()
+        await kiosk.do("begin")
+        await kiosk.screen("review", timeout_s=60)
+        await page.fill("#field-room", "217")
+        back_s = await lose_network(page, process, kind)
+        values = await kiosk.values()
+        async with page.expect_response(lambda each: each.url.endswith("/card.pdf")) as card:
+            await page.click("#confirm")
+        await kiosk.screen("card")
+        return {
+            "back_s": back_s,
+            "sessions": sessions,
+            "values": values,
+            "card": (await card.value).url,
+            "reconnects": (await kiosk.stats())["reconnects"],
+        }
 
 
 if __name__ == "__main__":
-    loopback_up()
-    print(json.dumps(asyncio.run(visit(sys.argv[1], sys.argv[2:]))))
+    tell(visit(sys.argv[1], sys.argv[2:]))

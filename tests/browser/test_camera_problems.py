@@ -138,6 +138,14 @@ async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
     await page.wait_for_function(shows, arg=options[2])
 
 
+async def test_a_remembered_camera_that_is_gone_gives_way_to_another(kiosk: OpenKiosk) -> None:
+    remembered = "localStorage.setItem('lobbylens.camera', 'a-camera-of-last-year');"
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(remembered,))
+    await guest.do("begin")
+    await guest.screen("live")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+
+
 async def test_sizes_are_tried_from_large_to_any(kiosk: OpenKiosk) -> None:
     guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(ONLY_SMALL,))
     await guest.do("begin")

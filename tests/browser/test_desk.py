@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.kiosk import Kiosk, OpenKiosk
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk, OpenKiosk
 from tests.browser.test_page import texts
 
 HIDDEN = ("ERIKSSON", "L898902C3", "ANNA MARIA")
@@ -20,6 +20,28 @@ async def open_desk(guest: Kiosk) -> Page:
     await page.click("#list button >> nth=-1")
     await page.wait_for_selector("#log li, #facts dd")
     return page
+
+
+LATE = "Date.prototype.toLocaleTimeString = () => '10:58:58 PM';"
+GAP = """() => {
+  const box = (node) => {
+    const words = document.createRange();
+    words.selectNodeContents(node);
+    return words.getBoundingClientRect();
+  };
+  const [time, line] = document.querySelector("#log li").children;
+  return box(line).left - box(time).right;
+}"""
+
+
+async def test_the_time_of_a_line_stands_apart_from_its_words(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("live")
+    await guest.page.context.add_init_script(LATE)
+    desk = await open_desk(guest)
+    await desk.wait_for_selector("#log li")
+    assert await desk.evaluate(GAP) >= 8
 
 
 async def test_a_clerk_watches_and_takes_over_the_form(kiosk: OpenKiosk) -> None:
@@ -61,11 +83,44 @@ async def test_a_guest_takes_the_form_back(kiosk: OpenKiosk) -> None:
     desk = await open_desk(guest)
     await desk.click("#take-form")
     await page.wait_for_selector("#review-desk:visible")
+    await desk.wait_for_selector("#fields input")
     await page.click("#review-mine")
     assert await page.is_hidden("#review-desk")
+    assert await page.is_enabled("#field-primary_identifier")
+    # The clerk is told, and cannot confirm over the guest's head.
+    await desk.wait_for_selector("#log li:has-text('Form given back to the guest')")
+    assert await desk.is_hidden("#form")
     await guest.type_document()
     await page.click("#confirm")
     await guest.screen("card")
+
+
+async def test_a_clerk_gives_the_form_back(kiosk: OpenKiosk) -> None:
+    """By closing it, and by going on to another guest: none is left before a form that is shut."""
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    desk = await open_desk(guest)
+    for leave in ("#drop-form", "#list button >> nth=-1"):
+        await desk.click("#take-form")
+        await page.wait_for_selector("#review-desk:visible")
+        assert await page.is_disabled("#confirm")
+        await desk.click(leave)
+        await page.wait_for_selector("#review-desk", state="hidden")
+        assert await page.is_enabled("#confirm")
+        assert await desk.is_hidden("#form")
+
+
+async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
+    """Of a camera with nothing before it: the guest gets a form to go on with."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED)
+    await guest.do("begin")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    desk = await open_desk(guest)
+    await desk.click("#picture")
+    await desk.wait_for_selector("#log li:has-text('Picture taken by hand')")
+    await guest.screen("review", timeout_s=40)
+    assert "could not be read" in await guest.page.inner_text("#review-lead")
 
 
 async def test_a_clerk_begins_where_the_camera_does_not_help(kiosk: OpenKiosk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -11,6 +12,7 @@ from playwright.async_api import Page, Request
 
 from examples.frontdesk_host import make_host
 from tests.browser.kiosk import OpenKiosk, Server
+from tests.browser.test_page import STATIC
 
 TOKEN = "a-token-of-the-desk"
 KEEP_EVENTS = """
@@ -82,6 +84,9 @@ async def test_a_front_desk_embeds_the_page(
     assert (await told(page, "guidance"))["code"]
 
     frame = next(each for each in page.frames if each.url == f"{guest.origin}/")
+    assert await (await frame.frame_element()).get_attribute("allow") == "camera"
+    granted = await frame.evaluate("document.featurePolicy.allowedFeatures()")
+    assert "camera" in granted and not {"microphone", "geolocation", "display-capture"} & {*granted}
     await frame.click("#confirm")
     assert "/card.pdf" in str((await told(page, "confirmed"))["card"])
     await page.click("#stop")
@@ -128,6 +133,56 @@ async def test_a_foreign_origin_is_refused(kiosk: OpenKiosk, host: Host) -> None
     assert (await told(page, "error"))["code"] == "NO_ANSWER"
     assert await page.evaluate("window.told.filter(({type}) => type === 'ready').length") == 0
     assert not [frame for frame in page.frames if frame.url.startswith(guest.origin)]
+
+
+LISTENER = """<!doctype html><title>Another</title><script>
+window.heard = [];
+addEventListener("message", ({ data }) => window.heard.push(data));
+</script>"""
+
+
+async def test_the_port_is_handed_to_the_server_s_origin_and_to_no_other(kiosk: OpenKiosk) -> None:
+    """A frame that ended up elsewhere, here by a redirection, hears nothing."""
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text=texts[request.path], content_type="text/html")
+
+    async def script(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(STATIC / "embed.js")
+
+    async def moved(request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{addresses[0]}/listener")
+
+    addresses: list[str] = []
+    async with AsyncExitStack() as stack:
+        for _ in range(2):  # the desk's own server, and one that sends on to another origin
+            app = web.Application()
+            app.router.add_get("/desk", page)
+            app.router.add_get("/listener", page)
+            app.router.add_get("/embed.js", script)
+            app.router.add_get("/", moved)
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            addresses.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        tag = f'<lobbylens-capture origin="{addresses[1]}"></lobbylens-capture>'
+        texts = {
+            "/listener": LISTENER,
+            "/desk": f'<!doctype html><script type="module" src="/embed.js"></script>{tag}',
+        }
+        guest = await kiosk(expect=("request to", "postMessage", "favicon", "404"))
+        await guest.page.goto(f"{addresses[0]}/desk")
+        await guest.page.wait_for_selector("lobbylens-capture")
+        async with asyncio.timeout(15):
+            while not (inner := [each for each in guest.page.frames if "listener" in each.url]):
+                await asyncio.sleep(0.05)
+        await inner[0].wait_for_load_state()
+        await asyncio.sleep(0.5)
+        assert await inner[0].evaluate("window.heard") == []
+        # It would hear what is meant for anybody.
+        await inner[0].evaluate("window.postMessage('all', '*')")
+        await inner[0].wait_for_function("() => window.heard.length === 1")
 
 
 ASK = """async (origin) => {

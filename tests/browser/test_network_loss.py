@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, play_file
-from tests.browser.test_offline import ALONE, ROOT
+from tests.browser.alone import told_by
 
 WITHIN_S = 5.0
 
 
 @pytest.mark.parametrize("kind", ["down", "silent"])
 def test_a_lost_network_that_comes_back_resumes_the_session(scene_y4m: Path, kind: str) -> None:
-    visit = subprocess.run(
-        [
-            *ALONE,
-            sys.executable,
-            "-m",
-            "tests.browser.network_loss",
-            kind,
-            "--allow-loopback-in-peer-connection",
-            FAKE_CAMERA,
-            ALLOWED,
-            play_file(scene_y4m),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert visit.returncode == 0, visit.stderr[-2000:]
-    told = json.loads(visit.stdout.splitlines()[-1])
+    told = told_by("tests.browser.network_loss", scene_y4m, kind, timeout_s=180)
     assert told["back_s"] <= WITHIN_S
     assert told["reconnects"] >= 1
     assert len(told["sessions"]) >= 2

@@ -185,6 +185,33 @@ async def test_a_family_in_one_session(kiosk: OpenKiosk) -> None:
         assert (await page.request.get(guest.origin + path)).status == 200
 
 
+SAY_AGAIN = """
+const listen = RTCDataChannel.prototype.addEventListener;
+RTCDataChannel.prototype.addEventListener = function (type, hear, ...options) {
+  if (type === "message") listen.call(this, type, ({ data }) => {
+    if (!data.includes('"type":"result"')) return;
+    window.sayAgain = () => hear(new MessageEvent("message", { data }));
+  });
+  listen.call(this, type, hear, ...options);
+};
+"""
+
+
+async def test_news_of_the_guest_before_does_not_open_their_form_again(kiosk: OpenKiosk) -> None:
+    """A page's print may be compared when the next of a family is at the camera already."""
+    guest = await kiosk(scripts=(SAY_AGAIN,))
+    page = guest.page
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=40)
+    await page.click("#confirm")
+    await guest.screen("card")
+    await guest.do("another")
+    await guest.screen("live")
+    await page.evaluate("window.sayAgain()")
+    assert await page.get_attribute("body", "data-screen") == "live"
+    assert await guest.values() == {}
+
+
 async def test_scan_again(kiosk: OpenKiosk) -> None:
     """From the form back to the camera, in the same session, and to a fresh form."""
     guest = await kiosk()

@@ -31,4 +31,9 @@ async def test_time_under_guidance_is_on_the_metrics_page(serve: Serve) -> None:
                 await asyncio.sleep(0.05)
         await client.close()
     assert float(held[1]) > 0
+    # And how soon it was said after its frame: the figure that is meant to be 250 ms at most.
+    latency = dict(re.findall(r"guidance_latency_seconds_(count|sum) (\S+)", page))
+    assert float(latency["count"]) >= 1
+    assert 0 < float(latency["sum"]) < 10 * float(latency["count"])
+    assert re.search(r'guidance_latency_seconds_bucket{le="0.25"}', page)
     assert "d1" not in page

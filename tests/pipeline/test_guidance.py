@@ -131,6 +131,18 @@ def test_the_most_pressing_fault_comes_first(seen: View, expected: str) -> None:
             view(rectangle(2, 100, 700, 600)),
             view(rectangle(24, 100, 700, 600)),
         ),
+        (
+            "MOVE_BACK",
+            view(rectangle(4, 100, 1184, 600)),
+            view(rectangle(4, 100, 1178, 600)),
+            view(rectangle(40, 100, 1200, 600)),
+        ),
+        (
+            "HOLD_STILL",
+            view(sharpness=5, motion=0.151),
+            view(sharpness=5, motion=0.149),
+            view(motion=0.13),
+        ),
     ],
 )
 def test_a_fault_is_over_only_past_a_margin(
@@ -140,6 +152,37 @@ def test_a_fault_is_over_only_past_a_margin(
     assert find_fault(between, None, SETTINGS) != code
     assert find_fault(between, GuidanceCode(code), SETTINGS) == code
     assert find_fault(outside, GuidanceCode(code), SETTINGS) is None
+
+
+def leaning(turn_deg: float, long_px: float = 600) -> QuadPx:
+    """A document in the middle, turned by that much from lying along the frame."""
+    turn = np.deg2rad(turn_deg)
+    along = np.array([np.cos(turn), np.sin(turn)]) * long_px / 2
+    across = np.array([-np.sin(turn), np.cos(turn)]) * long_px * 0.35
+    corners = [-along - across, along - across, along + across, across - along]
+    return np.asarray(np.array(corners) + np.array([640, 360]), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("inside", "between", "outside"),
+    [
+        pytest.param(
+            *(view(leaning(turn), glyph_height_px=7.0) for turn in (61, 58, 54)), id="turn"
+        ),
+        pytest.param(
+            *(view(leaning(90), glyph_height_px=height) for height in (7.2, 7.4, 7.9)), id="print"
+        ),
+    ],
+)
+def test_a_document_on_its_side_is_turned_only_past_a_margin(
+    inside: View, between: View, outside: View
+) -> None:
+    """What follows is another fault: its print is as small when it lies the right way."""
+    rotate = GuidanceCode.ROTATE
+    assert find_fault(inside, None, SETTINGS) is rotate
+    assert find_fault(between, None, SETTINGS) is not rotate
+    assert find_fault(between, rotate, SETTINGS) is rotate
+    assert find_fault(outside, rotate, SETTINGS) is not rotate
 
 
 def test_a_figure_on_the_threshold_does_not_flicker() -> None:

@@ -162,6 +162,19 @@ def test_glyph_height(mrtd_format: MrtdFormat | None, expected: float) -> None:
     assert glyph_height_px(page, mrtd_format) == pytest.approx(expected, abs=0.01)
 
 
+def test_weights_and_thresholds_are_those_that_were_promised() -> None:
+    assert QualityWeights().model_dump() == {
+        "sharpness": 0.35,
+        "contrast": 0.25,
+        "brightness": 0.15,
+        "edge_density": 0.15,
+        "noise": 0.10,
+    }
+    limits = (SETTINGS.sharpness, SETTINGS.contrast, SETTINGS.edge_density, SETTINGS.noise)
+    assert limits == (50, 40, 30, 5)
+    assert (SETTINGS.brightness_low, SETTINGS.brightness_high) == (30, 80)
+
+
 def test_weights_and_thresholds_come_from_the_settings() -> None:
     bgr, quad_px = webcam_view(specimen_page(), gain=0.1)
     weights = QualityWeights(sharpness=0, contrast=0, brightness=1, edge_density=0, noise=0)

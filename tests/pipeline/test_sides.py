@@ -58,7 +58,7 @@ def test_both_sides_join_in_either_order(order: tuple[Document, Document]) -> No
     first = judge(TWO, order[0], True, lambda: "fresh")
     assert first.advice is GuidanceCode.TURN_OVER
     assert (first.show is not None) == (order[0].mrz is not None)
-    second = judge(first.sides, order[1], True, lambda: "fresh")
+    second = judge(first.sides, replace(order[1], id="d2"), True, lambda: "fresh")
     whole = second.show
     assert whole is not None
     assert (whole.id, whole.status, len(set(whole.sides))) == ("d1", DocumentStatus.COMPLETE, 2)

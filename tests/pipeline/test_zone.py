@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from core.settings import PipelineSettings, QualitySettings
 from models.training.specimen import draw_specimen
-from pipeline.geometry import homography, mapped, rectangle, tilt_deg, turned
+from pipeline.geometry import (
+    SIZE_MM,
+    homography,
+    mapped,
+    rectangle,
+    span,
+    tilt_deg,
+    turned,
+    unit_to,
+)
 from pipeline.quality import measure_quality
-from pipeline.types import MrtdFormat, Quality
+from pipeline.types import ImageU8, MrtdFormat, QuadPx, Quality
 from tests.pipeline.posed import as_frame, webcam_view
 from tests.pipeline.test_guidance_scenes import fingered, lit
+
+Spoil = Callable[[ImageU8, QuadPx], ImageU8]
 
 
 def seen(mrtd_format: MrtdFormat = MrtdFormat.TD3, spoil: Any = None, **pose: Any) -> Quality:
@@ -56,6 +69,37 @@ def test_resolution_does_not_change_what_sharpness_means() -> None:
     sizes = ((1280, 720), (1920, 1080), (2560, 1440))
     values = [seen(size=size, share=0.6, defocus=1.6, noise=1.0).sharpness for size in sizes]
     assert max(values) < 1.35 * min(values)
+
+
+def soft(zone: bool) -> Spoil:
+    """Blur that lies over the zone alone, or over all but the zone."""
+
+    def spoil(bgr: ImageU8, quad_px: QuadPx) -> ImageU8:
+        band = mapped(rectangle(-0.1, 0.78, 1.1, 1.1), unit_to(quad_px)).round().astype(np.int32)
+        inside = np.zeros(bgr.shape[:2], np.uint8)
+        cv2.fillConvexPoly(inside, band, 1)
+        blurred = cv2.GaussianBlur(bgr, (0, 0), 4)
+        return np.where((inside == zone)[..., None], blurred, bgr).astype(np.uint8)
+
+    return spoil
+
+
+def test_sharpness_is_that_of_the_zone_s_lines() -> None:
+    """Of what is read: a sharp portrait does not make up for lines that are a smear."""
+    sharp, smeared, elsewhere = (seen(spoil=spoil) for spoil in (None, soft(True), soft(False)))
+    assert smeared.sharpness < 0.1 * sharp.sharpness
+    assert elsewhere.sharpness > 0.7 * sharp.sharpness
+
+
+@pytest.mark.parametrize("mrtd_format", list(MrtdFormat))
+def test_glyph_height_and_tilt_are_told_of_the_document_shown(mrtd_format: MrtdFormat) -> None:
+    """A capital as high as it was drawn: a card's is larger on its smaller page."""
+    flat, leaning = (seen(mrtd_format, keystone=keystone) for keystone in (0.0, 0.25))
+    _, quad_px = webcam_view(draw_specimen(mrtd_format, width_px=1000).bgr, keystone=0.0)
+    width_mm, _ = SIZE_MM[mrtd_format]
+    assert flat.glyph_height_px == pytest.approx(span(quad_px).long_side / width_mm * 2.6, rel=0.01)
+    assert flat.tilt_deg is not None and leaning.tilt_deg is not None
+    assert flat.tilt_deg < 3 < 8 < leaning.tilt_deg
 
 
 def test_tilt_is_none_for_a_page_held_parallel_however_turned() -> None:

@@ -97,6 +97,17 @@ async def test_help_reaches_the_guest(serve: Serve) -> None:
         assert (await client.wait_for("form"))["holder"] == "clerk"
         assert taken["document_id"] == result["document_id"]
         assert taken["fields"]["primary_identifier"] == "ERIKSSON"
+        async with http.delete(f"{door}/form") as answer:
+            assert answer.status == 204
+        assert (await client.wait_for("form"))["holder"] == "guest"
+        async with http.post(f"{door}/form", json={}) as answer:
+            assert answer.status == 200
+        assert (await client.wait_for("form"))["holder"] == "clerk"
+        async with http.get(f"{door}/events") as stream:
+            client.send({"type": "configure", "form": "guest"})
+            while (await notices(stream, "form"))[-1]["holder"] != "guest":
+                pass
+        assert (await client.wait_for("form"))["holder"] == "guest"
         body = {"document_id": taken["document_id"], "fields": {"primary_identifier": "Eriksson"}}
         async with http.post(f"{door}/confirm", json=body) as answer:
             assert (await answer.json())["edited"] == ["primary_identifier"]
