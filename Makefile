@@ -64,7 +64,7 @@ bench: setup-test ## latency of overlays and results in a real browser
 	@$(PY) -m benchmarks.latency
 
 schema: setup-test ## write docs/protocol.schema.json and static/embed.d.ts from the messages
-	@$(PY) -m media.messages docs/protocol.schema.json
+	@$(PY) -m media.schema docs/protocol.schema.json
 	@$(PY) -m media.typescript static/embed.d.ts
 
 screens: setup-test ## pictures of every screen in three sizes, in docs/screens/

@@ -1,6 +1,6 @@
 """What we say on the data channels and what we hear there, versioned.
 
-``docs/protocol.schema.json`` is made from these classes (``python -m media.messages``) and
+``docs/protocol.schema.json`` is made from these classes (``python -m media.schema``) and
 ``docs/protocol.md`` tells of each; a test holds the three together. Keys are snake_case.
 Coordinates are ratios 0 to 1 of the unmirrored source frame, origin top-left, corners in the
 order top-left, top-right, bottom-right, bottom-left of the document.
@@ -9,9 +9,7 @@ order top-left, top-right, bottom-right, bottom-left of the document.
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -345,7 +343,6 @@ AnyServerMessage = Annotated[
 ]
 
 _client: TypeAdapter[AnyClientMessage] = TypeAdapter(AnyClientMessage)
-_server: TypeAdapter[AnyServerMessage] = TypeAdapter(AnyServerMessage)
 
 
 def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessage:
@@ -373,29 +370,3 @@ def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessag
         steps = [str(step) for step in first["loc"][1:]][:2]
         field = ".".join(steps) if steps and steps[0] != "fields" else "fields"
         raise InvalidMessage(misfit(field, first), field) from None
-
-
-def protocol_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of all messages, both ways."""
-    server = _server.json_schema(ref_template="#/$defs/{model}", mode="serialization")
-    client = _client.json_schema(ref_template="#/$defs/{model}")
-    definitions = {**server.pop("$defs"), **client.pop("$defs")}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"LobbyLens messages {PROTOCOL_VERSION}",
-        "$defs": {
-            **{name: definitions[name] for name in sorted(definitions)},
-            "server_message": server,
-            "client_message": client,
-        },
-    }
-
-
-def main() -> None:
-    """Write the schema to the file named on the command line."""
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/protocol.schema.json")
-    target.write_text(json.dumps(protocol_schema(), indent=1, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    main()

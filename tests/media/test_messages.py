@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from core.errors import InvalidMessage
 from media import reports
 from media.desk import masked
-from media.messages import parse_client_message, protocol_schema
+from media.messages import parse_client_message
+from media.schema import protocol_schema
 from pipeline.types import (
     CaptureState,
     Correction,

@@ -11,8 +11,8 @@ import pytest
 from core.settings import MediaSettings
 from examples.client import CaptureClient
 from media import reports
-from media.messages import protocol_schema
 from media.profiles import HOLD_S, WAIT_S, Limits, Profile, ProfileChooser
+from media.schema import protocol_schema
 from pipeline.types import CaptureState, Frame
 from tests.conftest import Serve
 from tests.fakes import FakeEngine

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from media.messages import PROTOCOL_VERSION, protocol_schema
+from media.messages import PROTOCOL_VERSION
+from media.schema import protocol_schema
 from media.typescript import SCHEMA, TARGET, declarations
 
 ROOT = Path(__file__).resolve().parents[2]

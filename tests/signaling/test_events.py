@@ -17,7 +17,7 @@ from aiortc import RTCSessionDescription
 
 from core.settings import load_settings
 from examples.client import CaptureClient
-from media.messages import protocol_schema
+from media.schema import protocol_schema
 from media.state import CloseReason
 from server import make_app
 from signaling import events
