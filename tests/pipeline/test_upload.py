@@ -199,6 +199,8 @@ def test_a_frame_is_upright_by_its_exif_and_nothing_else_of_it_is_kept() -> None
     assert frame.bgr(100).shape == (160, 100, 3)
 
 
+# Pillow warns of notes that it cannot read beside pixels that it can: neither is a refusal.
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @given(st.binary(max_size=400), st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "BMP"]), st.data())
 @settings(max_examples=150, deadline=None)
 def test_altered_files_decode_or_are_refused(junk: bytes, kind: str, data: st.DataObject) -> None:
