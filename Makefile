@@ -13,10 +13,6 @@ RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
 TEST_PACKAGES := chromium tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1 \
 	libpdfbox2-java libcommons-logging-java libcommons-io-java libactivation-java libjaxb-api-java
 
-# Calls and browsers keep time, and have the machine for themselves.
-TIMED := tests/browser tests/live tests/media
-TESTS := $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))) $(wildcard tests/test_*.py)
-
 .PHONY: help setup setup-test run demo test test-thorough lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
 
 help: ## list the commands
@@ -47,8 +43,8 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 	@$(PY) -m examples.demo
 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
-	@$(PY) -m pytest -q -n 2 --dist loadfile $(filter-out $(TIMED),$(TESTS))
-	@$(PY) -m pytest -q $(TIMED)
+	@$(PY) -m pytest -q -n 2 --dist loadfile tests/core tests/pipeline tests/training
+	@$(PY) -m pytest -q --ignore tests/core --ignore tests/pipeline --ignore tests/training
 
 test-thorough: setup-test ## what takes minutes by itself: every screen in every look
 	@$(PY) -m pytest -q -m thorough
