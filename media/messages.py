@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidMessage
 from media.barcodes import BarcodeReport
-from media.misfits import first_misfit, misfit
+from media.misfits import first_misfit, misfit, steps_to
 
 PROTOCOL_VERSION: Final = "1.0"
 
@@ -367,6 +367,6 @@ def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessag
         if first["type"].startswith("union_tag"):
             raise InvalidMessage("the message's type is missing or unknown", "type") from None
         # The first step of the place is the union's branch; keys of fields are the client's own.
-        steps = [str(step) for step in first["loc"][1:]][:2]
+        steps = steps_to(first)[1:3]
         field = ".".join(steps) if steps and steps[0] != "fields" else "fields"
         raise InvalidMessage(misfit(field, first), field) from None

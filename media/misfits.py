@@ -38,6 +38,13 @@ _BOUNDS = {
     "enum": ("expected", "must be {}"),
     "union_tag_invalid": ("expected_tags", "must be {}"),
 }
+_BRANCHES = frozenset({"str", "int", "float", "bool", "constrained-str", "constrained-int"})
+"""Steps of a place that are no name of a field: which type of several was tried."""
+
+
+def steps_to(first: ErrorDetails) -> list[str]:
+    """The names that lead to what is wrong, from the outside in."""
+    return [step for step in map(str, first["loc"]) if step not in _BRANCHES]
 
 
 def first_misfit(error: ValidationError) -> ErrorDetails:

@@ -106,6 +106,13 @@ def test_a_correction_says_whose_character_it_is() -> None:
     assert fields == ["document_number", None], "the composite digit is nobody's alone"
 
 
+def test_a_field_of_two_types_is_named_by_its_own_name() -> None:
+    for wrong in ([1], "x" * 101):
+        with pytest.raises(InvalidMessage) as caught:
+            parse_client_message(json.dumps({"type": "ping", "id": wrong}), 1000)
+        assert caught.value.field == "id"
+
+
 @given(st.text(max_size=300))
 def test_no_text_raises_anything_else(text: str) -> None:
     with pytest.raises(InvalidMessage):
