@@ -38,15 +38,12 @@ _SURROUNDINGS = 0.25
 """Of the document's width and height, on each side, for the second look."""
 _LARGE = 0.8
 """Share of the picture from which a part of it shows the document hardly larger."""
-_SAME = 0.75
+_SAME = 0.3
 """IoU from which both looks mean the same document."""
 _FIRST_SHARE = 0.7
 """Weight of the first look's confidence beside the second's: found best on composed scenes."""
 _AS_SURE = 0.8
 """Share of the first look's confidence that the second needs to be taken."""
-_SHRUNK = 0.94
-"""Share of the first look's area that the second needs to be taken: close to a page, its printed
-frame looks like a page; from afar it is seen to lie on one."""
 _EDGE_TOLERANCE = 0.004
 """A corner this far outside still counts as inside: share of the frame, about the net's error."""
 
@@ -176,8 +173,9 @@ class CornerDetector:
         if iou(ratio, first.ratio) < _SAME:
             return first
         both = _FIRST_SHARE * first.confidence + (1 - _FIRST_SHARE) * second.confidence
-        shrunk = area(ratio) < _SHRUNK * area(first.ratio)
-        if shrunk or second.confidence < _AS_SURE * first.confidence:
+        # Close to a page its printed frame looks like a page, but the mask does not end there.
+        worse = second.outline.agreement < first.outline.agreement
+        if worse or second.confidence < _AS_SURE * first.confidence:
             return replace(first, confidence=both)
         return replace(second, ratio=ratio, confidence=both)
 

@@ -61,17 +61,25 @@ class Shard:
         return len(self.present)
 
 
-def write_shard(folder: Path, index: int, count: int, assets: Assets, faces: FacePool) -> None:
+def write_shard(
+    folder: Path,
+    index: int,
+    count: int,
+    assets: Assets,
+    faces: FacePool,
+    frame_px: int = FRAME_PX,
+) -> None:
     """Compose `count` scenes with seeds index·SHARD_SCENES on; an existing shard is kept."""
     images_path = folder / f"{index:05d}.images.npy"
     truth_path = folder / f"{index:05d}.truth.npz"
     if truth_path.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, FRAME_PX, FRAME_PX, 3))
+    shape = (count, frame_px, frame_px, 3)
+    images = np.lib.format.open_memmap(images_path, "w+", np.uint8, shape)
     scenes: list[Scene] = []
     for place in range(count):
-        scene = compose(index * SHARD_SCENES + place, assets, faces)
+        scene = compose(index * SHARD_SCENES + place, assets, faces, frame_px)
         images[place] = scene.image
         scenes.append(scene)
     images.flush()

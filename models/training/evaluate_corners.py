@@ -1,6 +1,8 @@
 """Scores the exported detector: on composed scenes never trained on, or on a folder of pictures.
 
-`python -m models.training.evaluate_corners` composes 1000 validation scenes on first use.
+`python -m models.training.evaluate_corners` composes 1000 validation scenes on first use, of the
+size of those that train; with `--frame-px 440` the same larger, so that the detector's second look
+sees more than the first, as it does in a camera's frame.
 `python -m models.training.evaluate_corners --folder FOLDER` reads FOLDER/truth.json: images with
 `file`, `kind` and `corners` (4×2 pixels; null in negatives). It needs no torch.
 """
@@ -24,7 +26,7 @@ from models.training.dataset import finished, read_shard, write_shard
 from models.training.drawing import Pixels
 from models.training.fetch_assets import ASSETS
 from models.training.placing import Quad
-from models.training.scenes import VALIDATION_FACES
+from models.training.scenes import FRAME_PX, VALIDATION_FACES
 from pipeline.detect import CornerDetector
 from pipeline.geometry import aligned_to, iou
 from pipeline.weights import MODELS_FOLDER, Weights
@@ -69,10 +71,11 @@ class Result:
     false_band: bool | None = None
 
 
-def composed(folder: Path, assets: Path) -> Iterator[Sample]:
+def composed(folder: Path, assets: Path, frame_px: int = FRAME_PX) -> Iterator[Sample]:
     """The validation scenes, composed into `folder` where it is empty."""
     if not list(finished(folder)):
-        write_shard(folder, 0, _SCENES, part_of(load_assets(assets), True), VALIDATION_FACES)
+        pictures = part_of(load_assets(assets), True)
+        write_shard(folder, 0, _SCENES, pictures, VALIDATION_FACES, frame_px)
     for index in finished(folder):
         shard = read_shard(folder, index)
         for place in range(len(shard)):
@@ -174,7 +177,8 @@ def main() -> None:
     """Command line: composed scenes or a folder; optionally another threshold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="pictures with truth.json")
-    parser.add_argument("--validation", type=Path, default=VALIDATION)
+    parser.add_argument("--validation", type=Path, help="folder of the composed scenes")
+    parser.add_argument("--frame-px", type=int, default=FRAME_PX, help="side of a composed scene")
     parser.add_argument("--assets", type=Path, default=ASSETS)
     parser.add_argument("--models", type=Path, default=MODELS_FOLDER)
     parser.add_argument("--min-confidence", type=float)
@@ -186,7 +190,10 @@ def main() -> None:
         settings = DetectSettings(min_confidence=options.min_confidence)
     detector = CornerDetector.load(settings, Weights(options.models))
     folder: Path | None = options.folder
-    samples = pictured(folder) if folder else composed(options.validation, options.assets)
+    size_px: int = options.frame_px
+    own = VALIDATION if size_px == FRAME_PX else VALIDATION.with_name(f"validation-{size_px}")
+    scenes: Path = options.validation or own
+    samples = pictured(folder) if folder else composed(scenes, options.assets, size_px)
     results = measure(detector, samples)
     if options.each:
         for r in results:
