@@ -74,6 +74,13 @@ async def told(guest: Kiosk, code: str) -> None:
     await guest.page.wait_for_selector(TOLD.format(code=code), timeout=60_000)
 
 
+async def take_away(guest: Kiosk) -> None:
+    """Show the empty desk until the server has seen it for long enough to believe it."""
+    await hold(guest, desk())
+    seen = await guest.page.evaluate("window.lobbylens.stats.overlays")
+    await guest.page.wait_for_function("(n) => window.lobbylens.stats.overlays > n", arg=seen + 24)
+
+
 @pytest.mark.timeout(240)
 async def test_the_page_waits_for_the_other_side(kiosk: OpenKiosk) -> None:
     guest = await at_the_camera(kiosk)
@@ -82,7 +89,7 @@ async def test_the_page_waits_for_the_other_side(kiosk: OpenKiosk) -> None:
     await hold(guest, back())
     await told(guest, "TURN_OVER")
     await page.wait_for_selector("#live-onward:visible")
-    await hold(guest, desk())
+    await take_away(guest)
     await hold(guest, back())
     await told(guest, "SAME_SIDE_AGAIN")
     assert await page.get_attribute("body", "data-screen") == "live"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Route
+from playwright.async_api import Route, expect
 
 from media.state import SessionState
 from pipeline.types import CaptureState, DocumentStatus, GuidanceCode
@@ -214,7 +214,7 @@ async def test_what_is_said_of_storage_is_true(kiosk: OpenKiosk) -> None:
         await guest.page.route("**/page.json", partial(answer, body=told))
         await guest.page.reload()
         await guest.screen("attract")
-        assert await guest.page.inner_text(".foot") == words[key]
+        await expect(guest.page.locator(".foot")).to_have_text(words[key])
 
 
 EXPIRY = """async (told) => {
