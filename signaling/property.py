@@ -76,7 +76,7 @@ def load_property(
     """Reads the folder. Raises SettingsError that names the file and what is wrong in it."""
     folder = settings.folder
     if folder is not None and not folder.is_dir():
-        raise SettingsError("page.folder: there is no such folder")
+        raise SettingsError(f"page.folder: there is no folder {folder}")
     page = _page(folder)
     if wrong := [code for code in [*page.languages, page.language] if code not in languages]:
         raise SettingsError(f"page.json: languages: the page does not speak {wrong[0]}")
