@@ -71,6 +71,8 @@ async def test_a_property_has_its_colours_name_and_logo(kiosk: OpenKiosk) -> Non
     await page.click("#language-buttons [lang=en]")
     await guest.do("manual")
     assert await style(page, "fieldset", "border-top-left-radius") == "3px"
+    assert await style(page, "#confirm", "border-top-left-radius") == "1px"
+    assert await style(page, ".control", "border-top-left-radius") == "0px"
 
 
 async def test_what_is_written_in_a_propertys_colours_can_be_read(kiosk: OpenKiosk) -> None:
