@@ -6,8 +6,12 @@
  *   ffmpeg -f v4l2 -video_size 1280x720 -i /dev/video0 -c:v libvpx -deadline realtime -b:v 2M \
  *     -g 48 -f rtp rtp://127.0.0.1:5004
  *
- * Node has no camera of its own; whatever sends VP8 as RTP to the port will do. Port 0: any free
- * one; the port is said on standard error. It ends after the first document that was read.
+ * Node has no camera of its own; whatever sends VP8 as RTP to the port will do. Without a camera:
+ *
+ *   .venv/bin/python -m examples.specimen_rtp 5004
+ *
+ * Port 0: any free one; the port is said on standard error. It ends after the first document that
+ * was read, or when the server has let go of it, as it does where no picture comes.
  */
 
 import { createSocket } from "node:dgram";
@@ -37,7 +41,10 @@ socket.on("message", (packet) => track.writeRtp(packet));
 await new Promise((resolve) => socket.bind(Number(port), "127.0.0.1", resolve));
 console.error(`RTP port ${socket.address().port}`);
 
+let ending = false;
+
 async function end(status) {
+  ending = true;
   socket.close();
   await pc.close();
   process.exit(status);
@@ -51,6 +58,15 @@ events.onMessage.subscribe((data) => {
   setTimeout(() => end(0), 200); // lets the message leave
 });
 
+// A server that lets go says so by closing the channel; one that has gone says nothing.
+function over(state) {
+  if (ending || !["closed", "failed", "disconnected"].includes(state)) return;
+  console.error(`the connection is over (${state})`);
+  end(1);
+}
+events.stateChanged.subscribe(over);
+pc.connectionStateChange.subscribe(over);
+
 await pc.setLocalDescription(await pc.createOffer());
 await Promise.race([
   new Promise((resolve) => {
@@ -59,13 +75,16 @@ await Promise.race([
   }),
   new Promise((resolve) => setTimeout(resolve, GATHER_MS)),
 ]);
-const answer = await fetch(`${url}/api/webrtc/offer`, {
+const answer = await fetch(`${url.replace(/\/$/, "")}/api/webrtc/offer`, {
   method: "POST",
   headers: {
     "Content-Type": "application/json",
     ...(token ? { Authorization: `Bearer ${token}` } : {}),
   },
   body: JSON.stringify({ sdp: pc.localDescription.sdp, type: "offer", session: { language: "en" } }),
+}).catch(async ({ message, cause }) => {
+  console.error(`${url}: ${cause?.message ?? message}: start a server with "make run", or name it`);
+  await end(1);
 });
 const body = await answer.json();
 if (!answer.ok) {

@@ -24,7 +24,7 @@ _WATCHERS = 4
 _WAITING = 64
 
 Notice = dict[str, Any]
-"""One masked message, ready for JSON."""
+"""One masked message, ready for JSON; ``ts_ms`` is the server's clock, as in the protocol."""
 
 _SHOWN: dict[type[messages.ServerMessage], frozenset[str]] = {
     messages.GuidanceMessage: frozenset({"code", "severity"}),
@@ -66,6 +66,8 @@ class Desk:
         notice = masked(message)
         if notice is None:
             return
+        notice["ts_ms"] = int(time.time() * 1000)
+        self._latest.pop(message.type, None)  # the latest comes last: a log is told in its order
         self._latest[message.type] = notice
         for queue in self._watchers:
             self._offer(queue, notice)

@@ -18,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import SettingsError
 from core.http import public
 from core.settings import PageSettings
+from signaling.contrast import can_be_read, ink_on
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 _LOGOS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 _MAX_FILE_BYTES = 1_000_000
-_DARK_INK, _LIGHT_INK = "#08201e", "#ffffff"
+_GROUNDS = ("#edeae2", "#262d35")
+"""Of the page's grounds in light and in dark those on which text is hardest to read: --sunken."""
 _ICON = Path(__file__).resolve().parent.parent / "static" / "icon.svg"
 
 
@@ -74,13 +76,13 @@ def load_property(
     """Reads the folder. Raises SettingsError that names the file and what is wrong in it."""
     folder = settings.folder
     if folder is not None and not folder.is_dir():
-        raise SettingsError("page.folder: there is no such folder")
+        raise SettingsError(f"page.folder: there is no folder {folder}")
     page = _page(folder)
     if wrong := [code for code in [*page.languages, page.language] if code not in languages]:
         raise SettingsError(f"page.json: languages: the page does not speak {wrong[0]}")
     if settings.specimen:
         page = page.model_copy(update={"specimen": True})
-    own = _read(folder / "theme.css").decode() if folder else ""
+    own = _read_text(folder / "theme.css") if folder else ""
     look = _variables(page) + own
     origins = tuple(settings.frame_ancestors)
     return Property(page, look, _logo(folder), origins, tuple(sorted(stored)))
@@ -94,8 +96,15 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def _read_text(path: Path) -> str:
+    try:
+        return _read(path).decode()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path.name}: save it as UTF-8") from None
+
+
 def _page(folder: Path | None) -> PropertyPage:
-    text = _read(folder / "page.json") if folder else b""
+    text = _read_text(folder / "page.json") if folder else ""
     if not text:
         return PropertyPage()
     try:
@@ -113,21 +122,13 @@ def _logo(folder: Path | None) -> tuple[bytes, str]:
     return _ICON.read_bytes(), _LOGOS[".svg"]
 
 
-def _ink(colour: str) -> str:
-    """The text colour with the better contrast on it (WCAG 2.2, relative luminance)."""
+def _text_in(colour: str, ground: str) -> str:
+    """This colour for words on the page's grounds, or the page's own where nobody could read it."""
+    return colour if can_be_read(colour, ground) else "var(--ink)"
 
-    def luminance(text: str) -> float:
-        parts = [int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        red, green, blue = (
-            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts
-        )
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    def contrast(ink: str) -> float:
-        low, high = sorted((luminance(ink), luminance(colour)))
-        return (high + 0.05) / (low + 0.05)
-
-    return max((_LIGHT_INK, _DARK_INK), key=contrast)
+def _tint(colour: str, rest: str) -> str:
+    return f"color-mix(in srgb, {colour} {rest})"
 
 
 def _variables(page: PropertyPage) -> str:
@@ -135,11 +136,13 @@ def _variables(page: PropertyPage) -> str:
     if page.theme != "auto":
         rules.append(f"color-scheme: {page.theme};")
     if page.accent:
-        dark = page.accent_dark or page.accent
+        light, dark = page.accent, page.accent_dark or page.accent
         for name, light_value, dark_value in (
-            ("--accent", page.accent, dark),
-            ("--accent-strong", page.accent, dark),
-            ("--on-accent", _ink(page.accent), _ink(dark)),
+            ("--accent", light, dark),
+            ("--accent-strong", light, dark),
+            ("--on-accent", ink_on(light), ink_on(dark)),
+            ("--accent-text", *map(_text_in, (light, dark), _GROUNDS)),
+            ("--accent-tint", _tint(light, "12%, #ffffff"), _tint(dark, "24%, #1d2329")),
         ):
             rules.append(f"{name}: light-dark({light_value}, {dark_value});")
     return f":root {{ {' '.join(rules)} }}\n" if rules else ""

@@ -84,6 +84,8 @@ class PrintReader:
                 "folder: install its Debian package (tesseract-ocr-eng, tesseract-ocr-script-latn) "
                 "or set visual.language."
             )
+        # Its complaints of odd lines are no news to an operator, and no line of our log.
+        tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
         try:
             self._api = tesserocr.PyTessBaseAPI(
                 path=str(tessdata), lang=language, oem=tesserocr.OEM.LSTM_ONLY

@@ -71,6 +71,9 @@ export function inWords(iso) {
   return new Intl.DateTimeFormat(locale(), { dateStyle: "long", timeZone: "UTC" }).format(utc(iso));
 }
 
+/** A moment's time of day, to the second. */
+export const timeOfDay = (moment) => moment.toLocaleTimeString(locale());
+
 /** How a date is written here, by example. */
 export const example = () => toLocal("1974-08-12");
 

@@ -266,9 +266,11 @@ export class Review {
 
   #blame(entry, key) {
     entry.setAttribute("aria-invalid", "true");
-    const complaint = element("p", { className: "complaint", role: "alert" });
+    const complaint = element("p", { className: "complaint", role: "alert", id: `${entry.id}-complaint` });
     say(complaint, key, dateExample);
-    entry.closest(".field").append(complaint);
+    entry.after(complaint); // before what else is told of the entry
+    const said = new Set([complaint.id, ...(entry.getAttribute("aria-describedby") ?? "").split(" ")]);
+    entry.setAttribute("aria-describedby", [...said].join(" ").trim());
   }
 
   /** What the form says: every field of the document, and what the guest added. */

@@ -1,5 +1,6 @@
 /** The front desk's page: who is at a camera, how it goes, and help. */
 
+import * as dates from "./dates.js";
 import { byId, element } from "./dom.js";
 import { DOCUMENT_FIELDS, GUEST_FIELDS } from "./fields.js";
 import * as i18n from "./i18n.js";
@@ -117,13 +118,13 @@ function heard(notice) {
   facts();
   if (notice.type === "form" && notice.holder === "guest") dropForm();
   if (!(notice.type in LINES)) return;
-  notices = [{ at: new Date(), notice }, ...notices].slice(0, LOG_LINES);
+  notices = [{ at: new Date(notice.ts_ms), notice }, ...notices].slice(0, LOG_LINES);
   log();
 }
 
 function log() {
   const lines = notices.map(({ at, notice }) => {
-    const time = element("time", { textContent: at.toLocaleTimeString(i18n.language()) });
+    const time = element("time", { textContent: dates.timeOfDay(at) });
     return element("li", {}, time, element("span", { textContent: LINES[notice.type](notice) }));
   });
   byId("log").replaceChildren(...lines);

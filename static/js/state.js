@@ -3,7 +3,7 @@
 /** screen -> event -> next screen; "home" is attract, or start where nobody is to be attracted. */
 export const MOVES = Object.freeze({
   "": { reset: "home" },
-  attract: { touch: "language", chosen: "start", begin: "asking", specimen: "live" },
+  attract: { touch: "language", chosen: "start", begin: "asking", specimen: "live", reset: "home" },
   language: { chosen: "start", begin: "asking", specimen: "live", reset: "home" },
   start: { begin: "asking", specimen: "live", manual: "review", problem: "problem", reset: "home" },
   asking: { granted: "live", problem: "problem", manual: "review", reset: "home" },

@@ -76,6 +76,9 @@ async def test_a_front_desk_embeds_the_page(
         "v": 1,
         "languages": ["en", "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ar", "he", "zh"],
     }
+    frame = next(each for each in page.frames if each.url == f"{guest.origin}/")
+    # Whoever stands at a desk need not be attracted.
+    await frame.wait_for_selector("body.embedded[data-screen=start]")
     await page.click("#start")
     result = await told(page, "result")
     assert result["status"] == "complete"
@@ -83,7 +86,6 @@ async def test_a_front_desk_embeds_the_page(
     assert (await told(page, "capture"))["trigger"] == "auto"
     assert (await told(page, "guidance"))["code"]
 
-    frame = next(each for each in page.frames if each.url == f"{guest.origin}/")
     assert await (await frame.frame_element()).get_attribute("allow") == "camera"
     granted = await frame.evaluate("document.featurePolicy.allowedFeatures()")
     assert "camera" in granted and not {"microphone", "geolocation", "display-capture"} & {*granted}
@@ -114,8 +116,7 @@ async def test_a_host_begins_anew_and_the_guest_before_is_gone(
     assert "ERIKSSON" in await frame.evaluate(typed)
     await page.evaluate("document.querySelector('lobbylens-capture').reset()")
     assert await told(page, "close") == {"reason": "reset"}
-    first = "() => ['attract', 'language', 'start'].includes(document.body.dataset.screen)"
-    await frame.wait_for_function(first)
+    await frame.wait_for_selector("body[data-screen=start]")
     assert "ERIKSSON" not in await frame.content() + await frame.evaluate(typed)
 
 

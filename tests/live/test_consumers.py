@@ -7,19 +7,20 @@ import asyncio
 import contextlib
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 
 from examples.demo import start_server
-from models.training.specimen_scene import Phases, SpecimenScene
+from examples.specimen_rtp import play
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60
+NOBODY = "http://127.0.0.1:9"
+"""The port of the discard service (RFC 863), which nobody serves by HTTP."""
 
 
 @pytest.fixture(autouse=True)
@@ -64,24 +65,6 @@ async def test_the_consumer_in_python(server_url: str) -> None:
     assert_a_whole_session(await messages(process))
 
 
-def play(port: int, stopped: list[bool]) -> None:
-    """The specimen as RTP (VP8) to a port, as ffmpeg would send a camera's picture."""
-    scene = SpecimenScene(phases=Phases(empty=0.5, held=PATIENCE_S))
-    output = av.open(f"rtp://127.0.0.1:{port}?pkt_size=1200", "w", format="rtp")
-    stream = output.add_stream("libvpx", rate=12)
-    stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
-    stream.bit_rate = 3_000_000
-    stream.options = {"deadline": "realtime", "cpu-used": "8", "g": "12", "lag-in-frames": "0"}
-    last = scene.frame_count - 1
-    for number in range(12 * PATIENCE_S):
-        if stopped:
-            break
-        frame = av.VideoFrame.from_ndarray(scene.frame(min(2 * number, last)).bgr, format="bgr24")
-        frame.pts, frame.time_base = number, Fraction(1, 12)
-        output.mux(stream.encode(frame))
-    output.close()
-
-
 async def test_the_consumer_in_node(server_url: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *("node", "examples/consumer.mjs", server_url, "0"),
@@ -89,7 +72,7 @@ async def test_the_consumer_in_node(server_url: str) -> None:
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )
-    stopped: list[bool] = []
+    stopped = threading.Event()
     try:
         assert process.stderr is not None
         line = (await asyncio.wait_for(process.stderr.readline(), 20)).decode()
@@ -98,10 +81,61 @@ async def test_the_consumer_in_node(server_url: str) -> None:
         try:
             told = await messages(process)
         finally:
-            stopped.append(True)
+            stopped.set()
             await playing
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
     assert_a_whole_session(told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--camera", "/dev/no-such-camera"), "--specimen"),
+        (("--specimen",), "make run"),
+    ],
+)
+async def test_the_consumer_in_python_says_what_is_missing(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    """No traceback, but what to do: there is no server, or no camera."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "examples.consumer", "--url", NOBODY, *arguments),
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 1
+    assert said in told.decode() and "Traceback" not in told.decode()
+
+
+async def test_the_consumer_in_node_says_that_there_is_no_server() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("node", "examples/consumer.mjs", NOBODY, "0"),
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 1
+    assert NOBODY in told.decode() and "make run" in told.decode()
+
+
+async def test_the_consumer_in_node_ends_with_the_server() -> None:
+    """Nothing more would come, and it would wait for that for ever."""
+    server, url = await start_server()
+    process = await asyncio.create_subprocess_exec(
+        *("node", "examples/consumer.mjs", url, "0"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    first = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+    assert json.loads(first)["type"] == "ready"
+    server.terminate()
+    _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 1
+    assert "the connection is over" in told.decode()
+    assert await server.wait() == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tesserocr
 
 from core.errors import ModelNotFound
 from core.settings import MrzSettings, PipelineSettings, VisualSettings
@@ -89,6 +90,17 @@ def test_a_zone_of_another_person_is_a_conflict_on_a_sharp_page() -> None:
     assert after.fields["date_of_expiry"].status is FieldStatus.CONFLICT
     assert after.fields["primary_identifier"].status is FieldStatus.CORROBORATED
     assert after.checks["mrz_viz_match"] is CheckResult.FAIL
+
+
+def test_the_library_below_keeps_its_complaints_to_itself(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It wrote to the server's standard error, past the log."""
+    PrintReader(MrzSettings().tessdata, "eng")
+    tessdata = str(MrzSettings().tessdata)
+    with tesserocr.PyTessBaseAPI(path=tessdata) as api, pytest.raises(OSError, match="none"):
+        api.SetImageFile(str(tmp_path / "none.png"))
+    assert capfd.readouterr().err == ""
 
 
 def test_a_page_that_cannot_be_read_changes_nothing() -> None:

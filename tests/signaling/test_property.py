@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from core.errors import SettingsError
 from core.settings import PageSettings, load_settings
+from signaling.contrast import can_be_read, contrast, ink_on
 from signaling.property import load_property
 from tests.conftest import Serve
 
@@ -67,6 +69,34 @@ def test_text_on_the_accent_is_the_one_that_can_be_read(
 
 
 @pytest.mark.parametrize(
+    ("accent", "accent_dark", "light", "dark"),
+    [
+        ("#7a1f2b", None, "#7a1f2b", "var(--ink)"),
+        ("#ffd54a", "#7a1f2b", "var(--ink)", "var(--ink)"),
+        ("#155e5b", "#6fd0c4", "#155e5b", "#6fd0c4"),
+    ],
+)
+def test_words_in_the_accent_are_in_it_only_where_they_can_be_read(
+    tmp_path: Path, accent: str, accent_dark: str | None, light: str, dark: str
+) -> None:
+    told = load_property(folder(tmp_path, accent=accent, accent_dark=accent_dark), LANGUAGES)
+    assert f"--accent-text: light-dark({light}, {dark})" in told.css
+
+
+def test_on_every_accent_there_is_text_that_can_be_read() -> None:
+    levels = range(0, 256, 17)
+    for red, green, blue in itertools.product(levels, repeat=3):
+        accent = f"#{red:02x}{green:02x}{blue:02x}"
+        assert can_be_read(ink_on(accent), accent), accent
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    """Black on white is 21 to 1; #767676 is the lightest grey for text on white (G18)."""
+    assert contrast("#000000", "#ffffff") == contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert can_be_read("#767676", "#ffffff") and not can_be_read("#777777", "#ffffff")
+
+
+@pytest.mark.parametrize(
     ("page", "named"),
     [
         ({"accent": "red"}, "accent"),
@@ -81,6 +111,13 @@ def test_a_mistake_in_the_file_is_named(
 ) -> None:
     with pytest.raises(SettingsError, match=named):
         load_property(folder(tmp_path, **page), LANGUAGES)
+
+
+@pytest.mark.parametrize("name", ["theme.css", "page.json"])
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b":root { --font: \xfc }")
+    with pytest.raises(SettingsError, match=f"{name}: .*UTF-8"):
+        load_property(PageSettings(folder=tmp_path), LANGUAGES)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

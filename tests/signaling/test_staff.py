@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -70,10 +71,33 @@ async def test_a_clerk_sees_how_it_goes_and_no_guest_data(serve: Serve) -> None:
             told = await notices(stream, "result")
         result = told[-1]
         assert result["status"] == "complete"
+        now_ms = time.time() * 1000
+        times_ms = [notice["ts_ms"] for notice in told]
+        assert times_ms == sorted(times_ms)
+        assert now_ms - 20_000 < times_ms[0] <= now_ms
         assert result["fields"]["document_number"] == "checksum"
         seen = json.dumps([told, await sessions(http)])
         for secret in (*GUEST_DATA, client.session_id):
             assert secret not in seen
+
+
+async def test_a_clerk_who_comes_late_is_told_when_things_happened(serve: Serve) -> None:
+    """The latest of each kind in the order in which they were, with their own times."""
+    server = await serve(FakeEngine(capture_at=3))
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("result")
+        read_ms = time.time() * 1000
+        [line] = await sessions(http)
+        await asyncio.sleep(0.3)
+        door = f"/api/staff/sessions/{line['label']}"
+        async with http.post(f"{door}/hint", json={"code": "GLARE"}) as answer:
+            assert answer.status == 204
+        async with http.get(f"{door}/events") as stream:
+            told = await notices(stream, "hint")
+        times_ms = {notice["type"]: notice["ts_ms"] for notice in told}
+        assert list(times_ms.values()) == sorted(times_ms.values())
+        assert times_ms["capture"] <= times_ms["result"] <= read_ms
+        assert times_ms["hint"] >= read_ms + 290
 
 
 async def test_help_reaches_the_guest(serve: Serve) -> None:
