@@ -2,8 +2,8 @@
 
 A character that its place cannot hold (Doc 9303 Part 3, section 4.3, and the tables of Parts 4
 to 7) gives way to its look-alike. A failing check digit may settle what the print leaves open,
-where the scores hold both readings likely and every date it touches exists (section 4.8). Of a letter O
-and a zero that are about as likely in a number, the zero is taken, which is listed too. Nothing
+where the scores hold both readings likely and every date it touches exists (section 4.8). Of a
+letter O and a zero that are about as likely in a number, the zero is taken, and listed. Nothing
 else is changed: a zone whose printed check digit is wrong is returned as printed, with the check
 digit reported as failing, and a printed date that does not exist is returned as well, in doubt.
 """
@@ -78,6 +78,13 @@ class Decoded:
     def complete(self) -> bool:
         """Whether every check digit of the format passes."""
         return self.passing == len(self.layout.check_digits)
+
+    @property
+    def empty(self) -> bool:
+        """Whether all that a check digit covers is fillers: rows of chevrons, or a zone whose
+        line of numbers is covered."""
+        checks = self.layout.check_digits
+        return not any(check.data_of(self.lines).strip(FILLER) for check in checks)
 
     @property
     def misfits(self) -> float:

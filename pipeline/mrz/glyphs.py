@@ -30,10 +30,10 @@ _SHARPNESS = 150.0
 ``_LEGIBLE``, by least log loss on composed lines of all qualities."""
 _LEGIBLE = (0.65, 0.92)
 """Best correlations from which on a cell says something, and at which it is fully trusted."""
-_MARRED = 0.11
+_MARRED = 0.2
 """How much less than its neighbours a cell looks like any glyph before it may be half of another
-one. Of whole print, however soft, noisy or coded, cells differ by .06 at most; ends of a line and
-letters of another print across it reach .13."""
+one. Of whole print, however soft, noisy or coded, cells differ by .06 at most; at the ends of a
+line, under other print, and of an OCR-B a little larger or narrower than ours, by up to .19."""
 _NEIGHBOURS = 6
 _REACH_PX = (-1, 0, 1)
 _GLANCE_PX = (-2, -1, 0, 1, 2)

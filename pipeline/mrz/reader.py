@@ -25,7 +25,7 @@ from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.parse import assemble
 from pipeline.mrz.recognize import LineRecogniser
 from pipeline.mrz.search import Hunt, ZoneFinder
-from pipeline.mrz.strips import wiped_out
+from pipeline.mrz.strips import faded, wiped_out
 from pipeline.mrz.tesseract import TesseractReader
 from pipeline.types import ImageU8, MrzRead
 
@@ -198,9 +198,9 @@ class ZoneHunt:
 
 
 def _of_whole_print(zone: PlacedZone, scores: ZoneScores) -> ZoneScores:
-    """``scores`` with little said of what a reflection has wiped out, or anything else has marred."""
+    """``scores`` with little said of what a reflection or anything else has spoilt."""
     return tuple(
-        doubted(row, wiped_out(strip) | match.marred)
+        doubted(row, wiped_out(strip) | faded(strip) | match.marred)
         for row, strip, match in zip(scores, zone.strips, zone.matches, strict=True)
     )
 
@@ -240,6 +240,8 @@ def _is_sure(decoded: Decoded) -> bool:
 
 def _is_zone(decoded: Decoded) -> bool:
     """Whether the lines are a zone at all, however faulty: no other print in two lines."""
+    if decoded.empty:
+        return False
     if decoded.passing >= _MANY_CHECKS:
         return True
     every = [share for row in decoded.confidences for share in row]
