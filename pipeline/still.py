@@ -128,7 +128,9 @@ def _decoded(image: Image.Image) -> ImageU8:
 
 
 def still_frame(bgr: ImageU8) -> Frame:
-    """An image as a frame: H×W×3 uint8 BGR, both clocks at zero."""
+    """An image as a frame: H×W×3 uint8 BGR, both clocks at zero. InvalidImage without a pixel."""
+    if not bgr.size:
+        raise InvalidImage("the image has no pixels: send one that shows the document")
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
     return Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=scaled_source(bgr))
 
@@ -238,7 +240,8 @@ def _merit(document: Document) -> tuple[int, bool, float]:
 def detect_corners(bgr: ImageU8) -> tuple[QuadPx, float] | None:
     """Corners of the document in an H×W×3 uint8 BGR image, and the detector's confidence.
 
-    4×2 float32 pixels, clockwise; None when no document is seen. Raises ModelNotFound.
+    4×2 float32 pixels, clockwise; None when no document is seen. Raises ModelNotFound, and
+    InvalidImage for an image without a pixel.
     """
     detection = _default_engine().detector.detect(still_frame(bgr))
     return None if detection is None else (detection.quad_px, detection.confidence)

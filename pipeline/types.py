@@ -302,7 +302,10 @@ class FieldStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A substitution that the format or a check digit proves. Zero-based line and position."""
+    """One difference from what the print was read as. Zero-based line and position.
+
+    ``why``: "format" or "check_digit" prove it; "rare": a zero nearly as likely as a number's O.
+    """
 
     line: int
     position: int

@@ -89,7 +89,7 @@ def _zone_values(layout: MrzLayout, fields: SpecimenFields) -> dict[str, str]:
     number, optional = fields.document_number, fields.optional_data
     if len(number) > 9 and layout.overflow is not None:
         rest = number[9:]
-        optional = f"{rest}{check_digit(number)}<{optional}"
+        optional = f"{rest}{check_digit(number)}<{optional}".rstrip(FILLER)
         number = number[:9]
     return {
         "document_code": fields.document_code,

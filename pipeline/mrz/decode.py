@@ -2,7 +2,8 @@
 
 A character that its place cannot hold (Doc 9303 Part 3, section 4.3, and the tables of Parts 4
 to 7) gives way to its look-alike. A failing check digit may settle what the print leaves open,
-where the scores hold both readings likely and every date it touches exists (section 4.8). Nothing
+where the scores hold both readings likely and every date it touches exists (section 4.8). Of a
+letter O and a zero that are about as likely in a number, the zero is taken, and listed. Nothing
 else is changed: a zone whose printed check digit is wrong is returned as printed, with the check
 digit reported as failing, and a printed date that does not exist is returned as well, in doubt.
 """
@@ -17,7 +18,7 @@ import numpy as np
 
 from pipeline.mrz import dates
 from pipeline.mrz.check_digits import ALPHABET, DIGITS, FILLER
-from pipeline.mrz.formats import CharacterSet, MrzLayout, Span, layouts_of_shape
+from pipeline.mrz.formats import CharacterSet, MrzLayout, Span, layout_of, layouts_of_shape
 from pipeline.mrz.parse import PASSING_BY_CHANCE, check_passes, check_results
 from pipeline.mrz.recognize import INDEX, CharacterScores, log_softmax
 from pipeline.mrz.states import CODES
@@ -50,6 +51,7 @@ _STATES = ("issuing_state", "nationality")
 
 _WHY_FORMAT = "format"
 _WHY_CHECK_DIGIT = "check_digit"
+_WHY_RARE = "rare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Decoded:
         return self.passing == len(self.layout.check_digits)
 
     @property
+    def empty(self) -> bool:
+        """Whether all that a check digit covers is fillers: rows of chevrons, or a zone whose
+        line of numbers is covered."""
+        checks = self.layout.check_digits
+        return not any(check.data_of(self.lines).strip(FILLER) for check in checks)
+
+    @property
     def misfits(self) -> float:
         """Share of the characters that their places cannot hold."""
         sets = self.layout.character_sets()
@@ -103,19 +112,24 @@ def decode(
     layouts = layouts_of_shape(*shape)
     if not layouts:
         return None
-    national = [layout for layout in layouts if layout.prefix and _begins(scores, layout.prefix)]
-    if national:
-        return _decode_as(national[0], scores, tolerance, temperature)
     readings = [
         _decode_as(layout, scores, tolerance, temperature)
         for layout in layouts
         if not layout.prefix
     ]
     first = scores[0][0]
-    return max(
+    best = max(
         readings,
         key=lambda reading: max(first[INDEX[c]] for c in reading.layout.first_letters),
     )
+    for layout in layouts:
+        printed = layout is layout_of(best.layout.format, best.lines)
+        if layout.prefix and (printed or _begins(scores, layout.prefix)):
+            national = _decode_as(layout, scores, tolerance, temperature)
+            # Where the prefix is only nearly as likely, its check digits have to speak for it.
+            if printed or national.complete:
+                return national
+    return best
 
 
 def _begins(scores: Sequence[CharacterScores], prefix: str) -> bool:
@@ -142,6 +156,7 @@ def _decode_as(
         for row, allowed in zip(weighed, sets, strict=True)
     ]
     grid[0][0] = _fitting(weighed[0][0], layout.first_letters, tolerance)
+    grid[0][: len(layout.prefix)] = layout.prefix
     for zone in layout.zones:
         if zone.name in _STATES:
             span = zone.span
@@ -158,9 +173,9 @@ def _decode_as(
             position,
             read,
             text[position],
-            _WHY_CHECK_DIGIT if (line, position) in changes else _WHY_FORMAT,
+            _why(sets[line][position], (line, position) in changes),
         )
-        for line, (text, row) in enumerate(zip(lines, weighed, strict=True))
+        for line, (text, row) in enumerate(zip(lines, scores, strict=True))
         for position, read in enumerate(ALPHABET[index] for index in row.argmax(axis=1))
         if read != text[position]
     )
@@ -176,6 +191,12 @@ def _decode_as(
     legible = min(map(min, confidences))
     confidences = _doubting(layout, lines, confidences)
     return Decoded(layout, lines, confidences, corrections, legible)
+
+
+def _why(characters: CharacterSet, settled: bool) -> str:
+    if settled:
+        return _WHY_CHECK_DIGIT
+    return _WHY_RARE if characters is CharacterSet.ANY else _WHY_FORMAT
 
 
 def _weighed(row: CharacterScores, allowed: Sequence[CharacterSet]) -> CharacterScores:

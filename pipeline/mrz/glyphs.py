@@ -30,6 +30,11 @@ _SHARPNESS = 150.0
 ``_LEGIBLE``, by least log loss on composed lines of all qualities."""
 _LEGIBLE = (0.65, 0.92)
 """Best correlations from which on a cell says something, and at which it is fully trusted."""
+_MARRED = 0.2
+"""How much less than its neighbours a cell looks like any glyph before it may be half of another
+one. Of whole print, however soft, noisy or coded, cells differ by .06 at most; at the ends of a
+line, under other print, and of an OCR-B a little larger or narrower than ours, by up to .19."""
+_NEIGHBOURS = 6
 _REACH_PX = (-1, 0, 1)
 _GLANCE_PX = (-2, -1, 0, 1, 2)
 
@@ -51,6 +56,17 @@ class CellMatch:
     def best(self) -> Floats:
         """The best glyph's correlation in each cell."""
         return np.asarray(self.correlation.max(axis=1), np.float32)
+
+    @property
+    def marred(self) -> NDArray[np.bool_]:
+        """Which cells look less like any glyph than those around them; n.
+
+        Half a K is a filler and half an R a P, to every recogniser: what a smear, a sticker's edge
+        or wear has left of a character looks whole. Print that is bad all along is no case of it.
+        """
+        around = np.pad(self.best, _NEIGHBOURS, mode="reflect" if len(self.best) > 1 else "edge")
+        usual = np.median(sliding_window_view(around, 2 * _NEIGHBOURS + 1), axis=1)
+        return np.asarray(usual - self.best > _MARRED, np.bool_)
 
 
 class GlyphMatcher:

@@ -28,6 +28,9 @@ _SHORTEST_SHARE = 0.8
 PASSING_BY_CHANCE = 0.1
 """A wrong reading passes a check digit of modulus 10 once in ten times."""
 
+_MAY_LACK_ITS_DIGIT = "optional_data"
+"""Empty, it may have a filler for its check digit; a number or date without one is covered up."""
+
 _DIRECT_FIELDS = ("document_code", "issuing_state", "nationality")
 _DATE_FIELDS = {"date_of_birth": dates.birth_date, "date_of_expiry": dates.expiry_date}
 _OPTIONAL_FIELDS = ("optional_data", "optional_data_2")
@@ -102,10 +105,12 @@ def check_results(layout: MrzLayout, lines: Sequence[str]) -> dict[str, CheckRes
 
 def check_passes(layout: MrzLayout, check: CheckedSpan, lines: Sequence[str]) -> bool:
     """Whether one printed check digit fits the data it covers, long numbers included."""
+    data, digit = check.data_of(lines), check.digit.of(lines)
     if check.name == "document_number":
-        number, digit = document_number(layout, lines)
-        return digit_matches(number, digit)
-    return digit_matches(check.data_of(lines), check.digit.of(lines))
+        data, digit = document_number(layout, lines)
+    if digit == FILLER and check.name != _MAY_LACK_ITS_DIGIT:
+        return False
+    return digit_matches(data, digit)
 
 
 def document_number(layout: MrzLayout, lines: Sequence[str]) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from pipeline.mrz.line_net import LineNet
 from pipeline.mrz.parse import assemble
 from pipeline.mrz.recognize import LineRecogniser
 from pipeline.mrz.search import Hunt, ZoneFinder
-from pipeline.mrz.strips import wiped_out
+from pipeline.mrz.strips import faded, wiped_out
 from pipeline.mrz.tesseract import TesseractReader
 from pipeline.types import ImageU8, MrzRead
 
@@ -91,11 +91,8 @@ class MrzReader:
         return Hunt(self._finder, _luma(page))
 
     def first_opinion(self, zone: PlacedZone) -> ZoneScores:
-        """What glyphs and network say of each line; little of what a reflection has wiped out."""
-        scores = self._of_print(zone)
-        return tuple(
-            doubted(row, wiped_out(strip)) for row, strip in zip(scores, zone.strips, strict=True)
-        )
+        """What glyphs and network say of each line; little of what is not seen whole."""
+        return _of_whole_print(zone, self._of_print(zone))
 
     def _of_print(self, zone: PlacedZone) -> ZoneScores:
         by_glyphs = tuple(self._matcher.judged(match) for match in zone.matches)
@@ -110,7 +107,7 @@ class MrzReader:
 
     def second_opinion(self, zone: PlacedZone) -> ZoneScores:
         """What Tesseract says of each line."""
-        return tuple(doubted(self._second.scores(strip), wiped_out(strip)) for strip in zone.strips)
+        return _of_whole_print(zone, tuple(self._second.scores(strip) for strip in zone.strips))
 
     def decoded(self, group: Sequence[_Reading], opinion: ZoneScores | None) -> Decoded | None:
         """The group's fused reading, with a further recogniser's opinion if there is one."""
@@ -200,6 +197,14 @@ class ZoneHunt:
         return self._known[-1]
 
 
+def _of_whole_print(zone: PlacedZone, scores: ZoneScores) -> ZoneScores:
+    """``scores`` with little said of what a reflection or anything else has spoilt."""
+    return tuple(
+        doubted(row, wiped_out(strip) | faded(strip) | match.marred)
+        for row, strip, match in zip(scores, zone.strips, zone.matches, strict=True)
+    )
+
+
 def _told(decoded: Decoded, fused: int) -> MrzRead:
     return assemble(decoded.layout, decoded.lines, decoded.confidences, decoded.corrections, fused)
 
@@ -213,8 +218,8 @@ def _load_net(models: Path) -> LineNet | None:
 
 
 def _luma(page: ImageU8) -> ImageU8:
-    if page.ndim == 2:
-        return page
+    if page.ndim == 2 or not page.size:
+        return page[..., 0] if page.ndim == 3 else page
     return np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
@@ -235,6 +240,8 @@ def _is_sure(decoded: Decoded) -> bool:
 
 def _is_zone(decoded: Decoded) -> bool:
     """Whether the lines are a zone at all, however faulty: no other print in two lines."""
+    if decoded.empty:
+        return False
     if decoded.passing >= _MANY_CHECKS:
         return True
     every = [share for row in decoded.confidences for share in row]

@@ -42,6 +42,13 @@ _WIPED = -0.25
 _WIPED_CELL = 0.06
 """Share of a cell that is wiped out from which its print may have been another character's."""
 
+_FADED = 0.6
+"""Ink of a cell's paler half over that of the other from which a stroke may be missing. Whole print
+reaches .65, soft and small as it may be; a hand's motion takes some letters to .4."""
+_HALF_CELL_PX = STRIP_PITCH_PX // 2
+_DARKEST = 24
+"""Pixels that tell a half's ink: a thin stroke's."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineStrip:
@@ -133,6 +140,23 @@ def wiped_out(strip: LineStrip) -> NDArray[np.bool_]:
     middles = np.round(strip.centres_px).astype(int)
     left, right = np.clip(middles - half, 0, width), np.clip(middles + half, 0, width)
     return np.asarray(reach[right] - reach[left] > _WIPED_CELL * STRIP_PITCH_PX, np.bool_)
+
+
+def faded(strip: LineStrip) -> NDArray[np.bool_]:
+    """Which cells have print in one half, upper or lower, and little in the other; n.
+
+    Every character of OCR-B has strokes in both: of an R whose foot has paled, a P is left.
+    """
+    top, middle = (STRIP_HEIGHT_PX - CAPITAL_PX) // 2, STRIP_HEIGHT_PX // 2
+    around = np.pad(np.maximum(strip.ink, 0), ((0, 0), (STRIP_PITCH_PX, STRIP_PITCH_PX)))
+    middles = np.clip(np.round(strip.centres_px).astype(int), 0, strip.ink.shape[1])
+    columns = middles[:, None] + STRIP_PITCH_PX + np.arange(1 - _HALF_CELL_PX, _HALF_CELL_PX)
+    halves = [
+        np.partition(around[rows][:, columns].swapaxes(0, 1).reshape(len(middles), -1), -_DARKEST)
+        for rows in (slice(top, middle), slice(middle, top + CAPITAL_PX))
+    ]
+    upper, lower = (half[:, -_DARKEST:].mean(axis=1) for half in halves)
+    return np.asarray(np.minimum(upper, lower) < _FADED * np.maximum(upper, lower), np.bool_)
 
 
 def _very_soft(strip: cv2.typing.MatLike, sigma_px: float) -> cv2.typing.MatLike:

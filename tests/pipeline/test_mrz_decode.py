@@ -8,6 +8,7 @@ import pytest
 from models.training.mrz_lines import DEFAULT_FIELDS, compose_lines
 from pipeline.mrz.check_digits import ALPHABET, check_digit
 from pipeline.mrz.decode import Decoded, decode, starts_well
+from pipeline.mrz.formats import FRENCH_CARD, LAYOUTS
 from pipeline.mrz.fuse import ZoneScores, fuse, same_zone
 from pipeline.mrz.recognize import INDEX, log_softmax, text_of
 from pipeline.types import MrtdFormat
@@ -171,6 +172,59 @@ def test_a_document_code_that_no_format_has_is_in_doubt() -> None:
     clear = decoded(printed(0, 0, "R"), {})
     assert clear.lines == printed(0, 0, "R")
     assert clear.confidences[0][0] <= 0.5
+
+
+def test_a_zero_for_a_letter_o_is_a_correction_like_any_other() -> None:
+    """Numbers rarely hold the letter; where the print prefers it a little, that is told."""
+    found = decoded(printed(1, 5, "O"), {(1, 5): ("0", 2.0)})
+    assert found.lines == TD3
+    assert [(c.read, c.corrected, c.why) for c in found.corrections] == [("O", "0", "rare")]
+    clear = decoded(printed(1, 5, "O"), {(1, 5): ("0", 18.0)})
+    assert clear.lines == printed(1, 5, "O")
+    assert clear.corrections == ()
+
+
+def test_every_difference_from_the_print_is_listed() -> None:
+    """Whatever made it: format, check digit, a state that exists, what is rare."""
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        rows = [row + rng.gumbel(0, 4.5, row.shape).astype(np.float32) for row in scores(TD3)]
+        found = decode([log_softmax(row) for row in rows])
+        assert found is not None
+        seen = tuple(text_of(row) for row in rows)
+        differing = {
+            (line, place): (seen[line][place], character)
+            for line, text in enumerate(found.lines)
+            for place, character in enumerate(text)
+            if seen[line][place] != character
+        }
+        listed = {(c.line, c.position): (c.read, c.corrected) for c in found.corrections}
+        assert listed == differing
+
+
+FRENCH = (
+    "IDFRADUBOIS<<<<<<<<<<<<<<<<<<<<<<<<<",
+    f"041275300312{check_digit('041275300312')}CLAUDE<<<<<<<<650825{check_digit('650825')}F",
+)
+
+
+@pytest.mark.parametrize("gap", [3.0, 9.0])
+def test_a_french_card_is_known_by_its_heading_and_its_digits(gap: float) -> None:
+    """Where its ID reads as IO, its own check digits say whose card it is, if the D is near; the
+    heading and the table that is used never differ."""
+    lines = (FRENCH[0], FRENCH[1] + check_digit(FRENCH[0] + FRENCH[1]))
+    seen = ("IO" + lines[0][2:], lines[1])
+    found = decoded(seen, {(0, 1): ("D", gap)})
+    if gap < 4:
+        assert (found.layout, found.lines) == (FRENCH_CARD, lines)
+        assert [(c.read, c.corrected, c.why) for c in found.corrections] == [("O", "D", "format")]
+        assert found.confidences[0][1] < 0.5
+    else:
+        assert (found.layout, found.lines[0]) == (LAYOUTS[MrtdFormat.TD2], seen[0])
+    wrong = str((int(lines[1][-1]) + 1) % 10)
+    spoilt = (seen[0], lines[1][:-1] + wrong)
+    told = decoded(spoilt, {(0, 1): ("D", gap)})
+    assert told.lines[0] == spoilt[0], "nothing speaks for a D"
 
 
 def test_names_are_not_touched_by_check_digits() -> None:

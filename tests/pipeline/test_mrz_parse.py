@@ -116,6 +116,51 @@ def test_statuses_say_what_a_check_digit_covers() -> None:
     assert {s for n, s in statuses.items() if n not in covered} == {FieldStatus.READ}
 
 
+@pytest.mark.parametrize("name", [*PUBLISHED, "French card"])
+def test_names_are_never_proven_by_a_check_digit(name: str) -> None:
+    """Not even on the French card, whose composite check digit covers them."""
+    french = "IDFRABERTHIER<<<<<<<<<<<<<<<<<<<<<<<", "8806923102858CORINNE<<<<<<<6512068F6"
+    lines = PUBLISHED[name][1] if name in PUBLISHED else french
+    assert CheckResult.FAIL not in parse_lines(lines).check_digits.values()
+    found = fields(lines)
+    for identifier in ("primary_identifier", "secondary_identifier"):
+        assert found[identifier].status is FieldStatus.READ
+
+
+@pytest.mark.parametrize("lines", [lines for _, lines in PUBLISHED.values()], ids=PUBLISHED)
+def test_every_truncation_parses_or_is_refused(lines: tuple[str, ...]) -> None:
+    for number, line in enumerate(lines):
+        for length in range(len(line)):
+            for part in (line[:length], line[length:]):
+                cut = (*lines[:number], part, *lines[number + 1 :])
+                try:
+                    read = parse_lines(cut)
+                except MrzFormatError:
+                    continue
+                assert fields_of(read, TODAY)["primary_identifier"].status is not None
+                shape = (len(read.lines), {len(row) for row in read.lines})
+                layout = LAYOUTS[read.format]
+                assert shape == (layout.line_count, {layout.line_length})
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "text", "check"),
+    [
+        (1, 0, "<<<<<<<<<<", "document_number"),
+        (1, 13, "<<<<<<<", "date_of_birth"),
+        (1, 21, "<<<<<<<", "date_of_expiry"),
+        (1, 43, "<", "composite"),
+    ],
+)
+def test_fillers_alone_prove_nothing(line: int, start: int, text: str, check: str) -> None:
+    """Only empty optional data may have a filler for its check digit; of a date that is unknown
+    it is 0 (Part 3, section 4.8)."""
+    assert parse_lines(altered(TD3, line, start, text)).check_digits[check] is CheckResult.FAIL
+    if text == "<<<<<<<":
+        known = altered(TD3, line, start, "<<<<<<0")
+        assert parse_lines(known).check_digits[check] is CheckResult.PASS
+
+
 def test_a_failing_check_digit_leaves_the_field_as_read() -> None:
     lines = altered(TD3, 1, 0, "L898902C4")
     read = parse_lines(lines)

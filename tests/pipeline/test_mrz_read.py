@@ -205,6 +205,8 @@ def no_zone() -> ImageU8:
         pytest.param(lambda: np.zeros((900, 1500, 3), np.uint8), id="black"),
         pytest.param(lambda: np.full((1, 1, 3), 255, np.uint8), id="one pixel"),
         pytest.param(lambda: np.full((16, 16), 90, np.uint8), id="tiny"),
+        pytest.param(lambda: np.zeros((0, 0, 3), np.uint8), id="no pixel"),
+        pytest.param(lambda: np.zeros((0, 40), np.uint8), id="no row"),
         pytest.param(
             lambda: np.random.default_rng(1).integers(0, 255, (900, 1400, 3)).astype(np.uint8),
             id="noise",

@@ -279,6 +279,11 @@ def test_corners_of_a_picture() -> None:
     assert iou(quad_px, QUAD_PX) > 0.9
 
 
+def test_an_image_without_a_pixel_is_refused() -> None:
+    with pytest.raises(InvalidImage, match="no pixels"):
+        detect_corners(np.zeros((0, 0, 3), np.uint8))
+
+
 def test_no_corners_where_there_is_no_document() -> None:
     assert detect_corners(np.full((720, 1280, 3), 90, np.uint8)) is None
 

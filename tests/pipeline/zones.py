@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from models.training.mrz_lines import SpecimenFields
@@ -16,6 +18,9 @@ OPTIONAL_LENGTH = {
     MrtdFormat.MRVB: 8,
 }
 
+_LONGEST_NUMBER = {MrtdFormat.TD1: 23, MrtdFormat.TD2: 15}
+"""Nine characters, and what the optional data hold beside the check digit (Part 5, 4.2.2, j)."""
+
 _LEADING = {
     MrtdFormat.TD1: "IAC",
     MrtdFormat.TD2: "IAC",
@@ -26,13 +31,15 @@ _LEADING = {
 
 
 def dates() -> st.SearchStrategy[str]:
-    """Days that exist in any year, as YYMMDD."""
-    return st.builds(
+    """Days that exist in any year, as YYMMDD; of some the day, the month or all is unknown."""
+    day = st.builds(
         "{:02d}{:02d}{:02d}".format,
         st.integers(0, 99),
         st.integers(1, 12),
         st.integers(1, 28),
     )
+    known = st.sampled_from([6, 6, 6, 6, 4, 2, 0])
+    return st.builds(lambda date, until: date[:until].ljust(6, "<"), day, known)
 
 
 def names(most: int) -> st.SearchStrategy[str]:
@@ -47,10 +54,15 @@ def numbers(most: int, least: int = 1) -> st.SearchStrategy[str]:
 
 
 def fields(mrtd_format: MrtdFormat) -> st.SearchStrategy[SpecimenFields]:
-    """A document whose names fit their line and whose number fits its nine places."""
-    return st.builds(
+    """A document whose names fit their line; its number may be as long as the format allows."""
+    longest = _LONGEST_NUMBER.get(mrtd_format, 9)
+    short = st.builds(
         SpecimenFields,
-        document_code=st.sampled_from(_LEADING[mrtd_format]),
+        document_code=st.builds(
+            str.__add__,
+            st.sampled_from(_LEADING[mrtd_format]),
+            st.sampled_from(["", "", "D", "R", "P", "N"]),
+        ),
         issuing_state=st.sampled_from(["UTO", "D", "XXA"]),
         primary_identifier=names(2),
         secondary_identifier=st.one_of(st.just(""), names(2)),
@@ -64,6 +76,14 @@ def fields(mrtd_format: MrtdFormat) -> st.SearchStrategy[SpecimenFields]:
         if mrtd_format is MrtdFormat.TD1
         else st.just(""),
     )
+    if longest == 9:
+        return short
+    long = st.builds(
+        lambda said, number: replace(said, document_number=number, optional_data=""),
+        short,
+        numbers(longest, 10),
+    )
+    return st.one_of(short, short, long)
 
 
 def documents() -> st.SearchStrategy[tuple[MrtdFormat, SpecimenFields]]:
