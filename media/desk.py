@@ -81,6 +81,7 @@ class Desk:
     def overview(self) -> Notice:
         """A line for the list of sessions; ``age_s`` in seconds."""
         state = self._latest.get("state", {})
+        told = [kind for kind in self._latest if kind in ("result", "confirmed")]
         return {
             "age_s": int(time.monotonic() - self._born_s),
             "language": self._viewing.language,
@@ -88,7 +89,8 @@ class Desk:
             "capture": state.get("capture", "searching"),
             "guidance": self._latest.get("guidance", {}).get("code"),
             "result": self._latest.get("result", {}).get("status"),
-            "confirmed": "confirmed" in self._latest,
+            # Of a family: whether who was read last has confirmed, not the one before.
+            "confirmed": told[-1:] == ["confirmed"],
             "documents": len(self._reviews.all()),
         }
 

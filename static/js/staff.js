@@ -88,13 +88,20 @@ function looks(codes) {
   return codes.map((code) => word("staff.warning", code)).join(", ") || NONE;
 }
 
+/** Whether the guest is at the form: something was read, not confirmed yet, and nothing is shown. */
+function checksForm() {
+  const { result, confirmed, state } = seen;
+  const confirmedSince = confirmed && confirmed.ts_ms >= result?.ts_ms;
+  return Boolean(result) && !confirmedSince && !["aligning", "holding"].includes(state?.capture);
+}
+
 function facts() {
   const read = Object.entries(seen.result?.fields ?? {});
   const doubtful = read.filter(([, status]) => ["conflict", "missing"].includes(status));
   byId("facts").replaceChildren(
     fact(t("staff.connection"), word("staff.state", seen.state?.session)),
-    fact(t("staff.capture"), word("staff.stage", seen.state?.capture)),
-    fact(t("staff.told"), seen.result ? t("staff.check_form") : words(seen.guidance?.code)),
+    fact(t("staff.capture"), checksForm() ? NONE : word("staff.stage", seen.state?.capture)),
+    fact(t("staff.told"), checksForm() ? t("staff.check_form") : words(seen.guidance?.code)),
     fact(t("staff.result"), word("staff.status", seen.result?.status)),
     fact(t("staff.looks"), looks(seen.result?.warnings ?? [])),
     fact(t("staff.doubtful"), doubtful.map(([name]) => word("field", name)).join(", ") || NONE),

@@ -168,6 +168,8 @@ async def test_the_desk_speaks_the_clerk_s_language(
     assert wrong == []
     facts = await desk.locator("#facts dd").all_inner_texts()
     assert words["staff.state.connected"] in facts and words["staff.check_form"] in facts
+    # Nobody is at the camera then, whatever it sees.
+    assert words["staff.stage.searching"] not in facts
     # Nothing of the page is left in English but what is a code, a name or a number.
     english = {text for text in texts("en").values() if len(text) > 6 and " " in text}
     assert not english & set((await desk.inner_text("body")).splitlines())

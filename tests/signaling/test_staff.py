@@ -13,10 +13,11 @@ import aiohttp
 import pytest
 
 from examples.client import CaptureClient
+from media import reports
 from media.desk import masked
 from media.messages import Pong
 from tests.conftest import RunningServer, Serve
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, specimen_document
 from tests.peer import DrawnTrack
 from tests.signaling.house import House, house
 
@@ -137,7 +138,10 @@ async def test_help_reaches_the_guest(serve: Serve) -> None:
             assert (await answer.json())["edited"] == ["primary_identifier"]
         confirmed = await client.wait_for("confirmed")
         assert await client.fetch(confirmed["card"])
-        assert server.registry.get(client.session_id).desk.overview()["confirmed"]
+        clerk = server.registry.get(client.session_id).desk
+        assert clerk.overview()["confirmed"]
+        clerk.note(reports.result(specimen_document("d2")))
+        assert not clerk.overview()["confirmed"], "of a family, the next has not"
 
 
 async def test_a_form_can_be_filled_before_anything_was_read(serve: Serve) -> None:
