@@ -54,6 +54,7 @@ events.onMessage.subscribe((data) => {
   const message = JSON.parse(data.toString());
   console.log(JSON.stringify(message));
   if (message.type !== "result") return;
+  ending = true; // what the server lets go of from here on is what was asked for
   events.send(Buffer.from(JSON.stringify({ type: "close" })).toString());
   setTimeout(() => end(0), 200); // lets the message leave
 });
