@@ -46,7 +46,7 @@ test: setup-test lint types ## lint, types, unit tests, real peers and a real br
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/core tests/pipeline tests/training
 	@$(PY) -m pytest -q --ignore tests/core --ignore tests/pipeline --ignore tests/training
 
-test-thorough: setup-test ## what takes minutes by itself: every screen in every look
+test-thorough: setup-test ## what takes minutes by itself: every screen in every look, further cases
 	@$(PY) -m pytest -q -m thorough
 
 lint: setup-test ## ruff, on code and its form

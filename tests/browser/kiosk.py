@@ -25,6 +25,12 @@ if (everything) navigator.mediaDevices.getUserMedia = async (wanted) => {
 };
 """
 
+# What a page waits for ten seconds and longer comes sooner, where nobody asks after how long.
+HASTE = """
+const patient = window.setTimeout;
+window.setTimeout = (then, ms, ...rest) => patient(then, ms >= 10_000 ? ms / 8 : ms, ...rest);
+"""
+
 # Kept here, not in the page: the page shows nothing of its inside to whoever embeds it.
 WATCH_PEERS = """
 window.peers = [];

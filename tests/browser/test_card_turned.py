@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.types import ImageU8, MrtdFormat
-from tests.browser.kiosk import Kiosk, OpenKiosk, Server
+from tests.browser.kiosk import HASTE, Kiosk, OpenKiosk, Server
 from tests.browser.serving import serving
 from tests.browser.test_page import texts
 from tests.pipeline.posed import specimen_page, webcam_view
@@ -60,9 +60,9 @@ async def hold(guest: Kiosk, bgr: ImageU8) -> None:
     await guest.page.evaluate("(it) => window.hold(it)", base64.b64encode(png.tobytes()).decode())
 
 
-async def at_the_camera(kiosk: OpenKiosk, language: str = "en") -> Kiosk:
+async def at_the_camera(kiosk: OpenKiosk, *scripts: str, language: str = "en") -> Kiosk:
     """A guest at the live screen, with nothing before the camera."""
-    guest = await kiosk(scripts=(CAMERA,), language=language, patience_s=40)
+    guest = await kiosk(scripts=(CAMERA, *scripts), language=language, patience_s=40)
     await hold(guest, desk())
     await guest.do("begin")
     await guest.screen("live")
@@ -104,7 +104,7 @@ async def test_the_page_waits_for_the_other_side(kiosk: OpenKiosk) -> None:
 @pytest.mark.timeout(240)
 async def test_a_guest_may_go_on_with_one_side(kiosk: OpenKiosk) -> None:
     """What was read of it is in the form, whichever way on is taken."""
-    guest = await at_the_camera(kiosk, "de")
+    guest = await at_the_camera(kiosk, HASTE, language="de")
     page = guest.page
     await hold(guest, back())
     await page.wait_for_selector("#live-onward:visible", timeout=60_000)

@@ -11,7 +11,7 @@ from tests.browser.alone import told_by
 WITHIN_S = 5.0
 
 
-@pytest.mark.parametrize("kind", ["down", "silent"])
+@pytest.mark.parametrize("kind", [pytest.param("down", marks=pytest.mark.thorough), "silent"])
 def test_a_lost_network_that_comes_back_resumes_the_session(scene_y4m: Path, kind: str) -> None:
     told = told_by("tests.browser.network_loss", scene_y4m, kind, timeout_s=180)
     assert told["back_s"] <= WITHIN_S

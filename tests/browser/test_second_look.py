@@ -60,6 +60,7 @@ async def contradicted(guest: Kiosk) -> str:
     raise AssertionError(f"no conflict in {LOOKS} looks")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(240)
 async def test_what_the_print_says_is_told_at_each_field(kiosk: OpenKiosk) -> None:
     """The name is corroborated; what differs is a conflict that shows both, and stops nobody."""

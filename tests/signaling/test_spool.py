@@ -329,7 +329,9 @@ def assert_nothing_plain(folder: Path) -> None:
             assert base64.b64encode(told.encode())[:-4] not in data
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end", [pytest.param(signal.SIGTERM, marks=pytest.mark.thorough), signal.SIGKILL]
+)
 async def test_a_restart_goes_on_where_the_server_was(tmp_path: Path, end: signal.Signals) -> None:
     port, folder = free_port(), tmp_path / "spool"
     arguments = (
