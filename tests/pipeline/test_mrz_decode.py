@@ -204,7 +204,7 @@ def test_every_difference_from_the_print_is_listed() -> None:
 
 FRENCH = (
     "IDFRADUBOIS<<<<<<<<<<<<<<<<<<<<<<<<<",
-    f"041275300312{check_digit('041275300312')}CLAUDE<<<<<<<<650825{check_digit('650825')}F",
+    f"041275300312{check_digit('041275300312')}CAMILLE<<<<<<<650825{check_digit('650825')}F",
 )
 
 
