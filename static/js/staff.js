@@ -88,11 +88,12 @@ function looks(codes) {
   return codes.map((code) => word("staff.warning", code)).join(", ") || NONE;
 }
 
-/** Whether the guest is at the form: something was read, not confirmed yet, and nothing is shown. */
+/** Whether the guest is at the form: something was read, not confirmed yet, and nothing is taken. */
 function checksForm() {
   const { result, confirmed, state } = seen;
   const confirmedSince = confirmed && confirmed.ts_ms >= result?.ts_ms;
-  return Boolean(result) && !confirmedSince && !["aligning", "holding"].includes(state?.capture);
+  const atRest = ["searching", "done"].includes(state?.capture ?? "searching");
+  return Boolean(result) && !confirmedSince && atRest;
 }
 
 function facts() {
