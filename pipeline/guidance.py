@@ -192,8 +192,9 @@ def _glaring(view: View, was: bool, settings: PipelineSettings) -> bool:
 
 def _covered(view: View, was: bool, settings: PipelineSettings) -> bool:
     """A blurred zone has no print to tell from what covers it, and is told for itself; a preview's
-    is too small to tell."""
-    if view.full_scale > 1:
+    is too small to tell, and one that is just coming in is smeared, or its foot is yet to come."""
+    moving = settings.guidance.moving * (1 + _HYSTERESIS * was)
+    if view.full_scale > 1 or view.stability.corner_motion_ratio > moving:
         return False
     limit = settings.quality.zone_covered * (1 - 2 * _HYSTERESIS * was)
     covered = view.quality.zone_covered or 0.0

@@ -83,6 +83,8 @@ FAULTS = [
     pytest.param(view(sharpness=12), "BLURRED", id="blurred"),
     pytest.param(view(sharpness=5, motion=0.4), "HOLD_STILL", id="blurred by motion"),
     pytest.param(view(motion=0.4), None, id="moving but sharp"),
+    pytest.param(view(zone_covered=10), "MRZ_COVERED", id="a finger on the zone"),
+    pytest.param(view(zone_covered=10, motion=0.4), None, id="the zone is yet to come"),
 ]
 
 
@@ -142,6 +144,12 @@ def test_the_most_pressing_fault_comes_first(seen: View, expected: str) -> None:
             view(sharpness=5, motion=0.151),
             view(sharpness=5, motion=0.149),
             view(motion=0.13),
+        ),
+        (
+            "MRZ_COVERED",
+            view(zone_covered=10, motion=0.149),
+            view(zone_covered=10, motion=0.151),
+            view(zone_covered=10, motion=0.17),
         ),
     ],
 )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from core.settings import PipelineSettings
+from models.training.specimen_scene import Phases, SpecimenScene
 from pipeline.detect import CornerDetector
 from pipeline.geometry import mapped, span, unit_to
 from pipeline.live import LiveReader
@@ -230,6 +231,24 @@ def test_a_picture_of_frames_seen_before_tells_its_side_as_well(wanted: int) -> 
     capture = taken.develop()
     assert (capture.side, capture.next_side) == (Side.BACK, asked)
     assert desk.live.reading_finished(read_card(taken.id, "D23145890")) is not None
+
+
+@pytest.mark.parametrize(("moving_in", "seed"), [(0.6, 1), (0.9, 0), (2.5, 2)])
+def test_a_document_that_comes_in_is_told_nothing_of_what_it_will_soon_show(
+    moving_in: float, seed: int
+) -> None:
+    """On its way its foot is out of the picture, and its lines are smeared."""
+    desk = Desk()
+    phases = Phases(empty=0.4, moving_in=moving_in, held=0.6)
+    scene = SpecimenScene(phases=phases, seed=seed)
+    for shown in scene.frames(moving_in + 1):
+        desk.show(shown.bgr, 1)
+    told = [code for code, _ in itertools.groupby(codes(desk.seen))]
+    assert [code for code in told if code != "PARTLY_OUT_OF_VIEW"] == [
+        "NO_DOCUMENT",
+        "HOLD_STILL",
+        "READING",
+    ]
 
 
 @pytest.mark.parametrize("code", ["SEVERAL_DOCUMENTS", "MRZ_COVERED", "BLURRED"])

@@ -32,6 +32,7 @@ SWEEPS: dict[str, tuple[Callable[[float], View], float, float, float]] = {
     "GLARE": (lambda x: view(glare=x), 1, 8, 0.1),
     "GLARE ": (lambda x: view(zone_glare=x), 1, 10, 0.12),
     "MRZ_COVERED": (lambda x: view(zone_covered=x), 0.5, 6, 0.08),
+    "MRZ_COVERED ": (lambda x: view(zone_covered=10, motion=x), 0.05, 0.3, 0.002),
     "MOVE_CLOSER": (lambda x: view(wide(x)), 0.28, 0.45, 0.004),
     "MOVE_CLOSER ": (lambda x: view(glyph_height_px=x), 6, 11, 0.1),
     "CENTER_DOCUMENT": (lambda x: view(at(x)), 2, 30, 1.2),
