@@ -44,7 +44,13 @@ from core.metrics import Metrics
 from core.settings import Settings, load_settings
 from media.lanes import captures_lane, frames_lane, second_looks_lane, take_short_turns
 from media.load import LoadProbe
-from media.memory import FreedMemory, glibc_trim, keep_what_is_loaded
+from media.memory import (
+    FreedMemory,
+    glibc_trim,
+    glibc_used,
+    keep_what_is_loaded,
+    python_blocks,
+)
 from media.session import Session
 from media.surroundings import Reading, Surroundings
 from media.uploads import Uploads
@@ -107,6 +113,9 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
         client_max_size=settings.signaling.max_body_bytes,
     )
     metrics = Metrics()
+    metrics.python_blocks.set_function(python_blocks)
+    if (used := glibc_used()) is not None:
+        metrics.heap_used.set_function(used)
     app[METRICS] = metrics
     app[HOSTS] = HostRule(own_names(settings))
     longest = largest_body(settings)

@@ -4,7 +4,10 @@
 peers with it. Each stays for some seconds, then says goodbye, loses its network without a word,
 or comes back with its resume token first. At intervals a line tells what the server holds; the
 end tells how fast each figure grew after the warm-up, a quarter of the time, by a straight line
-through the medians of its thirds (so that the guests of the moment count little).
+through the medians of its thirds (so that the guests of the moment count little). Beside all
+memory (RSS) stands what is in use of it: bytes of the C library's heaps, and pieces that Python's
+objects take. A leak grows there too; where RSS alone grows, heaps are torn. Now and then nobody is
+let in until all have left: what is held then belongs to no guest.
 """
 
 from __future__ import annotations
@@ -34,6 +37,9 @@ from media.adaptations import ice_connections
 STAY_S = (4.0, 20.0)
 ENDINGS = ("goodbye", "goodbye", "vanished", "resumed")
 _SHAPE = SHAPES["tracking"]
+_LEAVE_S = 180.0
+_GIVEN_BACK_S = 70.0
+"""Longer than ``media.give-back-memory-s`` of the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,15 @@ class Sample:
     sockets: float
     tasks: float
     sessions: float
+    heap_mb: float
+    kilo_blocks: float
 
 
-FIGURES = ("rss_mb", "threads", "sockets", "tasks")
+FIGURES = ("rss_mb", "heap_mb", "kilo_blocks", "threads", "sockets", "tasks")
+_GAUGES = (
+    *("lobbylens_tasks", "lobbylens_sessions"),
+    *("lobbylens_heap_used_bytes", "lobbylens_python_blocks"),
+)
 
 
 def growth_per_hour(samples: Sequence[Sample], name: str) -> float:
@@ -115,11 +127,17 @@ async def visit(url: str, frames: list[bytes], ending: str, stay_s: float) -> No
 
 
 async def guests(
-    url: str, frames: list[bytes], seed: int, told: Counter[str], stay_s: tuple[float, float]
+    url: str,
+    frames: list[bytes],
+    seed: int,
+    told: Counter[str],
+    stay_s: tuple[float, float],
+    let_in: asyncio.Event,
 ) -> None:
-    """One place at the desk: a guest after the other, until cancelled."""
+    """One place at the desk: a guest after the other while they are let in, until cancelled."""
     draw = random.Random(seed)
     while True:
+        await let_in.wait()
         ending = draw.choice(ENDINGS)
         try:
             await visit(url, frames, ending, draw.uniform(*stay_s))
@@ -129,16 +147,47 @@ async def guests(
             await asyncio.sleep(1)
 
 
+async def look(server: asyncio.subprocess.Process, url: str, began_s: float) -> Sample:
+    """What the server holds now, printed."""
+    held = usage(server.pid)
+    on_loop, open_now, heap, blocks = await gauge(url, *_GAUGES)
+    at_s = time.monotonic() - began_s
+    print(
+        f"{at_s / 60:7.1f} {open_now:9.0f} {held.rss_mb:8.1f} {heap / 1e6:8.1f} "
+        f"{blocks / 1e3:8.1f} {held.threads:8d} {held.sockets:8d} {on_loop:6.0f}",
+        flush=True,
+    )
+    return Sample(
+        *(at_s, held.rss_mb, held.threads, held.sockets),
+        *(on_loop, open_now, heap / 1e6, blocks / 1e3),
+    )
+
+
+async def empty(url: str) -> None:
+    """Wait until the last guest has left, and what they left has been given back.
+
+    Raises TimeoutError when somebody stays: a session that never ends.
+    """
+    async with asyncio.timeout(_LEAVE_S):
+        while (await gauge(url, "lobbylens_sessions"))[0]:
+            await asyncio.sleep(1)
+    await asyncio.sleep(_GIVEN_BACK_S)
+
+
 async def soak(
     minutes: float,
     sessions: int,
     every_s: float,
     kind: str = "lobbylens",
     stay_s: tuple[float, float] = STAY_S,
-) -> tuple[list[Sample], Counter[str]]:
-    """The samples, one each ``every_s``, and how visits ended."""
+    rest_every_min: float = 0,
+) -> tuple[list[Sample], list[Sample], Counter[str]]:
+    """The samples, one each ``every_s``; those of an empty house; and how visits ended."""
     told: Counter[str] = Counter()
     samples: list[Sample] = []
+    rests: list[Sample] = []
+    let_in = asyncio.Event()
+    let_in.set()
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film"
         await asyncio.to_thread(write_film, film, _SHAPE, "VP8", True)
@@ -148,27 +197,25 @@ async def soak(
     try:
         url = (await line_of(server)).split()[-1]
         tasks = [
-            asyncio.create_task(guests(url, frames, number, told, stay_s))
+            asyncio.create_task(guests(url, frames, number, told, stay_s, let_in))
             for number in range(sessions)
         ]
-        began_s = time.monotonic()
+        began_s = rested_s = time.monotonic()
         while time.monotonic() - began_s < minutes * 60:
             await asyncio.sleep(every_s)
-            held = usage(server.pid)
-            on_loop, open_now = await gauge(url, "lobbylens_tasks", "lobbylens_sessions")
-            at_s = time.monotonic() - began_s
-            samples.append(Sample(at_s, held.rss_mb, held.threads, held.sockets, on_loop, open_now))
-            print(
-                f"{at_s / 60:7.1f} {open_now:9.0f} {held.rss_mb:8.1f} {held.threads:8d} "
-                f"{held.sockets:8d} {on_loop:6.0f}",
-                flush=True,
-            )
+            samples.append(await look(server, url, began_s))
+            if rest_every_min and time.monotonic() - rested_s >= rest_every_min * 60:
+                let_in.clear()
+                await empty(url)
+                rests.append(await look(server, url, began_s))
+                let_in.set()
+                rested_s = time.monotonic()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await end(server)
-    return samples, told
+    return samples, rests, told
 
 
 def span(text: str) -> tuple[float, float]:
@@ -177,16 +224,26 @@ def span(text: str) -> tuple[float, float]:
     return shortest, longest
 
 
-async def main(minutes: float, sessions: int, every_s: float, stay_s: tuple[float, float]) -> None:
+async def main(
+    minutes: float, sessions: int, every_s: float, stay_s: tuple[float, float], rest_every: float
+) -> None:
     print(f"{platform.machine()}, {os.cpu_count()} processors, {sessions} guests at a time")
     print(
-        f"{'minutes':>7} {'sessions':>9} {'RSS MB':>8} {'threads':>8} {'sockets':>8} {'tasks':>6}"
+        f"{'minutes':>7} {'sessions':>9} {'RSS MB':>8} {'heap MB':>8} {'k blocks':>8} "
+        f"{'threads':>8} {'sockets':>8} {'tasks':>6}"
     )
-    samples, told = await soak(minutes, sessions, every_s, stay_s=stay_s)
-    settled = samples[len(samples) // 4 :]
+    samples, rests, told = await soak(
+        minutes, sessions, every_s, stay_s=stay_s, rest_every_min=rest_every
+    )
     print("visits:", ", ".join(f"{count} {name}" for name, count in sorted(told.items())))
     for name in FIGURES:
-        print(f"growth of {name} after the warm-up: {growth_per_hour(settled, name):+.1f} an hour")
+        busy, empty_house = (
+            growth_per_hour(them[len(them) // 4 :], name) for them in (samples, rests)
+        )
+        print(
+            f"growth of {name} after the warm-up: {busy:+.1f} an hour, "
+            f"of the empty house {empty_house:+.1f}"
+        )
 
 
 if __name__ == "__main__":
@@ -197,5 +254,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--stay", type=span, default=STAY_S, help="seconds that guests stay, as 4,20"
     )
+    parser.add_argument(
+        "--rest-every", type=float, default=15, help="minutes between two looks without guests"
+    )
     given = parser.parse_args()
-    asyncio.run(main(given.minutes, given.sessions, given.every, given.stay))
+    asyncio.run(main(given.minutes, given.sessions, given.every, given.stay, given.rest_every))

@@ -71,6 +71,16 @@ class Metrics:
             registry=self.registry,
         )
         self.tasks = Gauge("lobbylens_tasks", "Tasks on the event loop.", registry=self.registry)
+        self.heap_used = Gauge(
+            "lobbylens_heap_used_bytes",
+            "Asked of the C library's heaps and not given back; 0 where it does not tell.",
+            registry=self.registry,
+        )
+        self.python_blocks = Gauge(
+            "lobbylens_python_blocks",
+            "Pieces of memory that Python's objects take.",
+            registry=self.registry,
+        )
         self.load_level = Gauge(
             "lobbylens_load_level",
             "0: every frame is analysed, 1: every second, 2: every third, 3: and the uppermost "

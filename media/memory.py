@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import ctypes
 import gc
+import sys
 from collections.abc import Callable
 
 from core.log import Log
@@ -42,6 +43,42 @@ def glibc_trim() -> Trim | None:
         return None
     function.argtypes, function.restype = [ctypes.c_size_t], ctypes.c_int
     return lambda: bool(function(0))
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def glibc_used() -> Callable[[], float] | None:
+    """Bytes that were asked of glibc's heaps and not given back yet, by ``mallinfo2`` (glibc 2.33,
+    mallinfo(3)); None where there is none.
+
+    What the process holds beyond it is free, torn or Python's own: a leak shows here, and heaps
+    that are merely torn do not.
+    """
+    try:
+        function = ctypes.CDLL(None).mallinfo2
+    except (OSError, AttributeError, TypeError):
+        return None
+    function.argtypes, function.restype = [], _Mallinfo2
+
+    def used() -> float:
+        now = function()
+        return float(now.uordblks + now.hblkhd)
+
+    return used
+
+
+def python_blocks() -> float:
+    """Pieces of memory that Python's own objects take (``sys.getallocatedblocks``), which glibc
+    knows nothing of."""
+    return float(sys.getallocatedblocks())
 
 
 class FreedMemory:

@@ -82,7 +82,7 @@ def test_growth_is_told_by_the_hour_and_not_by_the_guests_of_the_moment(
     rise_mb: float, expected: float
 ) -> None:
     samples = [
-        Sample(60.0 * n, 300 + rise_mb * n + (25 if n % 4 == 0 else 0), 20, 10, 30, 6)
+        Sample(60.0 * n, 300 + rise_mb * n + (25 if n % 4 == 0 else 0), 20, 10, 30, 6, 100, 600)
         for n in range(60)
     ]
     assert growth_per_hour(samples, "rss_mb") == pytest.approx(expected, abs=0.8)
