@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, BrowserType, async_playwright
 
 from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
-from tests.browser.kiosk import WEBCAM, Kiosk, OpenKiosk, Server
+from tests.browser.kiosk import FILM, WEBCAM, Kiosk, OpenKiosk, Server
 from tests.browser.serving import serving
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -58,12 +59,54 @@ def scene_y4m(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path.unlink()
 
 
+class Browsers:
+    """Chromium as it was started with each set of flags; each page has a profile of its own.
+
+    To start one takes a second, which most tests would pay for nothing. One that plays a film is
+    its test's own: where the film begins is part of what is tested.
+    """
+
+    def __init__(self, chromium: BrowserType) -> None:
+        self._chromium = chromium
+        self._running: dict[tuple[str, ...], Browser] = {}
+
+    async def get(self, flags: tuple[str, ...], own: AsyncExitStack) -> Browser:
+        """One with these flags; what is not shared ends with ``own``."""
+        if any(flag.startswith(FILM) for flag in flags):
+            browser = await self._start(flags)
+            own.push_async_callback(browser.close)
+            return browser
+        running = self._running.get(flags)
+        if running is None or not running.is_connected():
+            running = self._running[flags] = await self._start(flags)
+        return running
+
+    async def _start(self, flags: tuple[str, ...]) -> Browser:
+        return await self._chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *flags])
+
+    async def close(self) -> None:
+        for browser in self._running.values():
+            await browser.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser lives on one loop, with the driver between: all who use it live there too."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsers() -> AsyncIterator[Browsers]:
+    async with async_playwright() as playwright:
+        running = Browsers(playwright.chromium)
+        yield running
+        await running.close()
+
+
 async def _new_kiosk(
-    browser: Browser, server: Server, scripts: tuple[str, ...], patience_s: float
+    context: BrowserContext, server: Server, scripts: tuple[str, ...], patience_s: float
 ) -> Kiosk:
-    context = await browser.new_context(
-        viewport={"width": 1280, "height": 800}, locale="en-GB", accept_downloads=False
-    )
     page = await context.new_page()
     page.set_default_timeout(patience_s * 1000)
     for script in (WEBCAM, *scripts):
@@ -73,8 +116,8 @@ async def _new_kiosk(
     return kiosk
 
 
-@pytest.fixture
-async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def kiosk(server: Server, browsers: Browsers) -> AsyncIterator[OpenKiosk]:
     """``await kiosk(FAKE_CAMERA, ALLOWED, scripts=(…), path="/")`` opens the page, past its
     welcome: ``language=""`` stays there.
 
@@ -82,7 +125,6 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
     """
     opened: list[tuple[Kiosk, tuple[str, ...]]] = []
     async with AsyncExitStack() as stack:
-        playwright = await stack.enter_async_context(async_playwright())
 
         async def start(
             *flags: str,
@@ -92,11 +134,12 @@ async def kiosk(server: Server) -> AsyncIterator[OpenKiosk]:
             language: str = "en",
             patience_s: float = 15,
         ) -> Kiosk:
-            browser = await playwright.chromium.launch(
-                executable_path=CHROMIUM, args=[*QUIET, *flags]
+            browser = await browsers.get(flags, stack)
+            context = await browser.new_context(
+                viewport={"width": 1280, "height": 800}, locale="en-GB", accept_downloads=False
             )
-            stack.push_async_callback(browser.close)
-            kiosk = await _new_kiosk(browser, server, scripts, patience_s)
+            stack.push_async_callback(context.close)
+            kiosk = await _new_kiosk(context, server, scripts, patience_s)
             opened.append((kiosk, expect))
             await kiosk.page.goto(server.url + path)
             await kiosk.screen("attract")

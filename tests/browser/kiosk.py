@@ -125,6 +125,9 @@ class Kiosk:
 OpenKiosk = Callable[..., Awaitable[Kiosk]]
 
 
+FILM = "--use-file-for-fake-video-capture="
+
+
 def play_file(path: Path) -> str:
     """The flag that makes the fake camera play this file."""
-    return f"--use-file-for-fake-video-capture={path}"
+    return f"{FILM}{path}"

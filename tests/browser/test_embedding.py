@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Page, Request
 
@@ -34,7 +35,7 @@ addEventListener("DOMContentLoaded", () => {
 Host = Callable[[int], Awaitable[str]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def host(server: Server) -> AsyncIterator[Host]:
     """``await host(port)`` serves the example's front desk there; its address."""
     async with AsyncExitStack() as stack:

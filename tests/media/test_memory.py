@@ -13,11 +13,18 @@ import threading
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from core.settings import load_settings
 from examples.client import CaptureClient
-from media.memory import FreedMemory, glibc_trim, keep_what_is_loaded
+from media.memory import (
+    FreedMemory,
+    glibc_trim,
+    glibc_used,
+    keep_what_is_loaded,
+    python_blocks,
+)
 from server import make_app
 from server import serve as serve_until_told
 from tests.conftest import Serve
@@ -115,6 +122,41 @@ async def test_switched_off_or_without_glibc_it_ends_at_once(
 def test_another_c_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert glibc_trim() is None
+    assert glibc_used() is None
+
+
+@pytest.mark.parametrize("size", [50_000, 50_000_000], ids=["of a heap", "mapped for itself"])
+def test_what_is_in_use_is_told_until_it_is_given_back(size: int) -> None:
+    used, libc = glibc_used(), ctypes.CDLL(None)
+    assert used is not None
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    before = used()
+    pieces = [libc.malloc(ctypes.c_size_t(size)) for _ in range(10)]
+    held = used()
+    for piece in pieces:
+        libc.free(piece)
+    assert 0.9 < (held - before) / (10 * size) < 1.1
+    assert used() - before < size
+
+
+def test_objects_are_counted_until_they_go() -> None:
+    before = python_blocks()
+    held = [object() for _ in range(10_000)]
+    assert 9_000 < python_blocks() - before < 12_000
+    del held
+    assert python_blocks() - before < 2_000
+
+
+async def test_a_server_tells_what_is_in_use(serve: Serve) -> None:
+    server = await serve(FakeEngine())
+    async with aiohttp.ClientSession() as http, http.get(f"{server.url}/metrics") as answer:
+        lines = dict(
+            line.rsplit(" ", 1)
+            for line in (await answer.text()).splitlines()
+            if not line.startswith("#")
+        )
+    assert float(lines["lobbylens_heap_used_bytes"]) > 1e6
+    assert float(lines["lobbylens_python_blocks"]) > 1e4
 
 
 def test_what_is_loaded_is_left_alone_by_the_collector() -> None:
