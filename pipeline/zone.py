@@ -137,4 +137,8 @@ def _covered(lines: ImageU8, strokes: NDArray[np.float32], cell_rows: int) -> fl
     burnt = np.asarray(cv2.resize(white, size, interpolation=cv2.INTER_AREA)) > _BURNT_CELL
     usual = float(np.percentile(ink, 75))
     bare = (ink < _BARE * usual) & ~burnt
+    if cell_rows == 3 and bare[1].all() and not bare[::2].all(axis=1).any():
+        # No finger hides all of the middle line and none of the others: this is the space between
+        # two lines, of a passport or visa that was taken for a card.
+        return _covered(lines, strokes, 2)
     return 100 * float(np.count_nonzero(bare)) / bare.size

@@ -27,15 +27,20 @@ from tests.pipeline.test_guidance_scenes import fingered, lit
 Spoil = Callable[[ImageU8, QuadPx], ImageU8]
 
 
-def seen(mrtd_format: MrtdFormat = MrtdFormat.TD3, spoil: Any = None, **pose: Any) -> Quality:
-    """A specimen whose zone is where it was drawn."""
+def seen(
+    mrtd_format: MrtdFormat = MrtdFormat.TD3,
+    spoil: Any = None,
+    told: MrtdFormat | None = None,
+    **pose: Any,
+) -> Quality:
+    """A specimen whose zone is where it was drawn; ``told``: what it is taken for."""
     specimen = draw_specimen(mrtd_format, width_px=1000)
     bgr, quad_px = webcam_view(specimen.bgr, **pose)
     page = rectangle(0, 0, specimen.bgr.shape[1], specimen.bgr.shape[0])
     zone_px = mapped(specimen.mrz_quad_px, homography(page, quad_px))
     if spoil:
         bgr = spoil(bgr, quad_px)
-    return measure_quality(as_frame(bgr), quad_px, QualitySettings(), mrtd_format, zone_px)
+    return measure_quality(as_frame(bgr), quad_px, QualitySettings(), told or mrtd_format, zone_px)
 
 
 @pytest.mark.parametrize("mrtd_format", list(MrtdFormat))
@@ -54,6 +59,18 @@ def test_a_finger_covers_it_wherever_it_lies(mrtd_format: MrtdFormat, x: float) 
     assert quality.zone_covered is not None
     assert quality.zone_covered > QualitySettings().zone_covered
     assert quality.zone_glare == 0
+
+
+@pytest.mark.parametrize("mrtd_format", [MrtdFormat.TD3, MrtdFormat.TD2])
+def test_two_lines_that_are_taken_for_a_card_s_three_are_not_covered(
+    mrtd_format: MrtdFormat,
+) -> None:
+    """The space between them is no line that a finger hides; a finger is told all the same."""
+    free = seen(mrtd_format, told=MrtdFormat.TD1)
+    held = seen(mrtd_format, lambda bgr, quad_px: fingered(bgr, quad_px, 0.3), MrtdFormat.TD1)
+    assert free.zone_covered == 0
+    assert held.zone_covered is not None
+    assert held.zone_covered > QualitySettings().zone_covered
 
 
 def test_a_small_lamp_over_the_zone_is_glare_and_no_finger() -> None:
