@@ -298,18 +298,19 @@ class LiveReader:
             frame.width_px,
             frame.height_px,
             frame.full_scale,
-            several=self._several(frame, detection),
+            several=self._several(frame, detection, stability),
             side_fault=self._side_fault(card, zone_seen, frame.received_ms),
         )
         self._fault = find_fault(view, before, self._settings)
         return _Look(frame, detection, stability, quality, card, zone_seen)
 
-    def _several(self, frame: Frame, detection: Detection) -> bool:
+    def _several(self, frame: Frame, detection: Detection, stability: Stability) -> bool:
         """A picture under way is not held up for a second look; a preview is not worth one."""
         busy = self.state in (CaptureState.CAPTURED, CaptureState.READING, CaptureState.DONE)
         if busy or frame.full_scale > 1:
             return False
-        return self._second_look.update(self._detector, frame, detection)
+        moving = stability.corner_motion_ratio > self._settings.guidance.moving
+        return self._second_look.update(self._detector, frame, detection, moving=moving)
 
     def _side_fault(self, card: bool, zone_seen: bool | None, now_ms: float) -> GuidanceCode | None:
         with self._lock:

@@ -67,3 +67,12 @@ def test_without_a_document_nothing_is_known() -> None:
     assert [look.update(detector, FRAME, FIRST) for _ in range(2)] == [False, True]
     assert not look.update(detector, FRAME, None)
     assert not look.update(detector, FRAME, FIRST)
+
+
+def test_in_motion_nobody_looks_and_what_is_known_stands() -> None:
+    detector, look = ScriptedDetector(SECOND), SecondLook()
+    assert not any(look.update(detector, FRAME, FIRST, moving=True) for _ in range(20))
+    assert detector.calls == 0
+    assert [look.update(detector, FRAME, FIRST) for _ in range(2)] == [False, True]
+    detector.found = None
+    assert all(look.update(detector, FRAME, FIRST, moving=True) for _ in range(20))
