@@ -302,6 +302,8 @@ class Viewing:
         except LobbyLensError as error:
             self._reader.reading_failed(taken.id)
             self._tell(error)
+            # Where no frame follows, nobody else would say that the reading is over.
+            self._move(self._reader.state)
             return
         self._finish(document, capture)
 

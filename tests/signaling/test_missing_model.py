@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 
 from core.errors import ModelNotFound
@@ -42,3 +44,5 @@ async def test_every_door_names_a_missing_model(serve: Serve) -> None:
             told = await socket.receive_json()
             assert (told["action"], told["success"]) == ("capture_result", False)
             assert told["error_code"] == "MODEL_NOT_FOUND"
+    async with asyncio.timeout(2):
+        await server.registry.drain()  # a reading that failed is over, though no frame follows
