@@ -46,6 +46,7 @@ from media.lanes import captures_lane, frames_lane, second_looks_lane, take_shor
 from media.load import LoadProbe
 from media.memory import (
     FreedMemory,
+    give_pages_back_at_once,
     glibc_trim,
     glibc_used,
     keep_what_is_loaded,
@@ -253,6 +254,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain and close."""
     keep_what_is_loaded()
+    give_pages_back_at_once()
     # Requests under way get a moment to end, and one that never ends holds nothing up.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
     loop = asyncio.get_running_loop()

@@ -19,6 +19,10 @@ from core.log import Log
 
 _log = Log("memory")
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE_BYTES = 4 << 20
+"""More than a frame of 1280×720 as BGR, less than the picture of a page."""
+
 Trim = Callable[[], bool]
 """Gives memory back; whether there was any. Blocks for some milliseconds."""
 
@@ -32,6 +36,26 @@ def keep_what_is_loaded() -> None:
     gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)
+
+
+def give_pages_back_at_once() -> bool:
+    """Have each large picture leave the process as soon as nobody holds it; whether glibc will.
+
+    A picture of a page takes five megabytes. glibc maps such a piece for itself at first, but with
+    each one that is freed it raises the limit from which it does (mallopt(3), M_MMAP_THRESHOLD),
+    and soon cuts them from its heaps, whose ends ``malloc_trim`` leaves alone: what guests showed
+    then stays in memory, and the process grows for hours. With a limit that is told it stays.
+    Frames are smaller, come all the time and are better cut from a heap: they are left there, with
+    room for a few at its end.
+    """
+    try:
+        function = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False
+    function.argtypes, function.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
+    settings = ((_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_TRIM_THRESHOLD, 2 * _LARGE_BYTES))
+    taken = [function(*each) for each in settings]
+    return all(each == 1 for each in taken)
 
 
 def glibc_trim() -> Trim | None:

@@ -20,6 +20,7 @@ from core.settings import load_settings
 from examples.client import CaptureClient
 from media.memory import (
     FreedMemory,
+    give_pages_back_at_once,
     glibc_trim,
     glibc_used,
     keep_what_is_loaded,
@@ -123,6 +124,33 @@ def test_another_c_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert glibc_trim() is None
     assert glibc_used() is None
+    assert not give_pages_back_at_once()
+
+
+MAPPED = """
+import ctypes, sys
+from media.memory import _Mallinfo2, give_pages_back_at_once
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+libc.mallinfo2.restype = _Mallinfo2
+if sys.argv[1] == "told":
+    assert give_pages_back_at_once()
+libc.free(libc.malloc(ctypes.c_size_t(20 << 20)))
+before = libc.mallinfo2().hblks
+for size in (5 << 20, 2764800):
+    piece = libc.malloc(ctypes.c_size_t(size))
+    print(libc.mallinfo2().hblks - before)
+    libc.free(piece)
+"""
+
+
+@pytest.mark.parametrize(("how", "expected"), [("told", ["1", "0"]), ("untold", ["0", "0"])])
+def test_a_page_is_mapped_for_itself_and_a_frame_is_not(how: str, expected: list[str]) -> None:
+    """Also after a larger one was freed, from which on glibc by itself would do otherwise."""
+    ran = subprocess.run(
+        [sys.executable, "-c", MAPPED, how], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.split() == expected
 
 
 @pytest.mark.parametrize("size", [50_000, 50_000_000], ids=["of a heap", "mapped for itself"])
