@@ -31,6 +31,7 @@ import numpy as np
 from benchmarks.films import SHAPES, FilmTrack, read_film, write_film
 from benchmarks.load import end, line_of, start
 from benchmarks.process_usage import usage
+from core.settings import load_settings
 from examples.client import CaptureClient, Refused
 from media.adaptations import ice_connections
 
@@ -38,8 +39,6 @@ STAY_S = (4.0, 20.0)
 ENDINGS = ("goodbye", "goodbye", "vanished", "resumed")
 _SHAPE = SHAPES["tracking"]
 _LEAVE_S = 180.0
-_GIVEN_BACK_S = 70.0
-"""Longer than ``media.give-back-memory-s`` of the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,9 @@ async def empty(url: str) -> None:
     async with asyncio.timeout(_LEAVE_S):
         while (await gauge(url, "lobbylens_sessions"))[0]:
             await asyncio.sleep(1)
-    await asyncio.sleep(_GIVEN_BACK_S)
+    # The server is started with the same surroundings, and has the same settings.
+    settings = await asyncio.to_thread(load_settings, [])
+    await asyncio.sleep(settings.media.give_back_memory_s + 10)
 
 
 async def soak(
