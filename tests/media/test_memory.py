@@ -209,14 +209,19 @@ def test_nothing_is_said_to_be_left_at_the_end() -> None:
     assert ran.stderr == ""
 
 
-async def test_a_server_does_so_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["keep_what_is_loaded", "give_pages_back_at_once"])
+async def test_a_server_does_so_before_it_listens(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     class Reached(Exception):
         pass
 
     def reach() -> None:
         raise Reached
 
-    monkeypatch.setattr("server.keep_what_is_loaded", reach)
+    # This process is the tests' own: nothing of it is to be frozen.
+    monkeypatch.setattr("server.keep_what_is_loaded", lambda: None)
+    monkeypatch.setattr(f"server.{step}", reach)
     settings = await asyncio.to_thread(load_settings, ["--port", "0"])
     app = await asyncio.to_thread(make_app, settings, FakeEngine())
     with pytest.raises(Reached):
