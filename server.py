@@ -76,6 +76,8 @@ from signaling.supervisor import announce, worker_count
 _log = Log("server")
 _REQUESTS_END_S = 3
 _BEAT_S = 0.2
+_BEAT_ALONE_S = 1.0
+"""Where no other worker chooses by what is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
         while True:
             accepting = app[REGISTRY].accepting
             board.beat(post.worker, accepting=accepting, level=load.level, cores=load.cores)
-            await asyncio.sleep(_BEAT_S)
+            await asyncio.sleep(_BEAT_S if board.workers > 1 else _BEAT_ALONE_S)
 
     async def sessions(app: web.Application) -> AsyncIterator[None]:
         with (

@@ -33,6 +33,8 @@ from media.layers import ALL_LAYERS
 _log = Log("load")
 _TICK_S = 0.1
 _WINDOW = 50
+_JUDGED_EVERY = 5
+"""Of how many ticks one is followed by a decision; where little is to do, it is the dearer part."""
 _CALM = 0.7
 """Below this share of both limits the server is calm; between the two nothing changes."""
 _THINNED_LAYERS = 2
@@ -106,7 +108,7 @@ class LoadProbe:
         self._ladder = LoadLadder(settings)
         self._ticks = 0
         self._lags: deque[float] = deque(maxlen=_WINDOW)
-        self._cpu: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._cpu: deque[tuple[float, float]] = deque(maxlen=_WINDOW // _JUDGED_EVERY)
 
     @property
     def level(self) -> LoadLevel:
@@ -133,14 +135,19 @@ class LoadProbe:
             began_s = time.monotonic()
             await asyncio.sleep(_TICK_S)
             now_s = time.monotonic()
-            self.note(max(0.0, now_s - began_s - _TICK_S), now_s, time.process_time())
+            self.note(max(0.0, now_s - began_s - _TICK_S))
             self._ticks += 1
+            if self._ticks % _JUDGED_EVERY == 0:
+                self.judge(now_s, time.process_time())
             if self._ticks % _WINDOW == 1:
                 self._metrics.tasks.set(len(asyncio.all_tasks()))
 
-    def note(self, lag_s: float, now_s: float, cpu_s: float) -> None:
-        """Take in a tick's lag, the clock, and the processor time used so far."""
+    def note(self, lag_s: float) -> None:
+        """Take in a tick's lag."""
         self._lags.append(lag_s)
+
+    def judge(self, now_s: float, cpu_s: float) -> None:
+        """Decide, given the clock and the processor time used so far."""
         self._cpu.append((now_s, cpu_s))
         then_s, used_s = self._cpu[0]
         cores = (cpu_s - used_s) / (now_s - then_s) if now_s > then_s else 0.0

@@ -2,25 +2,37 @@
  * The last few frames of the preview, each with its capture time, so that an outline can be
  * drawn on the frame it was found in.
  *
- * Frames are copied at once, inside the callback that names them: whatever is asynchronous
- * (createImageBitmap) may already get the next frame. And they are copies, because a camera has
- * some ten buffers only and stops when a page keeps hold of them (VideoFrame).
+ * Frames are taken at once, inside the callback that names them: createImageBitmap may already get
+ * the next one. And they are copies, because a camera has some ten buffers only and stops when a
+ * page keeps hold of them (VideoFrame).
  */
+
+import { Copier, Room } from "./copier.js";
 
 const KEPT = 8;
 const WIDEST_PX = 1280;
 
+/** Draws a frame's picture onto a canvas of its size. */
+export function show(context, picture) {
+  if (picture instanceof ImageData) context.putImageData(picture, 0, 0);
+  else context.drawImage(picture, 0, 0);
+}
+
 export class FrameRing {
   #video;
-  #slots = []; // {canvas, context, captureMs, shownMs}, reused in turn
+  #copier;
+  #slots = []; // {captureMs, shownMs, picture, room}, used in turn
   #count = 0;
   #handle = 0;
   #newestMs = 0;
+  /** Page time (ms) up to which frames are copied; of later ones only the times are kept. */
+  wantedUntilMs = 0;
   /** Time between frames in ms, smoothed. */
   intervalMs = 42;
 
   constructor(video) {
     this.#video = video;
+    this.#copier = new Copier(video);
   }
 
   start() {
@@ -32,9 +44,18 @@ export class FrameRing {
   stop() {
     if (this.#handle) this.#video.cancelVideoFrameCallback(this.#handle);
     this.#handle = 0;
-    for (const { canvas } of this.#slots) canvas.width = canvas.height = 0;
+    for (const { room } of this.#slots) room.wipe();
     this.#slots = [];
     this.#count = 0;
+  }
+
+  /** Width and height of what is drawn over the video, in pixels; 0 before there is a picture. */
+  size() {
+    const { videoWidth, videoHeight, clientWidth } = this.#video;
+    if (!videoWidth) return { width: 0, height: 0 };
+    const shown = Math.round(clientWidth * devicePixelRatio) || WIDEST_PX;
+    const width = Math.min(shown, videoWidth, WIDEST_PX);
+    return { width, height: Math.round((width * videoHeight) / videoWidth) };
   }
 
   #next() {
@@ -46,30 +67,14 @@ export class FrameRing {
   }
 
   #keep(captureMs, shownMs) {
-    const { videoWidth, videoHeight, clientWidth } = this.#video;
-    if (!videoWidth) return;
-    const width = Math.min(Math.round(clientWidth * devicePixelRatio) || WIDEST_PX, videoWidth, WIDEST_PX);
-    const height = Math.round((width * videoHeight) / videoWidth);
-    const slot = this.#slot();
-    if (slot.canvas.width !== width || slot.canvas.height !== height) {
-      slot.canvas.width = width;
-      slot.canvas.height = height;
-    }
-    slot.context.drawImage(this.#video, 0, 0, width, height);
-    slot.captureMs = captureMs;
-    slot.shownMs = shownMs;
+    const index = this.#count++ % KEPT;
+    const slot = { captureMs, shownMs, picture: null, room: this.#slots[index]?.room ?? new Room() };
+    this.#slots[index] = slot;
+    const size = this.size();
+    if (size.width && shownMs < this.wantedUntilMs) this.#copier.copy(slot, size);
     const step = captureMs - this.#newestMs;
     if (step > 5 && step < 200) this.intervalMs += (step - this.intervalMs) / 8;
     this.#newestMs = captureMs;
-  }
-
-  #slot() {
-    const index = this.#count++ % KEPT;
-    if (!this.#slots[index]) {
-      const canvas = document.createElement("canvas");
-      this.#slots[index] = { canvas, context: canvas.getContext("2d", { alpha: false }) };
-    }
-    return this.#slots[index];
   }
 
   /** The frame captured at this page time, or null when none is near enough. */

@@ -13,7 +13,12 @@ export class Live {
   #box = byId("picture-box");
   #video = byId("preview");
   #banner = byId("banner");
-  #overlay = new OverlayView(byId("stage"), byId("preview"), byId("outline"));
+  #overlay = new OverlayView({
+    stage: byId("stage"),
+    video: byId("preview"),
+    over: byId("outline"),
+    still: byId("still"),
+  });
   #manualTimer = 0;
 
   constructor(guidance) {

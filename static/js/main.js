@@ -357,6 +357,7 @@ doors.takeToken();
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-action]");
   if (button) ACTIONS[button.dataset.action]();
+  setTimeout(() => sound.prepare());
 });
 // A page that goes away, also into the browser's back-forward store, takes nothing with it.
 addEventListener("pagehide", wipe);

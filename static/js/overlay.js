@@ -2,13 +2,15 @@
  * The live picture with the document's outline.
  *
  * An overlay speaks of a frame that the guest saw some 50 to 100 ms ago; drawn on today's picture
- * the outline would trail behind a moving hand. So the canvas shows the overlay's own frame, from
+ * the outline would trail behind a moving hand. So a canvas shows the overlay's own frame, from
  * the ring, and the outline sits exactly on the document. Where that frame cannot be found, or no
- * overlay came for a while, the plain video shows through the canvas again, with the outline.
+ * overlay came for a while, the plain video shows again, and the outline on a canvas of its own:
+ * the one with the frame is opaque, so that a browser need not draw the video beneath it, which
+ * without a graphics processor costs it more than anything else on the page.
  */
 
 import { FrameClock } from "./clock.js";
-import { FrameRing } from "./frames.js";
+import { FrameRing, show } from "./frames.js";
 import { Smoother, drawOutline } from "./outline.js";
 import * as stats from "./stats.js";
 
@@ -26,43 +28,54 @@ const STATE_COLOURS = {
 
 export class OverlayView {
   #stage;
-  #video;
-  #context;
+  #box;
   #ring;
+  #over; // an outline alone, over the live video
+  #still; // a frame with its outline
   #clock = new FrameClock();
   #smoother = new Smoother();
-  #newest = null; // {message, arrivalMs}
-  #drawn = null;
+  #newest = null; // {message, captureMs}
   #request = 0;
+  #waiting = 0;
   #state = "searching";
 
-  constructor(stage, video, canvas) {
+  /**
+   * `over` and `still`: canvases that cover the video, one at a time. The video's parent has the
+   * class `covered` while nothing of the video can be seen.
+   */
+  constructor({ stage, video, over, still }) {
     this.#stage = stage;
-    this.#video = video;
-    this.#context = canvas.getContext("2d");
+    this.#box = video.parentElement;
     this.#ring = new FrameRing(video);
+    this.#over = over.getContext("2d");
+    this.#still = still.getContext("2d", { alpha: false });
+    this.#clear();
   }
 
   start() {
     this.#ring.start();
-    if (!this.#request) this.#tick();
   }
 
   /** Stops drawing and wipes every picture held. */
   stop() {
-    cancelAnimationFrame(this.#request);
-    this.#request = 0;
     this.#ring.stop();
     this.restart();
-    this.#erase();
-    this.#context.canvas.width = 1; // lets the browser free the pixels
+    for (const { canvas } of [this.#over, this.#still]) canvas.width = canvas.height = 1;
   }
 
   /** A new peer counts RTP time from a new start. */
   restart() {
     this.#clock.reset();
+    this.#clear();
+  }
+
+  #clear() {
+    cancelAnimationFrame(this.#request);
+    clearTimeout(this.#waiting);
+    this.#request = 0;
+    this.#newest = null;
     this.#smoother.clear();
-    this.#newest = this.#drawn = null;
+    this.#show(null);
   }
 
   set transportMs(ms) {
@@ -85,66 +98,71 @@ export class OverlayView {
       stats.count("matched");
       stats.overlayAge(arrivalMs - frame.shownMs);
     }
-    this.#newest = { message, arrivalMs, captureMs };
+    if (message.detected) this.#ring.wantedUntilMs = arrivalMs + GONE_MS;
+    this.#newest = { message, captureMs };
+    this.#request ||= requestAnimationFrame(() => this.#draw());
+    clearTimeout(this.#waiting);
+    this.#waiting = setTimeout(() => this.#fallBack(), STALE_MS);
   }
 
-  #erase() {
-    const { canvas } = this.#context;
-    this.#context.clearRect(0, 0, canvas.width, canvas.height);
-  }
-
-  #fit(width, height) {
-    const { canvas } = this.#context;
-    if (width && (canvas.width !== width || canvas.height !== height)) {
-      canvas.width = width;
-      canvas.height = height;
-    }
-  }
-
-  #tick() {
-    this.#request = requestAnimationFrame(() => this.#tick());
-    const newest = this.#newest;
-    if (!newest) {
-      if (this.#drawn) this.#erase();
-      this.#drawn = null;
-      return;
-    }
-    const age = performance.now() - newest.arrivalMs;
-    if (newest === this.#drawn) {
-      if (age > STALE_MS) this.#fallBack(newest.message, age);
-      return;
-    }
-    this.#drawn = newest;
+  #draw() {
+    this.#request = 0;
+    const { message, captureMs } = this.#newest;
     // Without a document there is nothing to keep in step with: the guest sees the live video.
-    const wanted = newest.message.detected && newest.captureMs !== null;
-    const frame = wanted ? this.#ring.at(newest.captureMs) : null;
-    if (frame) {
-      this.#fit(frame.canvas.width, frame.canvas.height);
-      this.#context.drawImage(frame.canvas, 0, 0);
-    } else {
-      this.#fit(this.#video.videoWidth, this.#video.videoHeight);
-      this.#erase();
-    }
-    this.#outline(newest.message, true);
-  }
-
-  #fallBack(message, age) {
-    this.#erase();
-    if (age < GONE_MS) this.#outline(message, false);
-    else this.#newest = null;
-  }
-
-  #outline(message, moved) {
     if (!message.detected || !message.corners) {
       this.#smoother.clear();
+      this.#show(null);
       return;
     }
-    drawOutline(this.#context, {
-      corners: moved ? this.#smoother.next(message.corners) : message.corners,
+    const corners = this.#smoother.next(message.corners);
+    const frame = captureMs === null ? null : this.#ring.at(captureMs);
+    if (frame?.picture) {
+      this.#fit(this.#still, frame.picture);
+      show(this.#still, frame.picture);
+      this.#outline(this.#still, message, corners);
+    } else {
+      this.#overVideo(message, corners);
+    }
+  }
+
+  /** No news for a while: the picture goes on, and the outline stays a little longer. */
+  #fallBack() {
+    const { message } = this.#newest;
+    if (!message.detected || !message.corners) {
+      this.#clear();
+      return;
+    }
+    this.#overVideo(message, message.corners);
+    this.#waiting = setTimeout(() => this.#clear(), GONE_MS - STALE_MS);
+  }
+
+  #overVideo(message, corners) {
+    const size = this.#ring.size();
+    this.#fit(this.#over, size);
+    this.#over.clearRect(0, 0, size.width, size.height);
+    this.#outline(this.#over, message, corners);
+  }
+
+  #fit({ canvas }, { width, height }) {
+    if (canvas.width === width && canvas.height === height) return;
+    canvas.width = width;
+    canvas.height = height;
+  }
+
+  #outline(context, message, corners) {
+    drawOutline(context, {
+      corners,
       progress: this.#state === "holding" ? message.progress : 0,
       cut: message.cut,
       colours: this.#colours(),
     });
+    this.#show(context);
+  }
+
+  /** One of the canvases, or none. */
+  #show(context) {
+    for (const each of [this.#over, this.#still]) each.canvas.hidden = each !== context;
+    this.#box.classList.toggle("covered", context === this.#still);
   }
 
   #colours() {

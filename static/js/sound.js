@@ -15,10 +15,12 @@ const SOUNDS = {
   ],
 };
 const LOUDNESS = 0.12;
+const REST_MS = 1500; // longer than any sound
 
 export class Sound {
   #button = byId("sound");
   #context = null;
+  #resting = 0;
   #usual = true;
 
   constructor() {
@@ -44,12 +46,28 @@ export class Sound {
     byId("sound-icon").setAttribute("href", flag ? "#i-sound" : "#i-silent");
   }
 
-  play(name) {
+  /**
+   * To be called once the guest has touched the page, well before it is to sound: a first
+   * AudioContext may hold up the page for a tenth of a second, and with it the live picture.
+   */
+  prepare() {
+    if (this.on && !this.#context) this.#wake();
+  }
+
+  /** The context, running; it goes to rest by itself. Null where the page may not sound. */
+  #wake() {
     // Browsers let no page sound that nobody has touched: a host's own button may have begun.
-    if (!this.on || navigator.userActivation?.hasBeenActive === false) return;
-    this.#context ??= new AudioContext();
-    const context = this.#context;
+    if (navigator.userActivation?.hasBeenActive === false) return null;
+    const context = (this.#context ??= new AudioContext());
     context.resume().catch(() => {});
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => context.suspend().catch(() => {}), REST_MS);
+    return context;
+  }
+
+  play(name) {
+    const context = this.on ? this.#wake() : null;
+    if (!context) return;
     for (const [hertz, begin, length] of SOUNDS[name]) {
       const at = context.currentTime + begin;
       const tone = new OscillatorNode(context, { type: "sine", frequency: hertz });

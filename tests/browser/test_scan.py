@@ -93,7 +93,7 @@ async def test_specimen_without_camera_and_reset(kiosk: OpenKiosk) -> None:
           stored: JSON.stringify([{...localStorage}, {...sessionStorage}]),
           stream: document.getElementById("preview").srcObject,
           frames: document.querySelectorAll("iframe").length,
-          canvas: document.getElementById("outline").width,
+          canvases: [...document.querySelectorAll("#picture-box canvas")].map((c) => c.width),
           link: document.getElementById("card-link").getAttribute("href"),
           voice: document.getElementById("announcer").textContent,
         })"""
@@ -102,7 +102,7 @@ async def test_specimen_without_camera_and_reset(kiosk: OpenKiosk) -> None:
         "stored": "[{},{}]",
         "stream": None,
         "frames": 0,
-        "canvas": 1,
+        "canvases": [1, 1],
         "link": None,
         "voice": "",
     }

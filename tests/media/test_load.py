@@ -75,7 +75,7 @@ def test_the_share_is_of_all_processors(monkeypatch: pytest.MonkeyPatch) -> None
     probe = LoadProbe(SETTINGS, metrics)
     for step in range(100):
         # Two seconds of processor time a second: half of four processors.
-        probe.note(0.0, 10 + step * 0.1, 5 + step * 0.2)
+        probe.judge(10 + step * 0.1, 5 + step * 0.2)
     assert metrics.registry.get_sample_value("lobbylens_cpu_share") == pytest.approx(0.5)
     assert probe.level is LoadLevel.NORMAL and probe.analyse_every == 1
 
@@ -85,7 +85,7 @@ def test_the_share_is_of_all_workers_and_lag_of_one(monkeypatch: pytest.MonkeyPa
     metrics = Metrics()
     probe = LoadProbe(SETTINGS, metrics, lambda: 2.5)
     for step in range(400):
-        probe.note(0.0, 10 + step * 0.1, 5 + step * 0.05)
+        probe.judge(10 + step * 0.1, 5 + step * 0.05)
     assert metrics.registry.get_sample_value("lobbylens_cpu_share") == pytest.approx(0.75)
     assert probe.cores == pytest.approx(0.5) and probe.refusing
 
@@ -94,7 +94,7 @@ async def test_a_loop_that_is_held_up_is_measured() -> None:
     metrics = Metrics()
     probe = LoadProbe(SETTINGS, metrics)
     task = asyncio.create_task(probe.run())
-    for _ in range(5):
+    for _ in range(8):
         await asyncio.sleep(0.1)
         # Hold the loop without a call that the guard of the tests would see.
         until_s = time.perf_counter() + 0.15
