@@ -2,8 +2,8 @@
  * Copies of a video's frames, the cheaper way of two.
  *
  * With a graphics processor drawing a frame onto a canvas costs next to nothing. Without one it
- * takes Chromium several times as long as turning the frame into RGBA (WebCodecs, VideoFrame.copyTo), which
- * gives the same pixels. Which it is, the first frames tell.
+ * takes Chromium several times as long as turning the frame into RGBA, which gives the same pixels
+ * (WebCodecs, VideoFrame.copyTo). Which it is, the first frames tell.
  */
 
 const SLOW_MS = 3;

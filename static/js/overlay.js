@@ -107,6 +107,7 @@ export class OverlayView {
 
   #draw() {
     this.#request = 0;
+    if (!this.#newest) return;
     const { message, captureMs } = this.#newest;
     // Without a document there is nothing to keep in step with: the guest sees the live video.
     if (!message.detected || !message.corners) {
@@ -127,8 +128,8 @@ export class OverlayView {
 
   /** No news for a while: the picture goes on, and the outline stays a little longer. */
   #fallBack() {
-    const { message } = this.#newest;
-    if (!message.detected || !message.corners) {
+    const message = this.#newest?.message;
+    if (!message?.detected || !message.corners) {
       this.#clear();
       return;
     }
