@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.kiosk import ALLOWED, DENIED, FAKE_CAMERA, OpenKiosk
+from tests.browser.kiosk import ALLOWED, DENIED, FAKE_CAMERA, Kiosk, OpenKiosk
 
 FAIL_ONCE = """
 const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -82,20 +82,20 @@ async def test_a_camera_pulled_out_in_mid_call(kiosk: OpenKiosk) -> None:
     await guest.screen("live")
 
 
-def capture_services() -> list[int]:
-    """Processes of our own browsers that hold cameras."""
-    found, parents = [], {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            status = (entry / "status").read_text()
-            parents[int(entry.name)] = int(status.split("PPid:")[1].split()[0])
-            if b"video_capture.mojom" in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
+def holds_cameras(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"video_capture.mojom" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
-    def ours(pid: int) -> bool:
-        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
 
-    return [pid for pid in found if ours(pid)]
+async def capture_services(guest: Kiosk) -> list[int]:
+    """Processes of this guest's browser that hold cameras; other guests have browsers of theirs."""
+    browser = guest.page.context.browser
+    assert browser is not None
+    session = await browser.new_browser_cdp_session()
+    told = await session.send("SystemInfo.getProcessInfo")
+    await session.detach()
+    return [process["id"] for process in told["processInfo"] if holds_cameras(process["id"])]
 
 
 async def test_a_camera_that_the_system_takes_away(kiosk: OpenKiosk) -> None:
@@ -104,7 +104,7 @@ async def test_a_camera_that_the_system_takes_away(kiosk: OpenKiosk) -> None:
     guest.page.set_default_timeout(45_000)
     await guest.do("begin")
     await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
-    [service] = capture_services()
+    [service] = await capture_services(guest)
     os.kill(service, signal.SIGKILL)
     await guest.problem("gone")
     await guest.do("retry")
