@@ -181,6 +181,22 @@ async def test_guidance_is_announced_politely(kiosk: OpenKiosk) -> None:
     assert await page.get_attribute("#guidance", "aria-hidden") == "true"
 
 
+async def test_the_audio_device_is_opened_early_and_rests(kiosk: OpenKiosk) -> None:
+    """At a touch: opening it when the picture is taken would hold up the page just then."""
+    count = (
+        "window.devices = []; const Real = window.AudioContext;"
+        "window.AudioContext = class extends Real {"
+        " constructor(...all) { super(...all); window.devices.push(this); } };"
+    )
+    guest = await kiosk(scripts=(count,))
+    page = guest.page
+    await page.wait_for_function("() => window.devices[0]?.state === 'suspended'")
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=40)
+    assert await page.evaluate("window.devices.length") == 1
+    await page.wait_for_function("() => window.devices[0].state === 'suspended'")
+
+
 async def test_sounds_can_be_switched_off(kiosk: OpenKiosk) -> None:
     count = (
         "window.tones = 0; const real = OscillatorNode.prototype.start;"

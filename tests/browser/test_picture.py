@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.kiosk import OpenKiosk
+from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, OpenKiosk
 
 COPIES = """async ([slow, convertible]) => {
   const { Copier, Room } = await import("/static/js/copier.js");
@@ -111,3 +111,23 @@ async def test_a_document_is_shown_in_the_frame_that_it_was_found_in(kiosk: Open
     assert left == [[1, True], [1, True]]
     assert "covered" not in (await page.get_attribute("#picture-box", "class") or "")
     assert guest.complaints == []
+
+
+async def test_no_frame_is_copied_while_no_document_is_seen(kiosk: OpenKiosk) -> None:
+    count = """
+    window.copies = 0;
+    const draw = CanvasRenderingContext2D.prototype.drawImage;
+    CanvasRenderingContext2D.prototype.drawImage = function (source, ...rest) {
+      if (source instanceof HTMLVideoElement) window.copies += 1;
+      return draw.call(this, source, ...rest);
+    };
+    """
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, scripts=(count,))
+    await guest.do("begin")
+    await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 12", timeout=30_000)
+    assert (await guest.stats())["matched"] > 0, "the times of frames are kept all the same"
+    assert await guest.page.evaluate("window.copies") == 0
+    await guest.do("reset")
+    await guest.welcome()
+    await guest.do("specimen")
+    await guest.page.wait_for_function("() => window.copies > 0", timeout=30_000)
