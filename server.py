@@ -17,6 +17,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -174,6 +175,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
                 settings=settings.media,
                 engine=engine,
                 frames=frames,
+                on_the_spot=threading.Semaphore(settings.media.analysis_threads),
                 captures=captures,
                 second_looks=second_looks,
                 metrics=metrics,

@@ -13,6 +13,26 @@ def is_h264(data: bytes) -> bool:
     return data.startswith(START_CODE)
 
 
+def vp8_in(payload: bytes) -> bytes:
+    """The part of a VP8 frame in an RTP payload, behind its descriptor (RFC 7741, section 4.2).
+
+    Raises ValueError for a descriptor that is cut off. aiortc's own makes an object of it first.
+    """
+    try:
+        place = 1
+        if payload[0] & 0x80:
+            extensions, place = payload[1], 2
+            if extensions & 0x80:
+                place += 2 if payload[place] & 0x80 else 1
+            # TL0PICIDX, and one octet for TID and KEYIDX.
+            place += bool(extensions & 0x40) + bool(extensions & 0x30)
+    except IndexError:
+        place = len(payload) + 1
+    if place > len(payload):
+        raise ValueError("the VP8 payload descriptor is cut off")
+    return payload[place:]
+
+
 def _headers(data: bytes) -> list[int]:
     """The first byte of each H264 unit (RFC 6184, 1.3)."""
     return [unit[0] for unit in data.split(START_CODE) if unit]

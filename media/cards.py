@@ -7,12 +7,15 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
-from core.errors import InvalidMessage, LobbyLensError
+from core.errors import InvalidMessage, LobbyLensError, Overloaded
 from media import messages
 from media.channels import Channels
+from media.review import Review, Reviews, clean_fields
 from media.surroundings import Surroundings
 from pipeline.card.order import CardForm, CardOrder, Signature, Variant
 from pipeline.types import Document
+
+_MAX_CONFIRMS = 4
 
 
 class SessionCards:
@@ -28,6 +31,8 @@ class SessionCards:
         self._channels = channels
         self._tell = tell
         self._chosen: str | None = None
+        self._confirms = 0
+        self._filling = asyncio.Lock()
 
     async def announce(self, chosen: str | None = None) -> None:
         """Say what the card asks for; ``chosen`` takes another one from now on."""
@@ -46,10 +51,28 @@ class SessionCards:
         )
         return form_message(form)
 
-    async def fill(
+    async def confirm(self, message: messages.Confirm, reviews: Reviews) -> Review:
+        """Fill the card of a document, with its fields as they were accepted.
+
+        Raises NotFound, InvalidMessage, DocumentFillingError, and Overloaded where several cards
+        are waited for already: they are filled one at a time, so that other guests are served.
+        """
+        fields = clean_fields(message.fields)
+        if self._confirms >= _MAX_CONFIRMS:
+            raise Overloaded("cards are still being filled: try again in a moment", 1)
+        review = reviews.get(message.document_id)
+        self._confirms += 1
+        try:
+            async with self._filling:
+                card = await self._fill(message, review.document, fields)
+        finally:
+            self._confirms -= 1
+        review.confirm(fields, message.actor, card)
+        return review
+
+    async def _fill(
         self, message: messages.Confirm, document: Document, fields: Mapping[str, str]
     ) -> bytes:
-        """The card. Raises InvalidMessage, DocumentFillingError."""
         return await asyncio.get_running_loop().run_in_executor(
             self._around.captures,
             self._around.engine.fill_card,

@@ -54,10 +54,14 @@ class Losses:
 
 @dataclass(slots=True)
 class Shortcut:
-    """Who takes pictures on the event loop by ``take``, in place of reading the track: a queue
-    and a task on the way are two turns of the loop for each frame."""
+    """Who takes pictures past the track, where a queue and a task are on the way.
+
+    ``look`` is offered each on the decoder's thread, unless a newer one waits to be decoded. It
+    gives what the event loop is to be told, or None for a picture that ``take`` shall have there.
+    """
 
     take: Callable[[Any], None] | None = None
+    look: Callable[[Any], Callable[[], None] | None] | None = None
 
 
 class Assembler(Protocol):
@@ -119,14 +123,21 @@ class Handover:
         self._newest: Any = None
         self._replaced = 0
 
-    def put(self, picture: Any) -> None:
-        """From the decoder's thread."""
+    def put(self, picture: Any, newest: bool = False) -> None:
+        """From the decoder's thread; ``newest``: none waits to be decoded behind it."""
+        look = self._shortcut.look
+        if newest and look is not None and self._newest is None and (told := look(picture)):
+            self._wake(told)
+            return
         with self._lock:
             before, self._newest = self._newest, picture
             self._replaced += before is not None
         if before is None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._deliver)
+            self._wake(self._deliver)
+
+    def _wake(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(call)
 
     def _deliver(self) -> None:
         with self._lock:
@@ -231,7 +242,7 @@ class DecoderQueue(queue.Queue[Any]):
                 self._decode_error.set()
                 continue
             for picture in pictures:
-                handover.put(picture)
+                handover.put(picture, newest=not self.queue)
         return None
 
     def _put(self, item: Any) -> None:

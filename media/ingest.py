@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeGuard
 
 import av
 import numpy as np
@@ -17,6 +18,9 @@ from pipeline.types import ColourSource, Frame, ImageU8
 
 MAX_PIXELS = 4096 * 4096
 """Greater frames are left out: no camera sends them, and one as BGR may take 800 MB."""
+
+LookHere = Callable[[Callable[[], Frame]], Callable[[], None] | None]
+"""Is given what makes the frame; gives what the event loop is to be told, None without a look."""
 
 _PLANAR_LUMA = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "nv12", "gray"})
 
@@ -83,19 +87,27 @@ async def drain(
     put: Callable[[Frame], None],
     next_index: Callable[[], int],
     shortcut: Shortcut | None = None,
+    look: LookHere | None = None,
 ) -> None:
     """Read ``track`` to its end and put each frame.
 
     It never waits for analysis: aiortc queues without a limit what is not read. Pictures that come
-    by ``shortcut`` are put at once, and of the track only its end is waited for.
+    by ``shortcut`` are put at once, and of the track only its end is waited for. ``look`` is asked
+    before, on the decoder's thread: see ``Looks.here``.
     """
 
+    def made(picture: av.VideoFrame) -> Frame:
+        return to_frame(picture, next_index(), timestamp(picture.pts))
+
     def take(picture: object) -> None:
-        if isinstance(picture, av.VideoFrame) and picture.width * picture.height <= MAX_PIXELS:
-            put(to_frame(picture, next_index(), timestamp(picture.pts)))
+        if _is_sound(picture):
+            put(made(picture))
+
+    def take_here(picture: object) -> Callable[[], None] | None:
+        return look(lambda: made(picture)) if look and _is_sound(picture) else None
 
     if shortcut is not None:
-        shortcut.take = take
+        shortcut.take, shortcut.look = take, take_here
     try:
         while True:
             take(await track.recv())
@@ -103,4 +115,8 @@ async def drain(
         return
     finally:
         if shortcut is not None:
-            shortcut.take = None
+            shortcut.take = shortcut.look = None
+
+
+def _is_sound(picture: object) -> TypeGuard[av.VideoFrame]:
+    return isinstance(picture, av.VideoFrame) and picture.width * picture.height <= MAX_PIXELS

@@ -32,6 +32,7 @@ from media.adaptations import (
     usable_candidates,
     with_start_bitrate,
 )
+from media.arrival import adapt_arrival
 from media.decoding import Shortcut
 from media.farewell import adapt_farewell
 from media.punctuality import FrameClock
@@ -115,6 +116,8 @@ class Peer:
         for connection in ice_connections(self._pc):
             adapt_gathering(connection, self._settings.ice)
             adapt_consent(connection)
+        if self._receiver is not None:
+            adapt_arrival(self._receiver)
         adapt_sctp(self._pc)
         adapt_farewell(self._pc)
         try:

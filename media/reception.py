@@ -21,7 +21,7 @@ from aiortc.rtp import RtpPacket
 
 from media.bitstreams import is_h264, is_key_frame
 from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
-from media.estimation import lighten
+from media.estimation import lightened
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 from media.layers import LayerGate
 from media.punctuality import FrameClock
@@ -244,8 +244,7 @@ def adapt_reception(
     assembler = FrameAssembler(wait_s, gate=watch.gate, arrived=watch.clock.note)
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
-    estimator = getattr(receiver, names["remote_bitrate_estimator"])
-    lighten(estimator)
+    estimator = lightened(getattr(receiver, names["remote_bitrate_estimator"]))
     setattr(
         receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
     )

@@ -8,17 +8,14 @@ belongs to the one TaskGroup in it, so nothing can remain.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import (
-    InvalidSession,
-    LobbyLensError,
-    Overloaded,
-    RateLimited,
-)
+from core.errors import InvalidSession, LobbyLensError, RateLimited
 from core.log import Log, session_label
 from media import messages, reports
 from media.cards import SessionCards
@@ -27,7 +24,7 @@ from media.desk import Desk
 from media.ingest import drain
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
-from media.review import Reviews, clean_fields
+from media.review import Reviews
 from media.state import CloseReason, SessionState, StateDoor
 from media.surroundings import Surroundings
 from media.viewing import Viewing
@@ -37,7 +34,6 @@ _log = Log("session")
 _CHANNEL_GRACE_S = 0.3
 _WATCH_EVERY_S = 0.2
 _MAX_CHANNELS = 16
-_MAX_CONFIRMS = 4
 
 
 class Session:
@@ -63,9 +59,6 @@ class Session:
         self._reason = CloseReason.CRASH
         self.connections = 0
         self._channel_count = 0
-        self._confirms = 0
-        self._uploading = False
-        self._filling = asyncio.Lock()
         self._born_s = self._heard_s = self._acted_s = self._moved_s = time.monotonic()
         self._bucket = TokenBucket(around.settings.messages_per_s, self._born_s)
         self._viewing = Viewing(
@@ -86,7 +79,7 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._spawn(self._viewing.analyse())
+                self._spawn(self._viewing.looks.run())
                 self._spawn(self._viewing.read())
                 self._spawn(self._viewing.corroborate())
                 self._spawn(self._watch())
@@ -167,7 +160,7 @@ class Session:
             settings,
             on_channel=self._channel_opened,
             on_state=self._peer_moved,
-            watch=self._viewing.watch(),
+            watch=self._viewing.looks.watch(),
         )
         try:
             answer = await peer.answer(offer_sdp)
@@ -177,7 +170,7 @@ class Session:
             await peer.close()
             raise
         before, self._peer = self._peer, peer
-        self._viewing.clock = peer.clock
+        self._viewing.looks.clock = peer.clock
         self._channels.clear()
         self._channel_count = 0
         self._heard_s = self._acted_s = self._moved_s = time.monotonic()
@@ -209,13 +202,38 @@ class Session:
         self._heard_s = self._acted_s = time.monotonic()
 
     async def _ingest(self, peer: Peer) -> None:
-        put, next_index = self._frame_arrived, self._viewing.next_index
-        await drain(peer.track, peer.rtp_timestamp, put, next_index, peer.shortcut)
+        session_label.set(self.label)
+        looks, look = self._viewing.looks, partial(self._look, peer, contextvars.copy_context())
+        await drain(
+            peer.track,
+            peer.rtp_timestamp,
+            self._frame_arrived,
+            looks.next_index,
+            peer.shortcut,
+            look,
+        )
         self._lose(peer)
+
+    def _look(
+        self, peer: Peer, context: contextvars.Context, make: Callable[[], Frame]
+    ) -> Callable[[], None] | None:
+        """On the decoder's thread, which has no label to log; see ``Looks.here``."""
+        told = self._viewing.looks.here(make)
+        return None if told is None else partial(context.run, self._seen_by, peer, told)
+
+    def _seen_by(self, peer: Peer, told: Callable[[], None]) -> None:
+        """A frame of ``peer`` was looked at as it was decoded."""
+        if peer is self._peer and not self._ending.is_set():
+            self._heard_s = time.monotonic()
+            try:
+                told()
+            except Exception as error:
+                _log.crash("session crashed", error)
+                self.close(CloseReason.CRASH)
 
     def _frame_arrived(self, frame: Frame) -> None:
         self._heard_s = time.monotonic()
-        self._viewing.put(frame)
+        self._viewing.looks.put(frame)
 
     def _peer_moved(self, peer: Peer, state: str) -> None:
         if peer is self._peer and state == "connected":
@@ -341,21 +359,10 @@ class Session:
     async def confirm(self, message: messages.Confirm) -> messages.ConfirmedMessage:
         """Accept reviewed fields and fill the card; the original stays beside the edits.
 
-        Raises NotFound, InvalidMessage, DocumentFillingError, and Overloaded where several cards
-        are waited for already: they are filled one at a time, so that other guests are served.
+        Raises NotFound, InvalidMessage, DocumentFillingError, Overloaded.
         """
         self._acted_s = time.monotonic()
-        fields = clean_fields(message.fields)
-        if self._confirms >= _MAX_CONFIRMS:
-            raise Overloaded("cards are still being filled: try again in a moment", 1)
-        review = self._reviews.get(message.document_id)
-        self._confirms += 1
-        try:
-            async with self._filling:
-                card = await self.cards.fill(message, review.document, fields)
-        finally:
-            self._confirms -= 1
-        review.confirm(fields, message.actor, card)
+        review = await self.cards.confirm(message, self._reviews)
         self._around.metrics.cards.inc()
         self._around.tell(review.as_confirmed(self.label))
         return messages.ConfirmedMessage(
@@ -370,10 +377,6 @@ class Session:
         except LobbyLensError as error:
             self._tell(error)
 
-    def expect_stills(self, flag: bool) -> None:
-        """Whether the client sends a still with each capture, which then waits for it."""
-        self._viewing.stills = flag
-
     async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> bool:
         """Take a still for the capture under way; ``upload`` is called when it may come.
 
@@ -381,13 +384,7 @@ class Session:
         still is on its way, and what ``upload`` raises.
         """
         self._acted_s = time.monotonic()
-        if self._uploading:
-            raise RateLimited("another still is on its way")
-        self._uploading = True
-        try:
-            return self._viewing.busy and self._viewing.still_arrived(await upload())
-        finally:
-            self._uploading = False
+        return await self._viewing.receive_still(upload)
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""

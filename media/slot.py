@@ -30,6 +30,11 @@ class LatestSlot(Generic[T]):
             self._item = item
         self._filled.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is there that nobody has taken."""
+        return self._item is not None
+
     def newest(self) -> T | None:
         """Take what waits, if anything: for a reader that could not begin with its last item."""
         with self._lock:

@@ -186,7 +186,7 @@ class Stream:
 
     async def _see(self, frame: Frame) -> FrameAnswer:
         self._alive()
-        seen = await self.session.viewing.look(frame)
+        seen = await self.session.viewing.looks.look(frame)
         self._alive()
         if seen.found is not None and seen.quality is not None:
             self._shots.append(Shot(frame, seen.found, seen.quality))

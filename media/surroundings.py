@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.metrics import Metrics
@@ -92,6 +93,8 @@ class Surroundings:
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
     portrait_link: Callable[[str, str], str]
+    on_the_spot: threading.Semaphore = field(default_factory=threading.Semaphore)
+    """Of how many frames at once may be looked at where they were decoded."""
     listeners: tuple[Listener, ...] = ()
     """They are told what became of documents."""
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from core.errors import InvalidImage, LobbyLensError
+from core.errors import InvalidImage, LobbyLensError, RateLimited
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
 from media.ahead import ReadingAhead
 from media.channels import Channels, Outlet
 from media.corroboration import Corroboration
-from media.decoding import Losses
 from media.events import Captured, OtherSide, Picture
-from media.lanes import hand_to
-from media.layers import ALL_LAYERS, LayerGate
+from media.looks import Looks
 from media.profiles import ProfileChooser
-from media.punctuality import FrameClock
-from media.reception import Watch
 from media.review import Reviews
 from media.slot import LatestSlot
 from media.surroundings import Surroundings
-from pipeline.types import Capture, CaptureState, Document, Exposure, Frame, Observation, Shot
+from pipeline.types import Capture, CaptureState, Document, Exposure, Observation, Shot
 
 T = TypeVar("T")
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
@@ -33,10 +29,10 @@ _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
 
 
 class Viewing:
-    """Looks at the newest frame on a worker thread and tells what was seen.
+    """Tells what was seen in the newest frames, and has pictures taken and read.
 
     ``tell`` sends an error; ``moved`` is called when the capture state has changed. The session
-    runs ``analyse`` and ``read``.
+    runs ``looks``, ``read`` and ``corroborate``.
     """
 
     def __init__(
@@ -57,23 +53,25 @@ class Viewing:
         self._tell = tell
         self._moved = moved
         self._reader = around.engine.live_reader()
-        self._slot: LatestSlot[Frame] = LatestSlot()
         self._captures: LatestSlot[Exposure] = LatestSlot()
         self._still: LatestSlot[bytes] = LatestSlot()
         self._ahead = ReadingAhead(around, self._reader)
-        self._turn = asyncio.Lock()
         self._corroboration = Corroboration(around, channels, reviews)
         self._guidance: messages.GuidanceMessage | None = None
         self._guidance_since_s = 0.0
         self._unshown: Picture | None = None
         """The picture of a side that said nothing by itself."""
-        self.clock = FrameClock()
-        """Of the peer that is connected."""
-        self._next_index = 0
-        self._looked_index = -1
         self.state = CaptureState.SEARCHING
         self.document_seen_s = time.monotonic()
         self._profiles = ProfileChooser(around.settings, self.document_seen_s)
+        self.looks = Looks(
+            around,
+            self._reader,
+            self._profiles,
+            unthinned=lambda: self.state in _UNTHINNED,
+            report=self._report,
+        )
+        self._uploading = False
         self.stills = False
         """Whether this client sends stills, so that a capture waits for one."""
 
@@ -104,96 +102,16 @@ class Viewing:
         """Whether a capture is being taken or read."""
         return self.state in (CaptureState.CAPTURED, CaptureState.READING)
 
-    def next_index(self) -> int:
-        """The index of the frame that is decoded next."""
-        self._next_index += 1
-        return self._next_index - 1
-
-    def layers(self) -> int:
-        """How many temporal layers are worth decoding now."""
-        return ALL_LAYERS if self.state in _UNTHINNED else self._around.load.layers
-
-    def left_out(self) -> None:
-        """A frame was not decoded; indices count the sender's frames all the same."""
-        self._next_index += 1
-        self._metrics.frames_thinned.inc()
-
-    def replaced(self, count: int) -> None:
-        """Frames were decoded, and newer ones came before anybody could look."""
-        self._next_index += count
-        self._metrics.frames_received.inc(count)
-        self._metrics.frames_dropped.inc(count)
-
-    def outdated(self, count: int) -> None:
-        """Frames were not decoded because they had waited for too long."""
-        self._next_index += count
-        self._metrics.frames_outdated.inc(count)
-
-    def watch(self) -> Watch:
-        """For a new peer's stream."""
-        losses = Losses(self.outdated, self.replaced)
-        return Watch(gate=LayerGate(self.layers, self.left_out), losses=losses)
-
-    def put(self, frame: Frame) -> None:
-        """Offer a frame; only the newest is looked at."""
-        self._metrics.frames_received.inc()
-        step = frame.index - self._looked_index
-        if self.state not in _UNTHINNED and step < self._around.load.analyse_every:
-            self._metrics.frames_shed.inc()
-            return
-        self._looked_index = frame.index
-        before = self._slot.dropped
-        self._slot.put(frame)
-        self._metrics.frames_dropped.inc(self._slot.dropped - before)
-
-    async def analyse(self) -> None:
-        """Look at newest frames until cancelled."""
-        while True:
-            await self.look(await self._slot.get(), self._slot.newest)
-
-    async def look(
-        self, frame: Frame, fresher: Callable[[], Frame | None] = lambda: None
-    ) -> Observation:
-        """Look at one frame and report it; several callers take turns.
-
-        ``fresher``: one that is newer, if it is there when a thread is free at last.
-        """
-        with self._metrics.analysis_seconds.time():
-            chosen, seen = await self._in_turn(lambda: self._see(fresher() or frame))
-        self._metrics.frames_dropped.inc(chosen is not frame)
-        self._report(seen, chosen.received_ms)
-        return seen
-
-    def _see(self, frame: Frame) -> tuple[Frame, Observation]:
-        """On a thread: many sessions wait for one, and some for longer than a frame lasts."""
-        age_s = self.clock.age_s(frame.rtp_timestamp)
-        if age_s is not None:
-            self._metrics.frame_age_seconds.observe(age_s)
-        scale = self._profiles.full_scale(frame.width_px, time.monotonic())
-        whole = replace(frame, full_scale=scale) if scale > 1 else frame
-        return frame, self._reader.see(whole)
-
     async def take(self, shots: Sequence[Shot], filters: EnhanceSettings | None) -> None:
         """Take the picture of frames seen before, and have it read; see ``LiveReader.take``.
 
         ``filters``: for this picture, in place of the settings' own. Raises CaptureFailed.
         """
-        taken = await self._in_turn(lambda: self._reader.take(shots))
+        taken = await self.looks.in_turn(lambda: self._reader.take(shots))
         self._move(self._reader.state)
         self._channels.send_event(reports.capture(None, taken))
         develop = taken.develop
         self._captures.put(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
-
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        """Run what the reader does on one thread at a time; the turn lasts as long as the work,
-        even when whoever waited for it has gone."""
-        await self._turn.acquire()
-        try:
-            told = hand_to(self._around.frames, work, self._turn.release)
-        except BaseException:
-            self._turn.release()
-            raise
-        return await told
 
     def _report(self, seen: Observation, received_ms: float) -> None:
         latency_ms = time.monotonic() * 1000 - received_ms
@@ -259,11 +177,22 @@ class Viewing:
         """Compare what pages print with what was read, until cancelled."""
         await self._corroboration.run()
 
-    def still_arrived(self, jpeg: bytes) -> bool:
-        """Take a still for the capture under way; False when there is none."""
-        if self.busy:
-            self._still.put(jpeg)
-        return self.busy
+    async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> bool:
+        """Take a still for the capture under way; False when there is none, or not any more.
+
+        Raises RateLimited while another still is on its way, and what ``upload`` raises.
+        """
+        if self._uploading:
+            raise RateLimited("another still is on its way")
+        self._uploading = True
+        try:
+            jpeg = await upload() if self.busy else None
+        finally:
+            self._uploading = False
+        if jpeg is None or not self.busy:
+            return False
+        self._still.put(jpeg)
+        return True
 
     async def _with_still(self, capture: Capture, until_s: float) -> Capture:
         """The capture led by its still, if that is there and ready by then (the loop's time)."""

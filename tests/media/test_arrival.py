@@ -1,0 +1,221 @@
+"""Packets of video on the short way: the same comes of them, and what is odd goes the long way."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Sequence
+from struct import pack
+from typing import Any
+
+import pylibsrtp
+import pytest
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.codecs import depayload
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtp import RtpPacket, wrap_rtx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.reception import RTX_SSRC, RTX_TYPE, Link, packets, serialized
+from media.arrival import Arrival, adapt_arrival, sent_at
+from media.bitstreams import vp8_in
+
+KEY, DELTA = b"\x10", b"\x11"
+VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96)
+
+
+def scene(frames: int = 30, seed: int = 1, key_at: int = 0) -> list[RtpPacket]:
+    draw = random.Random(seed)
+    return packets(
+        [
+            (KEY if number in (0, key_at) else DELTA) + draw.randbytes(draw.randrange(20, 5000))
+            for number in range(frames)
+        ]
+    )
+
+
+@contextlib.asynccontextmanager
+async def link_of(kind: str) -> AsyncIterator[Link]:
+    link = Link(kind)
+    await link.open()
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+def statistics_of(link: Link) -> Any:
+    return getattr(link.receiver, "_RTCRtpReceiver__remote_streams")  # noqa: B009
+
+
+def long_ways(link: Link) -> list[bytes]:
+    """Datagrams that are taken by aiortc's own way from now on."""
+    taken: list[bytes] = []
+    arrival: Any = link.connection.data_received.__self__
+    before = arrival._long_way
+
+    def note(data: bytes, component: int) -> None:
+        taken.append(data)
+        before(data, component)
+
+    arrival._long_way = note
+    return taken
+
+
+async def outcome(kind: str, plain: Sequence[bytes]) -> tuple[Any, Any, Any]:
+    async with link_of(kind) as link:
+        await link.give([link.encrypt.protect(each) for each in plain])
+        streams = {
+            ssrc: (each.packets_received, each.max_seq, each.cycles)
+            for ssrc, each in statistics_of(link).items()
+        }
+        return link.frames, sorted(link.said, key=repr), streams
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_same_comes_of_both_ways(seed: int) -> None:
+    """In order, swapped, lost for good, and sent again."""
+    draw = random.Random(seed)
+    sent = scene(60, seed, key_at=40)
+    lost = draw.sample(range(len(sent) // 4, len(sent) // 2), 2)
+    repaired = lost[0]
+    order = [each for number, each in enumerate(sent) if number not in lost]
+    for place in draw.sample(range(10, len(order) - 2), 8):
+        order[place], order[place + 1] = order[place + 1], order[place]
+    order.insert(repaired + 8, wrap_rtx(sent[repaired], RTX_TYPE, 5, RTX_SSRC))
+    plain = serialized(order)
+    ours, long_way = await outcome("ours", plain), await outcome("long way", plain)
+    assert ours[0] == long_way[0] and len(ours[0]) > 10
+    assert ours[1:] == long_way[1:]
+    assert any(name == "RtcpRtpfbPacket" for name, _ in ours[1]), "a NACK was sent"
+
+
+async def test_only_what_is_plain_goes_the_short_way() -> None:
+    sent = scene(12)
+    padded, contributed = sent[-1], sent[-2]
+    padded.padding_size, contributed.csrc = 8, [9]
+    again = wrap_rtx(sent[4], RTX_TYPE, 1, RTX_SSRC)
+    async with link_of("ours") as link:
+        taken = long_ways(link)
+        protect = link.encrypt.protect
+        plain = serialized([*sent, again])
+        await link.give([protect(each) for each in plain])
+        # The first tells aiortc whose the stream is.
+        assert len(taken) == 4
+        await link.give([b"\x16\xfe\xfd" + bytes(40), b"", b"\x80", b"\x80\xc8" + bytes(30)])
+        assert len(taken) == 8
+
+
+async def test_what_nobody_signed_changes_nothing() -> None:
+    sent = serialized(scene(12))
+    async with link_of("ours") as link:
+        sealed = [link.encrypt.protect(each) for each in sent]
+        await link.give(sealed[:20])
+        before = statistics_of(link)[77].packets_received, list(link.frames)
+        await link.give([each[:-1] + bytes([each[-1] ^ 1]) for each in sealed[20:]])
+        assert (statistics_of(link)[77].packets_received, link.frames) == before
+        await link.give(sealed[20:])
+        assert len(link.frames) == 12
+
+
+async def test_a_datagram_longer_than_any_packet_does_not_end_the_connection() -> None:
+    """Nobody needs a key to send one; aiortc's own way ends over it."""
+    sent = serialized(scene(6))
+    for kind, ended in (("long way", True), ("ours", False)):
+        async with link_of(kind) as link:
+            await link.give([link.encrypt.protect(sent[0])])
+            for first in (0x80, 0x90):
+                await link.give([bytes([first, 96]) + bytes(1600)])
+            assert link._task.done() is ended
+            if ended:
+                assert isinstance(link._task.exception(), ValueError)
+
+
+async def test_after_a_fault_packets_take_the_long_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = serialized(scene(12))
+
+    def fail(self: Arrival, data: bytes) -> bool:
+        raise AttributeError("no such part")
+
+    async with link_of("ours") as link:
+        monkeypatch.setattr(Arrival, "_takes", fail)
+        await link.give([link.encrypt.protect(each) for each in sent])
+        assert len(link.frames) == 12
+    assert len([each for each in caplog.records if "x packet" in each.message]) == 1
+
+
+async def test_a_receiver_that_has_ended_takes_nothing() -> None:
+    sent = serialized(scene(12))
+    async with link_of("ours") as link:
+        sealed = [link.encrypt.protect(each) for each in sent]
+        await link.give(sealed[:10])
+        count = len(link.frames)
+        link.receiver._handle_disconnect()
+        await link.give(sealed[10:])
+        assert len(link.frames) == count
+        assert statistics_of(link)[77].packets_received == 10
+
+
+async def test_an_unknown_aiortc_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    assert not adapt_arrival(RTCRtpReceiver.__new__(RTCRtpReceiver))
+    pc = RTCPeerConnection()
+    receiver: Any = pc.addTransceiver("video", direction="recvonly").receiver
+    connection = receiver.transport.transport._connection
+    before = connection.data_received
+    del receiver.transport._rx_srtp
+    assert not adapt_arrival(receiver)
+    assert connection.data_received == before
+    assert "aiortc has changed" in caplog.text
+    receiver.transport._rx_srtp = None
+    assert adapt_arrival(receiver)
+    await pc.close()
+
+
+async def test_whoever_has_the_key_may_send_anything() -> None:
+    """Extensions, descriptors and lengths by chance: each is taken or dropped, and nothing ends."""
+    draw, sent = random.Random(4), scene(40)
+    plain = serialized(sent)
+    async with link_of("ours") as link:
+        await link.give([link.encrypt.protect(each) for each in plain[:10]])
+        for number in range(10, len(plain)):
+            whole, start = plain[number], draw.choice((12, 16, 24))
+            odd = whole[:start] + draw.randbytes(draw.randrange(60))
+            with contextlib.suppress(pylibsrtp.Error):  # it seals no header that it cannot read
+                await link.give([link.encrypt.protect(odd)])
+            await link.give([link.encrypt.protect(whole)])
+        assert not link._task.done()
+        arrival: Any = link.connection.data_received.__self__
+        assert arrival._short
+        last = packets([KEY + bytes(900)], first=70_000)
+        await link.give([link.encrypt.protect(each) for each in serialized(last)])
+        assert link.frames[-1][1] == KEY + bytes(900)
+
+
+@given(st.binary(min_size=1, max_size=12))
+def test_vp8_is_cut_out_as_aiortc_does(payload: bytes) -> None:
+    try:
+        theirs: bytes | None = depayload(VP8, payload)
+    except ValueError:
+        theirs = None
+    try:
+        ours: bytes | None = vp8_in(payload)
+    except ValueError:
+        ours = None
+    assert ours == theirs
+
+
+def test_the_time_of_sending_is_found_among_extensions() -> None:
+    mid, sent = b"\x40" + b"0", b"\x22" + b"\x01\x02\x03"
+    for block in (sent + mid, mid + sent, b"\0\0" + mid + b"\0" + sent):
+        assert sent_at(b"####" + block, 4, 4 + len(block), 2) == 0x010203
+        assert sent_at(b"####" + block, 4, 4 + len(block), 3) is None
+        assert sent_at(b"####" + block, 4, 4 + len(block), None) is None
+    assert sent_at(b"\x21\x01\x02\x03", 0, 4, 2) is None, "of another length"
+
+
+def test_extensions_are_read_within_the_packet() -> None:
+    for data in (b"\x22", b"\x22\1\2", pack("!L", 0x2F010203)):
+        assert sent_at(data, 0, len(data), 2) is None

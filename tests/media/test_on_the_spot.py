@@ -1,0 +1,128 @@
+"""Short looks are taken where the picture was decoded, and never where that would cost others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from core.log import session_label
+from examples.client import CaptureClient
+from pipeline.types import Frame
+from tests.conftest import Serve
+from tests.fakes import FakeEngine
+from tests.peer import DrawnTrack
+
+DECODER, LANE = "video-decoder", "frames"
+
+
+class Threads:
+    """Which threads looked, and how many at once."""
+
+    def __init__(self, takes_s: Callable[[int], float] = lambda number: 0.0) -> None:
+        self._takes_s = takes_s
+        self._lock = threading.Lock()
+        self.names: list[str] = []
+        self.at_once = self.most_at_once = 0
+
+    def note(self, frame: Frame) -> None:
+        with self._lock:
+            self.names.append(threading.current_thread().name.rstrip("_0123456789"))
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            number = len(self.names)
+        time.sleep(self._takes_s(number))
+        with self._lock:
+            self.at_once -= 1
+
+
+async def overlays(client: CaptureClient, count: int) -> list[int]:
+    """The indices of the frames of the next overlays."""
+    return [(await client.wait_for("overlay"))["frame"]["index"] for _ in range(count)]
+
+
+async def test_what_is_short_is_done_by_the_thread_that_decoded(serve: Serve) -> None:
+    threads = Threads()
+    server = await serve(FakeEngine(on_see=threads.note))
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    told = await overlays(client, 20)
+    await client.close()
+    # The first tells how long a look takes.
+    assert threads.names[0] == LANE
+    assert threads.names.count(DECODER) >= len(threads.names) - 3
+    assert told == sorted(set(told)), "each once, in their order"
+
+
+async def test_what_is_long_leaves_the_decoder_free(serve: Serve) -> None:
+    threads = Threads(lambda number: 0.06)
+    server = await serve(FakeEngine(on_see=threads.note))
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    told = await overlays(client, 20)
+    await client.close()
+    assert set(threads.names) == {LANE}
+    assert told[-1] - told[0] > 22, "frames were decoded, and replaced, while others were looked at"
+
+
+async def test_one_long_look_and_then_short_ones(serve: Serve) -> None:
+    threads = Threads(lambda number: 0.06 if number in (10, 11) else 0.0)
+    server = await serve(FakeEngine(on_see=threads.note))
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    await overlays(client, 20)
+    await client.close()
+    # The tenth was thought to be short; the next two are known not to be, or not yet.
+    assert threads.names[9] == DECODER and threads.names[10:12] == [LANE, LANE]
+    assert threads.names[14] == DECODER
+
+
+async def test_no_more_at_once_than_there_is_room_for(serve: Serve) -> None:
+    threads = Threads(lambda number: 0.01)
+    server = await serve(
+        FakeEngine(on_see=threads.note),
+        *("--media.analysis-threads", "1", "--load.max-cpu-share", "9"),
+        *("--load.max-lag-ms", "10000"),
+    )
+    clients = [CaptureClient(server.url, DrawnTrack((160, 120))) for _ in range(4)]
+    for client in clients:
+        await client.open()
+    await asyncio.gather(*(overlays(client, 25) for client in clients))
+    for client in clients:
+        await client.close()
+    assert {DECODER, LANE} == set(threads.names)
+    assert threads.most_at_once == 2, "one where it was decoded, and one on the lane's only thread"
+
+
+async def test_an_error_on_the_spot_ends_its_session_alone(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(frame: Frame) -> None:
+        if frame.width_px == 160 and frame.index > 5:
+            raise ValueError("a reader that breaks")
+
+    crashed: list[str] = []
+
+    class Note(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "session crashed" in record.getMessage():
+                crashed.append(session_label.get())
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [Note()])
+    server = await serve(FakeEngine(on_see=fail))
+    broken = CaptureClient(server.url, DrawnTrack((160, 120)))
+    sound = CaptureClient(server.url, DrawnTrack())
+    await sound.open()
+    labels = {each.label for each in server.registry}
+    await broken.open()
+    (broken_label,) = {each.label for each in server.registry} - labels
+    await server.settle(sessions=1)
+    await overlays(sound, 5)
+    assert server.metric("lobbylens_sessions_ended_total", reason="crash") == 1
+    assert crashed == [broken_label]
+    await broken.close()
+    await sound.close()
