@@ -41,7 +41,7 @@ class StillScene:
             known is not None
             and known.shape == cells.shape
             and 0 <= now_ms - self._looked_ms < _LONGEST_MS
-            and int(cv2.absdiff(known, cells).max()) <= _CHANGED
+            and cv2.norm(known, cells, cv2.NORM_INF) <= _CHANGED
         ):
             return True
         self._known, self._looked_ms = cells, now_ms

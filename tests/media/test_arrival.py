@@ -11,9 +11,10 @@ from typing import Any
 import pylibsrtp
 import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.clock import current_ms
 from aiortc.codecs import depayload
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtp import RtpPacket, wrap_rtx
+from aiortc.rtp import RTCP_PSFB_APP, RTCP_PSFB_PLI, RtpPacket, wrap_rtx
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,20 +92,60 @@ async def test_the_same_comes_of_both_ways(seed: int) -> None:
     assert any(name == "RtcpRtpfbPacket" for name, _ in ours[1]), "a NACK was sent"
 
 
+class Recorder:
+    """In the place of the bandwidth estimator: says the same of each packet, and keeps it."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int, int]] = []
+        self.arrived_ms: list[int] = []
+
+    def add(
+        self, *, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
+    ) -> tuple[int, list[int]]:
+        self.arrived_ms.append(arrival_time_ms)
+        self.told.append((abs_send_time, payload_size, ssrc))
+        return 500_000, [ssrc]
+
+
+async def test_the_estimator_is_told_the_same_and_its_word_is_sent() -> None:
+    plain, recorders = serialized(scene(10)), []
+    for kind in ("ours", "long way"):
+        async with link_of(kind) as link:
+            recorder = Recorder()
+            setattr(link.receiver, "_RTCRtpReceiver__remote_bitrate_estimator", recorder)  # noqa: B010
+            await link.give([link.encrypt.protect(each) for each in plain])
+            assert link.said == [("RtcpPsfbPacket", RTCP_PSFB_APP)] * len(plain)
+            assert abs(recorder.arrived_ms[-1] - current_ms()) < 5000, "on aiortc's clock"
+            recorders.append(recorder)
+    assert recorders[0].told == recorders[1].told and len(recorders[0].told) == len(plain)
+
+
+async def test_a_picture_that_could_not_be_decoded_is_asked_for_again() -> None:
+    plain = serialized(scene(10))
+    async with link_of("ours") as link:
+        sealed = [link.encrypt.protect(each) for each in plain]
+        await link.give(sealed[:10])
+        failed = getattr(link.receiver, "_RTCRtpReceiver__decoder_error")  # noqa: B009
+        failed.set()
+        await link.give(sealed[10:])
+        assert link.said == [("RtcpPsfbPacket", RTCP_PSFB_PLI)]
+        assert not failed.is_set()
+
+
 async def test_only_what_is_plain_goes_the_short_way() -> None:
     sent = scene(12)
     padded, contributed = sent[-1], sent[-2]
     padded.padding_size, contributed.csrc = 8, [9]
-    again = wrap_rtx(sent[4], RTX_TYPE, 1, RTX_SSRC)
+    again = [wrap_rtx(sent[4], RTX_TYPE, number, RTX_SSRC) for number in (1, 2)]
     async with link_of("ours") as link:
         taken = long_ways(link)
         protect = link.encrypt.protect
-        plain = serialized([*sent, again])
+        plain = serialized([*sent, *again])
         await link.give([protect(each) for each in plain])
         # The first tells aiortc whose the stream is.
-        assert len(taken) == 4
+        assert len(taken) == 5
         await link.give([b"\x16\xfe\xfd" + bytes(40), b"", b"\x80", b"\x80\xc8" + bytes(30)])
-        assert len(taken) == 8
+        assert len(taken) == 9
 
 
 async def test_what_nobody_signed_changes_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
@@ -263,6 +263,36 @@ async def test_pictures_take_the_shortcut_while_somebody_is_there() -> None:
     handover.put("after")
     await asyncio.sleep(0)
     assert await place.get() == "after"
+
+
+async def test_only_a_picture_with_none_behind_it_is_looked_at_on_the_decoders_thread() -> None:
+    place: asyncio.Queue[Any] = asyncio.Queue()
+    looked, told, taken = list[Any](), asyncio.Queue[Any](), list[Any]()
+
+    def look(picture: Any) -> Callable[[], None]:
+        looked.append((picture, threading.current_thread() is thread))
+        return lambda: told.put_nowait(picture)
+
+    shortcut = Shortcut(taken.append, look)
+    handover = Handover(asyncio.get_running_loop(), lambda: place, lambda count: None, shortcut)
+    waiting = DecoderQueue(Asked(), handover, clock=lambda: 0.0, decoder=Slow)
+    for number in range(3):
+        waiting.put((VP8, JitterFrame(bytes([number]), 0)))
+    args = (asyncio.get_running_loop(), waiting, place, threading.Event())
+    thread = threading.Thread(target=decoder_worker, args=args, daemon=True)
+    thread.start()
+    async with asyncio.timeout(10):
+        while not taken or not waiting.empty():
+            await asyncio.sleep(0.01)
+    before = [picture for picture, _ in looked]
+    assert 0 not in before and 1 not in before
+    waiting.put((VP8, JitterFrame(bytes([7]), 0)))
+    async with asyncio.timeout(10):
+        while await told.get() != 7:
+            pass
+    assert looked[-1] == (7, True) and 7 not in taken
+    waiting.put(None)
+    await asyncio.to_thread(thread.join)
 
 
 async def test_what_cannot_be_taken_goes_the_long_way_to_whoever_reads_the_track() -> None:

@@ -6,16 +6,25 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from core.log import session_label
+from core.metrics import Metrics
+from core.settings import MediaSettings
 from examples.client import CaptureClient
-from pipeline.types import Frame
+from media.looks import Looks
+from media.profiles import ProfileChooser
+from pipeline.types import Frame, Observation
 from tests.conftest import Serve
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, FakeReader
 from tests.peer import DrawnTrack
+from tests.pipeline.posed import as_frame
 
 DECODER, LANE = "video-decoder", "frames"
 
@@ -126,3 +135,73 @@ async def test_an_error_on_the_spot_ends_its_session_alone(
     assert crashed == [broken_label]
     await broken.close()
     await sound.close()
+
+
+class Reader(FakeReader):
+    """Notes which frames it saw, and breaks over one."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeEngine())
+        self.seen: list[int] = []
+
+    def see(self, frame: Frame) -> Observation:
+        self.seen.append(frame.index)
+        if frame.index == 99:
+            raise ValueError("a reader that breaks")
+        return super().see(frame)
+
+
+def frame(index: int) -> Frame:
+    return as_frame(np.zeros((90, 160, 3), np.uint8), index, float(index))
+
+
+@pytest.fixture
+def lane() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as threads:
+        yield threads
+
+
+async def test_whoever_waits_for_the_reader_comes_first(lane: ThreadPoolExecutor) -> None:
+    reader, told, may_end = Reader(), list[int](), threading.Event()
+    around: Any = SimpleNamespace(
+        metrics=Metrics(),
+        frames=lane,
+        on_the_spot=threading.Semaphore(1),
+        load=SimpleNamespace(analyse_every=1),
+    )
+    looks = Looks(
+        around,
+        reader,
+        ProfileChooser(MediaSettings(), 0.0),
+        unthinned=lambda: False,
+        report=lambda seen, received_ms: told.append(seen.frame_index),
+    )
+
+    async def here(index: int) -> Callable[[], None] | None:
+        """As from a decoder's thread."""
+        return await asyncio.to_thread(looks.here, lambda: frame(index))
+
+    assert await here(0) is None, "nobody knows yet how long a look takes"
+    await looks.look(frame(1))
+    tell = await here(2)
+    assert tell is not None and told == [1]
+    tell()
+    # A picture that is being taken has the turn.
+    taking = asyncio.create_task(looks.in_turn(lambda: may_end.wait(5)))
+    await asyncio.sleep(0)
+    assert await here(3) is None
+    may_end.set()
+    await taking
+    # What waits for a lane is older, and would be told after what is newer.
+    looks.put(frame(4))
+    assert await here(5) is None
+    running = asyncio.create_task(looks.run())
+    async with asyncio.timeout(5):
+        while told != [1, 2, 4]:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    tell = await here(99)
+    assert tell is not None
+    with pytest.raises(ValueError, match="breaks"):
+        tell()
+    assert reader.seen == [1, 2, 4, 99], "each once, those that were refused not at all"
