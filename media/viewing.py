@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from core.errors import InvalidImage, LobbyLensError, RateLimited
 from core.log import session_label
@@ -23,7 +22,6 @@ from media.slot import LatestSlot
 from media.surroundings import Surroundings
 from pipeline.types import Capture, CaptureState, Document, Exposure, Observation, Shot
 
-T = TypeVar("T")
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
 """A picture that is about to be taken gets every frame, however busy the server is."""
 
