@@ -13,24 +13,34 @@ def is_h264(data: bytes) -> bool:
     return data.startswith(START_CODE)
 
 
-def vp8_in(payload: bytes) -> bytes:
-    """The part of a VP8 frame in an RTP payload, behind its descriptor (RFC 7741, section 4.2).
+def vp8_descriptor(payload: bytes) -> tuple[int | None, int]:
+    """Where TID and Y stand in a VP8 RTP payload, None without them, and where its frame begins.
 
-    Raises ValueError for a descriptor that is cut off. aiortc's own makes an object of it first.
+    RFC 7741, section 4.2. Raises ValueError for a descriptor that is cut off.
     """
+    layer_at, begin = None, 1
     try:
-        place = 1
         if payload[0] & 0x80:
-            extensions, place = payload[1], 2
+            extensions, begin = payload[1], 2
             if extensions & 0x80:
-                place += 2 if payload[place] & 0x80 else 1
-            # TL0PICIDX, and one octet for TID and KEYIDX.
-            place += bool(extensions & 0x40) + bool(extensions & 0x30)
+                begin += 2 if payload[begin] & 0x80 else 1
+            if extensions & 0x40:
+                begin += 1
+            # One octet for TID, Y and KEYIDX.
+            if extensions & 0x30:
+                layer_at = begin if extensions & 0x20 else None
+                begin += 1
     except IndexError:
-        place = len(payload) + 1
-    if place > len(payload):
+        begin = len(payload) + 1
+    if begin > len(payload):
         raise ValueError("the VP8 payload descriptor is cut off")
-    return payload[place:]
+    return layer_at, begin
+
+
+def vp8_in(payload: bytes) -> bytes:
+    """The part of a VP8 frame in an RTP payload. Raises ValueError as ``vp8_descriptor``; aiortc's
+    own makes an object of the descriptor first."""
+    return payload[vp8_descriptor(payload)[1] :]
 
 
 def _headers(data: bytes) -> list[int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from media.bitstreams import is_disposable
+from media.bitstreams import is_disposable, vp8_descriptor
 
 ALL_LAYERS = 4
 """TID has two bits."""
@@ -29,18 +29,10 @@ class Layer:
 def layer_of(payload: bytes) -> Layer | None:
     """The layer in a VP8 payload descriptor (RFC 7741, section 4.2); None where it has none."""
     try:
-        if not payload[0] & 0x80:
-            return None
-        extensions, place = payload[1], 2
-        if not extensions & 0x20:
-            return None
-        if extensions & 0x80:
-            place += 2 if payload[place] & 0x80 else 1
-        if extensions & 0x40:
-            place += 1
-        return Layer(payload[place] >> 6, bool(payload[place] & 0x20))
-    except IndexError:
+        place, _ = vp8_descriptor(payload)
+    except ValueError:
         return None
+    return None if place is None else Layer(payload[place] >> 6, bool(payload[place] & 0x20))
 
 
 class LayerGate:
