@@ -128,7 +128,9 @@ class MediaSettings(Section):
         "0: never.",
     )
     analysis_threads: Annotated[int, Field(ge=1, le=64)] = Field(
-        2, description="Threads that analyse frames, shared by all sessions."
+        2,
+        description="Threads that analyse frames, shared by all sessions. As many frames at once "
+        "may be analysed beside them by the threads that decoded them, where that is short.",
     )
 
     @model_validator(mode="before")
