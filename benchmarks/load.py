@@ -9,8 +9,9 @@ beforehand. It prints a table and writes a plot as PNG and SVG into ``out/``.
 - *busy*: processors in use by everybody on the machine, the peers too.
 - *MB*: memory of the server before the first session, and what each one adds.
 
-``blind`` sees nothing: media alone. ``--held``: a document lies in every picture, so that each
-is measured, and read. Run it on a quiet machine.
+``blind`` sees nothing: media alone. ``--scene``: an ``empty`` desk, of which every other frame is
+decoded once nothing has changed for a while; a document that is ``moving``, or ``held``, so that
+each frame is measured, and it is read. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.films import SHAPES, write_film
+from benchmarks.films import SCENES, SHAPES, write_film
 from benchmarks.process_usage import usage
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,16 +177,15 @@ def plot(rows: Sequence[Figures], title: str, target: Path) -> None:
 
 async def main(arguments: argparse.Namespace) -> list[Figures]:
     shape, rows = SHAPES[arguments.profile], []
-    scene = "a document held" if arguments.held else "an empty desk"
     title = (
         f"{arguments.profile} profile, {shape.width}x{shape.height} at {shape.fps}/s, "
-        f"{arguments.codec}, {scene}"
+        f"{arguments.codec}, {SCENES[arguments.scene]}"
     )
     print(f"{title}; {platform.machine()}, {os.cpu_count()} processors, {arguments.seconds:.0f} s")
     print(_HEADER, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film"
-        await asyncio.to_thread(write_film, film, shape, arguments.codec, arguments.held)
+        await asyncio.to_thread(write_film, film, shape, arguments.codec, arguments.scene)
         for kind in [*arguments.servers, *(["fastrtc"] if arguments.fastrtc else [])]:
             for sessions in arguments.sessions:
                 row = await measure(
@@ -217,7 +217,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--profile", choices=sorted(SHAPES), default="tracking")
     made.add_argument("--codec", choices=("VP8", "H264"), default="VP8")
     made.add_argument("--servers", type=lambda text: text.split(","), default=list(KINDS))
-    made.add_argument("--held", action="store_true", help="a document lies in every picture")
+    made.add_argument("--scene", choices=sorted(SCENES), default="empty", help="what is shown")
     made.add_argument(
         "--fastrtc", default="", help="a Python that has FastRTC: see benchmarks/fastrtc_server.py"
     )

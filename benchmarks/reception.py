@@ -185,7 +185,7 @@ async def main(frames: int, rounds: int) -> None:
     shape = SHAPES["tracking"]
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film"
-        await asyncio.to_thread(write_film, film, shape, "VP8", False)
+        await asyncio.to_thread(write_film, film, shape, "VP8", "empty")
         coded = read_film(film)
     scene = [coded[number % len(coded)] for number in range(frames)]
     plain = serialized(packets(scene, shape.fps))

@@ -191,7 +191,7 @@ async def soak(
     let_in.set()
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film"
-        await asyncio.to_thread(write_film, film, _SHAPE, "VP8", True)
+        await asyncio.to_thread(write_film, film, _SHAPE, "VP8", "held")
         frames = await asyncio.to_thread(read_film, film)
     server = await start("benchmarks.load_servers", kind)
     tasks: list[asyncio.Task[None]] = []

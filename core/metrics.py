@@ -46,7 +46,7 @@ class Metrics:
         )
         self.frames_thinned = Counter(
             "lobbylens_frames_thinned",
-            "Frames of upper temporal layers left out before decoding, for the same reason.",
+            "Frames of upper temporal layers left undecoded: for the same reason, or at rest.",
             registry=self.registry,
         )
         self.frames_outdated = Counter(

@@ -28,6 +28,9 @@ from pipeline.types import Frame, Observation
 T = TypeVar("T")
 SHORT_S = 0.02
 """Half a frame's time at 24 a second: a decoder that is kept for longer falls behind."""
+_RESTING_LAYERS = 2
+"""Of L1T3 every other frame: what comes in is noticed one frame later at most, and an empty desk,
+which is most of a lobby's day, costs half."""
 
 
 class Looks:
@@ -56,6 +59,8 @@ class Looks:
         """Held by the thread that does what the reader does."""
         self._took_s = float("inf")
         """The last look; the first has a lane, as nobody knows."""
+        self._resting = False
+        """Nobody was there in the last frame, nor for a while."""
         self._counting = threading.Lock()
         self._next_index = 0
         self._looked_index = -1
@@ -81,7 +86,13 @@ class Looks:
 
     def layers(self) -> int:
         """How many temporal layers are worth decoding now."""
-        return ALL_LAYERS if self._unthinned() else self._around.load.layers
+        if self._unthinned():
+            return ALL_LAYERS
+        return min(self._around.load.layers, _RESTING_LAYERS if self._resting else ALL_LAYERS)
+
+    def begin_anew(self, clock: FrameClock) -> None:
+        """Frames come from another peer, whose ``clock`` it is: nothing is known of its scene."""
+        self.clock, self._resting = clock, False
 
     def left_out(self) -> None:
         """A frame was not decoded; indices count the sender's frames all the same."""
@@ -198,6 +209,7 @@ class Looks:
         scale = self._profiles.full_scale(frame.width_px, began_s)
         seen = self._reader.see(replace(frame, full_scale=scale) if scale > 1 else frame)
         self._took_s = time.monotonic() - began_s
+        self._resting = seen.resting
         return seen
 
 

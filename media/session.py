@@ -170,7 +170,7 @@ class Session:
             await peer.close()
             raise
         before, self._peer = self._peer, peer
-        self._viewing.looks.clock = peer.clock
+        self._viewing.looks.begin_anew(peer.clock)
         self._channels.clear()
         self._channel_count = 0
         self._heard_s = self._acted_s = self._moved_s = time.monotonic()

@@ -152,6 +152,7 @@ class LiveReader:
             capture=capture,
             analysis_ms=(self._clock() - started) * 1000,
             ahead=ahead,
+            resting=self._search.resting,
         )
 
     def request_capture(self) -> bool:

@@ -25,9 +25,11 @@ class StillScene:
     def __init__(self) -> None:
         self._known: ImageU8 | None = None
         self._looked_ms = 0.0
+        self.unchanged = False
+        """Whether the last frame showed what had been looked at, however long ago."""
 
     def forget(self) -> None:
-        self._known = None
+        self._known, self.unchanged = None, False
 
     def is_known(self, frame: Frame) -> bool:
         """Whether the frame shows what was last looked at; if not, it counts as looked at now.
@@ -37,12 +39,12 @@ class StillScene:
         """
         cells = _cells(frame.luma)
         known, now_ms = self._known, frame.received_ms
-        if (
+        self.unchanged = (
             known is not None
             and known.shape == cells.shape
-            and 0 <= now_ms - self._looked_ms < _LONGEST_MS
             and cv2.norm(known, cells, cv2.NORM_INF) <= _CHANGED
-        ):
+        )
+        if self.unchanged and 0 <= now_ms - self._looked_ms < _LONGEST_MS:
             return True
         self._known, self._looked_ms = cells, now_ms
         return False
@@ -56,6 +58,11 @@ class Search:
         self._detector = detector
         self._scene = StillScene()
         self._empty_since_ms: float | None = None
+
+    @property
+    def resting(self) -> bool:
+        """Whether nobody has been for a while, and nothing has changed in the last frame."""
+        return self._scene.unchanged
 
     def reset(self) -> None:
         """Forget the scene: the next frame is searched."""

@@ -22,14 +22,9 @@ ImageU8 = NDArray[np.uint8]
 """H×W (luma) or H×W×3 (BGR) uint8."""
 QuadPx = NDArray[np.float32]
 """4×2 float32, pixels of the source frame; may lie outside it when the document is cut."""
-
-
-class ColourSource(Protocol):
-    """Gives a frame's colours on demand, because most steps need luma only."""
-
-    def __call__(self, width_px: int | None) -> ImageU8:
-        """H×W×3 uint8 BGR, scaled to ``width_px`` (aspect kept), or full size for None."""
-        ...
+ColourSource = Callable[[int | None], ImageU8]
+"""Gives a frame's colours on demand, because most steps need luma only: H×W×3 uint8 BGR, scaled to
+a width in pixels (aspect kept), or full size for None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +250,7 @@ class Observation:
 
     ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
     calmed over several frames. ``ahead``: frames to be read while the document is still held.
+    ``resting``: nobody has been there for a while, and nothing has changed: fewer frames will do.
     """
 
     frame_index: int
@@ -270,6 +266,7 @@ class Observation:
     capture: Exposure | None
     analysis_ms: float
     ahead: Exposure | None = None
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

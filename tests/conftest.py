@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -76,6 +77,13 @@ class RunningServer:
 
 
 Serve = Callable[..., Awaitable[RunningServer]]
+
+
+@pytest.fixture
+def lane() -> Iterator[ThreadPoolExecutor]:
+    """One thread for what blocks."""
+    with ThreadPoolExecutor(1) as threads:
+        yield threads
 
 
 def _build(engine: Reading, arguments: tuple[str, ...]) -> web.Application:

@@ -108,6 +108,7 @@ class FakeReader:
             state=self.state,
             capture=capture,
             analysis_ms=1.0,
+            resting=self._engine.resting,
         )
 
     def request_capture(self) -> bool:
@@ -185,6 +186,7 @@ class FakeEngine:
         self.read_s = read_s
         self.sees_document = sees_document
         self.on_see = on_see
+        self.resting = False
         self.threads: set[str] = set()
         self.still_s = 0.0
         self.stills: list[bytes] = []

@@ -24,7 +24,7 @@ TINY = Shape(320, 180, 12, 200)
 @pytest.fixture(scope="module", params=["VP8", "H264"])
 def film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("films") / str(request.param)
-    write_film(path, TINY, str(request.param), held=False)
+    write_film(path, TINY, str(request.param), "empty")
     return path
 
 

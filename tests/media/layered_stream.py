@@ -9,15 +9,10 @@ import av
 import numpy as np
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 
+from benchmarks.films import TIDS, layering
 from pipeline.types import ImageU8
 
-TIDS = (0, 2, 1, 2)
-"""Layers of frames, over and over."""
 _SIZE = (320, 180)
-_LAYERS = (
-    "ts_number_layers=3:ts_target_bitrate=200,300,400:ts_rate_decimator=4,2,1:"
-    "ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3"
-)
 
 
 @functools.cache
@@ -32,7 +27,7 @@ def encoded_l1t3(count: int = 48) -> tuple[bytes, ...]:
         "cpu-used": "-6",
         "lag-in-frames": "0",
         "error-resilient": "1",
-        "ts-parameters": _LAYERS,
+        "ts-parameters": layering((200, 300, 400)),
     }
     noise = np.random.default_rng(1).integers(0, 255, (*_SIZE[::-1], 3), np.uint8)
     coded: list[bytes] = []

@@ -7,9 +7,10 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.films import TIDS
 from media.layers import ALL_LAYERS, Layer, LayerGate, layer_of
 from media.reception import FrameAssembler
-from tests.media.layered_stream import TIDS, decoded, descriptor, encoded_l1t3
+from tests.media.layered_stream import decoded, descriptor, encoded_l1t3
 from tests.media.rtp_packets import WAIT_S, Time
 from tests.media.test_reception import frames_of
 

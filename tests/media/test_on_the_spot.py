@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -153,12 +153,6 @@ class Reader(FakeReader):
 
 def frame(index: int) -> Frame:
     return as_frame(np.zeros((90, 160, 3), np.uint8), index, float(index))
-
-
-@pytest.fixture
-def lane() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as threads:
-        yield threads
 
 
 async def test_whoever_waits_for_the_reader_comes_first(lane: ThreadPoolExecutor) -> None:

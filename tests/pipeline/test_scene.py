@@ -71,3 +71,26 @@ def test_a_reset_looks_again() -> None:
     guest.live.reset()
     guest.away(3)
     assert guest.detector.calls == calls + 3
+
+
+def test_nobody_and_no_change_is_rest() -> None:
+    guest = Guest()
+    leaving = guest.away(24 * 3)
+    assert not any(seen.resting for seen in leaving), "somebody was there a moment ago"
+    desk = guest.away(24 * 2)
+    # Searched once more, to be known; from then on whether it is due for a search or not.
+    assert [seen.resting for seen in desk] == [False, *[True] * 47]
+    hand = DESK.copy()
+    hand[:60, :60] = 200
+    assert not guest.show(1, None, hand)[0].resting
+    assert not guest.away(1)[0].resting, "the hand has gone, which is a change"
+    assert guest.away(1)[0].resting
+    assert not guest.show(1, HELD, SHARP)[0].resting
+    assert not guest.away(24)[-1].resting
+
+
+def test_a_reset_is_no_rest() -> None:
+    guest = Guest()
+    assert guest.away(24 * 4)[-1].resting
+    guest.live.reset()
+    assert not guest.away(1)[0].resting
