@@ -374,5 +374,6 @@ cameras.bind(chooseCamera);
 torch.bind();
 welcome.bind(chooseLanguage);
 i18n.bindMenu(byId("language"), setLanguage);
+await setLanguage(i18n.preferred()); // no screen shows before it has its words
 await reset();
 host.allow(property.frame_ancestors);

@@ -108,3 +108,25 @@ async def test_each_language_fills_every_screen(kiosk: OpenKiosk) -> None:
         assert wrong == []
         overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not overflow, language
+
+
+SLOW_WORDS = """
+const fetched = window.fetch.bind(window);
+window.fetch = async (address, ...rest) => {
+  const slow = String(address).includes("/static/lang/");
+  if (slow) await new Promise((done) => setTimeout(done, 500));
+  return fetched(address, ...rest);
+};
+addEventListener("DOMContentLoaded", () => {
+  const look = () => {
+    if (!document.body.dataset.screen) return;
+    window.firstWords ??= document.querySelector(".screen:not([hidden]) h1").textContent;
+  };
+  new MutationObserver(look).observe(document.body, { attributes: true });
+});
+"""
+
+
+async def test_no_screen_shows_before_its_words(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(scripts=(SLOW_WORDS,), language="")
+    assert await guest.page.evaluate("window.firstWords") == "Welcome"
