@@ -54,8 +54,8 @@ async function preferSharpness(sender) {
 }
 
 /**
- * Three temporal layers where the browser has them (W3C WebRTC-SVC): a busy server then leaves out
- * every other frame without decoding it.
+ * Three temporal layers where the browser has them (W3C WebRTC-SVC): a server that is busy, or
+ * sees an empty desk, then leaves out every other frame without decoding it.
  */
 function addVideo(pc, track) {
   const direction = "sendonly";

@@ -6,17 +6,22 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, WATCH_PEERS, Kiosk, OpenKiosk, play_file
 
 ENCODING = "window.peers[0].getSenders()[0].getParameters().encodings[0]"
 WIDTHS = """
 window.widths = [];
+window.indices = [];
 const open = RTCPeerConnection.prototype.createDataChannel;
 RTCPeerConnection.prototype.createDataChannel = function (...values) {
   const channel = open.apply(this, values);
   channel.addEventListener('message', ({data}) => {
     const message = JSON.parse(data);
-    if (message.type === 'overlay') window.widths.push(message.frame.width);
+    if (message.type === 'overlay') {
+      window.widths.push(message.frame.width);
+      window.indices.push(message.frame.index);
+    }
   });
   return channel;
 };
@@ -49,3 +54,23 @@ async def test_small_pictures_until_a_document_is_held(kiosk: OpenKiosk, scene_y
     assert after and set(after) == {1280}, "the picture is taken while large ones come"
     marks = (await guest.stats())["marks"]
     assert marks["profile_tracking"] < marks["profile_capture"] < marks["result"]
+
+
+STEPS = """() => {
+  const last = window.indices.slice(-12);
+  return last.length === 12 && last.every((index, n) => !n || index - last[n - 1] === WANTED);
+}"""
+
+
+async def test_an_empty_desk_costs_half_until_something_comes(
+    kiosk: OpenKiosk, tmp_path: Path
+) -> None:
+    """Every other frame is left undecoded, by the layers that a real browser codes."""
+    film = tmp_path / "desk.y4m"
+    scene = SpecimenScene(size=(640, 360), phases=Phases(empty=6, moving_in=0.5, held=1, leaving=0))
+    await asyncio.to_thread(write_y4m, film, scene)
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(film), scripts=(WATCH_PEERS, WIDTHS))
+    await guest.do("begin")
+    await guest.page.wait_for_function(STEPS.replace("WANTED", "2"))
+    await guest.page.wait_for_function(STEPS.replace("WANTED", "1"))
+    film.unlink()
