@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
 from tests.browser.kiosk import FILM, WEBCAM, Kiosk, OpenKiosk, Server
 from tests.browser.serving import serving
 
+FAILED = pytest.StashKey[bool]()
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 QUIET = (
     "--no-sandbox",
@@ -96,6 +97,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know of a test that failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browsers() -> AsyncIterator[Browsers]:
     async with async_playwright() as playwright:
@@ -117,7 +129,9 @@ async def _new_kiosk(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def kiosk(server: Server, browsers: Browsers) -> AsyncIterator[OpenKiosk]:
+async def kiosk(
+    server: Server, browsers: Browsers, request: pytest.FixtureRequest
+) -> AsyncIterator[OpenKiosk]:
     """``await kiosk(FAKE_CAMERA, ALLOWED, scripts=(…), path="/")`` opens the page, past its
     welcome: ``language=""`` stays there.
 
@@ -148,6 +162,8 @@ async def kiosk(server: Server, browsers: Browsers) -> AsyncIterator[OpenKiosk]:
             return kiosk
 
         yield start
+        for each, _ in opened if request.node.stash.get(FAILED, False) else ():
+            print(f"{each.page.url}: {await each.condition()}")
         for each, _ in opened:
             await each.page.close(run_before_unload=False)
     for each, expect in opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Page, Request
+from playwright.async_api import ConsoleMessage, Error, Page, Request
 
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
 ALLOWED = "--use-fake-ui-for-media-stream"
@@ -30,6 +31,18 @@ HASTE = """
 const patient = window.setTimeout;
 window.setTimeout = (then, ms, ...rest) => patient(then, ms >= 10_000 ? ms / 8 : ms, ...rest);
 """
+
+# Whether the page is alive: a click waits for ever where the browser draws no frames.
+CONDITION = """async () => {
+  const screen = document.body.dataset.screen, visibility = document.visibilityState;
+  let frames = 0, counting = true;
+  const count = () => counting && ++frames && requestAnimationFrame(count);
+  requestAnimationFrame(count);
+  await new Promise((done) => setTimeout(done, 1000));
+  counting = false;
+  const size = [innerWidth, innerHeight], animations = document.getAnimations().length;
+  return JSON.stringify({ screen, visibility, frames, animations, size });
+}"""
 
 # Kept here, not in the page: the page shows nothing of its inside to whoever embeds it.
 WATCH_PEERS = """
@@ -79,6 +92,14 @@ class Kiosk:
     async def stats(self) -> dict[str, Any]:
         stats: dict[str, Any] = await self.page.evaluate("window.lobbylens.stats")
         return stats
+
+    async def condition(self) -> str:
+        """What the page is doing, for whoever reads of a test that failed."""
+        try:
+            async with asyncio.timeout(5):
+                return str(await self.page.evaluate(CONDITION))
+        except (TimeoutError, Error) as error:
+            return f"does not answer: {type(error).__name__}"
 
     async def screen(self, name: str, timeout_s: float = 15) -> None:
         """Wait until this screen shows."""
