@@ -8,6 +8,7 @@ import { Feed, Problem } from "./camera.js";
 const WIDTH = 1280;
 const HEIGHT = 720;
 const FPS = 24;
+const BLANK = { width: 320, height: 180, fps: 2 }; // a sign of life: nobody looks at it
 const SPECIMEN = "/static/specimen/passport.png";
 
 const EMPTY_MS = 900; // the desk alone
@@ -73,19 +74,19 @@ function drawPage(context, image, { x, y, turn }) {
   context.restore();
 }
 
-/** A feed that plays what `draw(context)` draws. */
+/** A feed that plays what `draw(context)` draws, on a canvas of that size. */
 class CanvasFeed extends Feed {
   #timer;
 
-  constructor(draw, options) {
+  constructor(draw, { width = WIDTH, height = HEIGHT, fps = FPS, ...options } = {}) {
     const canvas = document.createElement("canvas");
-    canvas.width = WIDTH;
-    canvas.height = HEIGHT;
+    canvas.width = width;
+    canvas.height = height;
     const context = canvas.getContext("2d", { alpha: false });
     draw(context);
-    super(canvas.captureStream(FPS), options);
+    super(canvas.captureStream(fps), options);
     // A timer rather than animation frames: those stop in a tab that is not in front.
-    this.#timer = setInterval(() => draw(context), 1000 / FPS);
+    this.#timer = setInterval(() => draw(context), 1000 / fps);
   }
 
   stop() {
@@ -137,7 +138,7 @@ export async function openSpecimen() {
 export function openBlank() {
   const draw = (context) => {
     context.fillStyle = "#101418";
-    context.fillRect(0, 0, WIDTH, HEIGHT);
+    context.fillRect(0, 0, BLANK.width, BLANK.height);
   };
-  return new CanvasFeed(draw, { empty: true });
+  return new CanvasFeed(draw, { ...BLANK, empty: true });
 }

@@ -74,3 +74,20 @@ async def test_an_empty_desk_costs_half_until_something_comes(
     await guest.page.wait_for_function(STEPS.replace("WANTED", "2"))
     await guest.page.wait_for_function(STEPS.replace("WANTED", "1"))
     film.unlink()
+
+
+SENT = """async () => {
+  const stats = [...(await window.peers[0].getStats()).values()];
+  const { framesSent, frameWidth } = stats.find((each) => each.type === "outbound-rtp");
+  return [framesSent, frameWidth];
+}"""
+
+
+async def test_a_guest_who_types_sends_next_to_nothing(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(scripts=(WATCH_PEERS,))
+    await guest.do("manual")
+    await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    first, _ = await guest.page.evaluate(SENT)
+    await asyncio.sleep(2)
+    sent, width = await guest.page.evaluate(SENT)
+    assert 1 <= sent - first <= 6 and width == 320
