@@ -46,11 +46,13 @@ _HEADER = Struct("!BBHLL")
 _EXTENSION = Struct("!HH")
 _PLAIN, _EXTENDED = 0x80, 0x90
 """First octets of RTP version 2 without padding and contributing sources."""
+_RTP = range(128, 192)
+"""First octets of RTP and RTCP (RFC 7983, section 7)."""
 _ONE_BYTE = 0xBEDE
 """The header extension of RFC 8285, section 4.2."""
 _LONGEST_BYTES = 1500
 """That pylibsrtp has room for. Whoever knows the port may send more, without any key, and aiortc
-would end the connection over it."""
+would end the connection over it, as over one without any byte."""
 _MOST_STREAMS = 16
 _SENT_BYTES = 3
 _NTP_EPOCH_MS = 2_208_988_800_000
@@ -78,6 +80,9 @@ class Arrival:
         self._inside: Any = receiver
         self._transport = transport
         self._long_way: Callable[[bytes, int], None] = connection.data_received
+        self._queue = connection._queue
+        self._overtakes = False
+        """Whether packets wait there: what came later would be before them on the short way."""
         self._short = True
         self._codecs: dict[tuple[int, int], Any] = {}
         """Of streams that aiortc knows, by payload type and SSRC."""
@@ -85,14 +90,18 @@ class Arrival:
 
     def data_received(self, data: bytes, component: int) -> None:
         """One datagram; never raises."""
-        if len(data) > _LONGEST_BYTES:
+        if not 0 < len(data) <= _LONGEST_BYTES:
             return
+        if self._overtakes and self._queue.empty():
+            self._overtakes = False
         try:
-            if self._short and len(data) > _HEADER.size and self._takes(data):
+            short = self._short and not self._overtakes and len(data) > _HEADER.size
+            if short and self._takes(data):
                 return
         except Exception as error:
             _log.crash("x packet", error)
             self._short = False
+        self._overtakes = self._overtakes or data[0] in _RTP
         self._long_way(data, component)
 
     def _takes(self, data: bytes) -> bool:
@@ -233,7 +242,7 @@ def adapt_arrival(receiver: RTCRtpReceiver) -> bool:
         has_all(transport, _OF_TRANSPORT, _CHANGED)
         and has_all(transport._rtp_header_extensions_map, (_IDS,), _CHANGED)
         and has_all(transport._rtp_router, ("ssrc_table",), _CHANGED)
-        and has_all(connection, ("data_received",), _CHANGED)
+        and has_all(connection, ("data_received", "_queue"), _CHANGED)
     ):
         return False
     connection.data_received = Arrival(receiver, transport, connection).data_received

@@ -121,12 +121,15 @@ class Handover:
         self._shortcut = shortcut or Shortcut()
         self._lock = threading.Lock()
         self._newest: Any = None
+        self._delivering = False
         self._replaced = 0
 
     def put(self, picture: Any, newest: bool = False) -> None:
         """From the decoder's thread; ``newest``: none waits to be decoded behind it."""
         look = self._shortcut.look
-        if newest and look is not None and self._newest is None and (told := look(picture)):
+        # A picture on its way to the loop is older, and would be looked at after this one.
+        first = newest and self._newest is None and not self._delivering
+        if first and look is not None and (told := look(picture)):
             self._wake(told)
             return
         with self._lock:
@@ -143,6 +146,13 @@ class Handover:
         with self._lock:
             picture, self._newest = self._newest, None
             count, self._replaced = self._replaced, 0
+            self._delivering = True
+        try:
+            self._hand_over(picture, count)
+        finally:
+            self._delivering = False
+
+    def _hand_over(self, picture: Any, count: int) -> None:
         place = self._place()
         while not place.empty():
             place.get_nowait()

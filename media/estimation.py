@@ -4,7 +4,7 @@ aiortc 1.16 follows draft-ietf-rmcat-gcc-02 with each packet: it counts what arr
 a thousand milliseconds, each of which it empties when its time is over, goes through the last
 sixty frame periods for the least, and calls a dozen functions of a line each. That costs the same
 however little arrives, and a server with twenty small streams does little else. ``lightened`` gives
-an estimator that says the same, to the last bit.
+an estimator that says the same, to the last bit, while the clock does not go back.
 """
 
 from __future__ import annotations

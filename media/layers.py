@@ -16,6 +16,9 @@ from media.bitstreams import is_disposable, vp8_descriptor
 
 ALL_LAYERS = 4
 """TID has two bits."""
+_IN_VAIN = 12
+"""So many frames that are wanted again lack what they build on before a key frame is asked for:
+browsers' upper layers come back within four, but Y is a sender's to leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class LayerGate:
         self._left_out = left_out
         self._missing_from = ALL_LAYERS
         """The lowest layer of which frames are missing."""
+        self._in_vain = 0
         self.most: Callable[[], int] = lambda: ALL_LAYERS
         """For how many layers the decoder has time."""
 
@@ -61,7 +65,7 @@ class LayerGate:
         """Whether to decode the VP8 frame that begins with this RTP payload; ``key``: one."""
         wanted = min(self._wanted(), self.most())
         if key:
-            self._missing_from = ALL_LAYERS
+            self._missing_from, self._in_vain = ALL_LAYERS, 0
         if wanted >= ALL_LAYERS and self._missing_from >= ALL_LAYERS:
             return True
         layer = layer_of(payload)
@@ -71,7 +75,16 @@ class LayerGate:
             # A layer that is whole again says nothing of those above it, nor of one below.
             if layer.tid == self._missing_from:
                 self._missing_from += 1
+                self._in_vain = 0
             return True
+        self._in_vain = self._in_vain + 1 if layer.tid < wanted else 0
         self._missing_from = min(self._missing_from, layer.tid)
         self._left_out()
         return False
+
+    def needs_key(self) -> bool:
+        """Whether only a key frame brings back a layer that is wanted; once for each to ask for."""
+        needed = self._in_vain >= _IN_VAIN
+        if needed:
+            self._in_vain = 0
+        return needed

@@ -92,7 +92,8 @@ class FrameAssembler:
         if not self._want_key and self._overdue(now_s):
             self.skip_to_key()
             frames += self._from_key()
-        return self._ask(now_s), FrameRun(frames) if frames else None
+        layer_lacks = self._gate is not None and self._gate.needs_key()
+        return self._ask(now_s) or layer_lacks, FrameRun(frames) if frames else None
 
     def skip_to_key(self) -> None:
         """Give up all before the next key frame, and ask for one with the next packet."""

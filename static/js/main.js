@@ -374,6 +374,7 @@ cameras.bind(chooseCamera);
 torch.bind();
 welcome.bind(chooseLanguage);
 i18n.bindMenu(byId("language"), setLanguage);
-await setLanguage(i18n.preferred()); // no screen shows before it has its words
-await reset();
+// No screen shows before its words; where they cannot be had, it shows all the same.
+await setLanguage(i18n.preferred()).catch(console.error);
+await reset().catch(console.error);
 host.allow(property.frame_ancestors);

@@ -130,3 +130,10 @@ addEventListener("DOMContentLoaded", () => {
 async def test_no_screen_shows_before_its_words(kiosk: OpenKiosk) -> None:
     guest = await kiosk(scripts=(SLOW_WORDS,), language="")
     assert await guest.page.evaluate("window.firstWords") == "Welcome"
+
+
+async def test_a_page_that_cannot_have_its_words_shows_itself(kiosk: OpenKiosk) -> None:
+    slowly = "await new Promise((done) => setTimeout(done, 500))"
+    lost = SLOW_WORDS.replace(slowly, "address += '-'")
+    guest = await kiosk(scripts=(lost,), language="", expect=("404", "HTTP 404"))
+    assert await guest.page.is_visible("[data-action=touch]")

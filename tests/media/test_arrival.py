@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from benchmarks.reception import RTX_SSRC, RTX_TYPE, Link, packets, serialized
 from media.arrival import Arrival, adapt_arrival, sent_at
 from media.bitstreams import vp8_in
+from tests.media.rtp_packets import Time
 
 KEY, DELTA = b"\x10", b"\x11"
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=96)
@@ -65,8 +67,15 @@ def long_ways(link: Link) -> list[bytes]:
 
 
 async def outcome(kind: str, plain: Sequence[bytes]) -> tuple[Any, Any, Any]:
+    """What comes of these packets, two milliseconds from one to the next, without REMB."""
     async with link_of(kind) as link:
-        await link.give([link.encrypt.protect(each) for each in plain])
+        clock, inside = Time(), "_RTCRtpReceiver__"
+        for part in ("jitter_buffer", "nack_generator"):
+            getattr(link.receiver, inside + part)._clock = clock
+        setattr(link.receiver, f"{inside}remote_bitrate_estimator", Recorder(says=False))
+        for each in plain:
+            clock.now_s += 0.002
+            await link.give([link.encrypt.protect(each)])
         streams = {
             ssrc: (each.packets_received, each.max_seq, each.cycles)
             for ssrc, each in statistics_of(link).items()
@@ -95,16 +104,17 @@ async def test_the_same_comes_of_both_ways(seed: int) -> None:
 class Recorder:
     """In the place of the bandwidth estimator: says the same of each packet, and keeps it."""
 
-    def __init__(self) -> None:
+    def __init__(self, says: bool = True) -> None:
+        self._says = says
         self.told: list[tuple[int, int, int]] = []
         self.arrived_ms: list[int] = []
 
     def add(
         self, *, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
-    ) -> tuple[int, list[int]]:
+    ) -> tuple[int, list[int]] | None:
         self.arrived_ms.append(arrival_time_ms)
         self.told.append((abs_send_time, payload_size, ssrc))
-        return 500_000, [ssrc]
+        return (500_000, [ssrc]) if self._says else None
 
 
 async def test_the_estimator_is_told_the_same_and_its_word_is_sent() -> None:
@@ -145,7 +155,23 @@ async def test_only_what_is_plain_goes_the_short_way() -> None:
         # The first tells aiortc whose the stream is.
         assert len(taken) == 5
         await link.give([b"\x16\xfe\xfd" + bytes(40), b"", b"\x80", b"\x80\xc8" + bytes(30)])
-        assert len(taken) == 9
+        assert len(taken) == 8, "nothing is there to take of a datagram without a byte"
+
+
+@pytest.mark.parametrize("kind", ["long way", "ours"])
+async def test_no_packet_of_a_burst_overtakes_one_that_goes_the_long_way(kind: str) -> None:
+    """Else it would be asked for though it is there, or given up."""
+    sent = scene(40)
+    for each in sent[10::5]:
+        each.padding_size = 8
+    async with link_of(kind) as link:
+        sealed = [link.encrypt.protect(each) for each in serialized(sent)]
+        await link.give(sealed[:3])
+        for first in range(3, len(sealed), 8):
+            for datagram in sealed[first : first + 8]:  # all of one turn of the loop
+                link.connection.data_received(datagram, 1)
+            await asyncio.sleep(0.01)
+        assert len(link.frames) == 40 and link.said == []
 
 
 async def test_what_nobody_signed_changes_nothing() -> None:

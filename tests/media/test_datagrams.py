@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from asyncio import DatagramProtocol, DatagramTransport
 from typing import Any
 
@@ -133,6 +134,20 @@ async def test_media_is_not_looked_through_for_stun(monkeypatch: pytest.MonkeyPa
     assert ice.media == [(rtp, 1), (rtcp, 1), (dtls, 1), (b"", 1)]
     assert ice.checks == 1
     assert read == [check, b""]
+
+
+async def test_a_check_that_is_cut_off_hides_nothing_behind_it() -> None:
+    """aioice's parser fails on it with an error of struct's, which nobody awaits."""
+    head = struct.pack("!HHI12s", 1, 4, 0x2112A442, bytes(12))
+    # PRIORITY (RFC 8445, section 7.1.1) without its four bytes.
+    cut = head + struct.pack("!HH", 0x24, 0)
+    with pytest.raises(struct.error):
+        aioice.stun.parse_message(cut)
+    rtp, told = b"\x80\x60" + bytes(30), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    ice = Ice()
+    await sent_to(ice, cut, rtp)
+    assert ice.media == [(rtp, 1)] and told == []
 
 
 class OtherIce:

@@ -308,6 +308,27 @@ async def test_what_cannot_be_taken_goes_the_long_way_to_whoever_reads_the_track
     assert place.get_nowait() == "odd" and shortcut.take is None
 
 
+async def test_no_picture_overtakes_one_that_is_being_handed_over() -> None:
+    looked: list[object] = []
+    shortcut = Shortcut(look=looked.append)
+    place: asyncio.Queue[Any] = asyncio.Queue()
+    handover = Handover(asyncio.get_running_loop(), lambda: place, lambda count: None, shortcut)
+    taken: list[object] = []
+
+    def take(picture: object) -> None:
+        if picture == "older":
+            handover.put("newer", newest=True)  # as the decoder's thread may at this moment
+        taken.append(picture)
+
+    shortcut.take = take
+    handover.put("older")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (taken, looked) == (["older", "newer"], [])
+    handover.put("last", newest=True)
+    assert looked == ["last"]
+
+
 async def test_aiortcs_decoder_thread_does_its_work_in_our_queue() -> None:
     place: asyncio.Queue[Any] = asyncio.Queue()
     handover = Handover(asyncio.get_running_loop(), lambda: place, lambda count: None)

@@ -88,6 +88,26 @@ def test_layers_come_back_with_a_frame_that_needs_nothing_missing() -> None:
     assert passes(0, key=True) and passes(2) and passes(1), "a key frame replaces all"
 
 
+def test_a_layer_that_never_comes_back_by_itself_is_asked_for() -> None:
+    """Y is the sender's to leave out (RFC 7741, section 4.2)."""
+    wanted = Wanted(2)
+    assembler = FrameAssembler(WAIT_S, Time(), wanted.gate())
+    asked: list[int] = []
+    got: list[int] = []
+    for number in range(100):
+        key = number in (0, 80)
+        packet = RtpPacket(sequence_number=number, timestamp=number * 3750, marker=1)
+        body = bytes([0x10 if key else 0x11, number])
+        packet.payload = descriptor(number) + body
+        packet._data = body  # type: ignore[attr-defined]
+        wanted.layers = 2 if number < 20 else ALL_LAYERS
+        key_wanted, run = assembler.add(packet)
+        asked += [number] * key_wanted
+        got += [frame.data[1] for frame in frames_of(run)]
+    assert asked == [43, 67], "each twelfth frame that is wanted in vain"
+    assert got == [*range(0, 80, 2), *range(80, 100)]
+
+
 def test_the_assembler_leaves_out_whole_frames_and_asks_for_nothing() -> None:
     wanted = Wanted(2)
     assembler = FrameAssembler(WAIT_S, Time(), wanted.gate())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from core.log import session_label
 from core.metrics import Metrics
 from core.settings import MediaSettings
 from examples.client import CaptureClient
+from media.adaptations import ice_connections
 from media.looks import Looks
 from media.profiles import ProfileChooser
 from pipeline.types import Frame, Observation
@@ -135,6 +138,59 @@ async def test_an_error_on_the_spot_ends_its_session_alone(
     assert crashed == [broken_label]
     await broken.close()
     await sound.close()
+
+
+async def test_what_a_look_completed_is_read_though_its_peer_has_gone(serve: Serve) -> None:
+    """Else the reader would wait for a reading that never comes, and take no picture any more."""
+    loop, looks = asyncio.get_running_loop(), itertools.count(1)
+    threads: list[str] = []
+
+    def leave(gone: threading.Event) -> None:
+        (session,) = server.registry
+        assert session.peer is not None
+        session._lose(session.peer)
+        gone.set()
+
+    def see(frame: Frame) -> None:
+        if next(looks) == 10:
+            threads.append(threading.current_thread().name)
+            gone = threading.Event()
+            loop.call_soon_threadsafe(leave, gone)
+            assert gone.wait(2)
+
+    engine = FakeEngine(on_see=see, capture_at=10)
+    server = await serve(engine)
+    first = CaptureClient(server.url, DrawnTrack())
+    await first.open()
+    async with asyncio.timeout(5):
+        while not engine.pages_read:
+            await asyncio.sleep(0.02)
+    assert threads[0].startswith(DECODER)
+    second = CaptureClient(server.url, DrawnTrack())
+    await second.open(resume_token=first.resume_token)
+    assert (await second.wait_for("result"))["status"] == "complete"
+    await first.close()
+    await second.close()
+
+
+async def test_a_datagram_without_a_byte_ends_nobodys_connection(serve: Serve) -> None:
+    """Nobody needs a key to send one; aiortc's own way ends over it."""
+    server = await serve(FakeEngine())
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    await overlays(client, 3)
+    (session,) = server.registry
+    assert session.peer is not None
+    (connection,) = ice_connections(session.peer._pc)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setblocking(False)
+        for each in connection.local_candidates:
+            if ":" in each.host:
+                continue  # of IPv6
+            stranger.sendto(b"", (each.host, each.port))
+    await overlays(client, 12)
+    assert session.peer is not None
+    await client.close()
 
 
 class Reader(FakeReader):
