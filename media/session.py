@@ -222,11 +222,8 @@ class Session:
         return None if told is None else partial(context.run, self._seen_by, peer, told)
 
     def _seen_by(self, peer: Peer, told: Callable[[], None]) -> None:
-        """A frame of ``peer`` was looked at as it was decoded.
-
-        It counts though the peer has gone since: the reader has seen it, and what it completed
-        must be read.
-        """
+        """A frame of ``peer`` was looked at as it was decoded. It counts though the peer has gone
+        since: the reader has seen it, and what it completed must be read."""
         if not self._ending.is_set():
             if peer is self._peer:
                 self._heard_s = time.monotonic()
