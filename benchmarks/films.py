@@ -22,6 +22,7 @@ from aiortc.mediastreams import VIDEO_TIME_BASE, convert_timebase
 
 from media.bitstreams import is_h264, is_key_frame
 from models.training.specimen_scene import Phases, SpecimenScene
+from pipeline.types import ImageU8
 
 SECONDS = 6
 _BACK_AND_FORTH_S = 2
@@ -49,7 +50,7 @@ class Shape:
 
 SCENES = {
     "empty": "an empty desk",
-    "moving": "a document moved about",
+    "moving": "somebody's sleeve moving over it",
     "held": "a document held",
 }
 """What films show. Nothing changes on an empty desk, so that a server may look at fewer frames."""
@@ -60,15 +61,15 @@ def write_film(path: Path, shape: Shape, codec: str, shows: str) -> None:
     """Code a scene, as VP8 or H264; ``shows``: one of SCENES."""
     scene = SpecimenScene(
         fps=shape.fps,
-        no_document=shows == "empty",
-        phases=Phases(empty=0.05, moving_in=3 if shows == "moving" else 0.05, held=SECONDS + 1),
+        no_document=shows != "held",
+        phases=Phases(empty=0.05, moving_in=0.05, held=SECONDS + 1),
     )
-    half = _BACK_AND_FORTH_S * shape.fps // 2
     encoder = _encoder(shape, codec)
     with path.open("wb") as film:
         for index in range(SECONDS * shape.fps):
-            moment = abs(index % (2 * half) - half) if shows == "moving" else index
-            bgr = scene.frame(moment + shape.fps // 2).bgr
+            bgr = scene.frame(index + shape.fps // 2).bgr
+            if shows == "moving":
+                _draw_sleeve(bgr, index / shape.fps)
             if bgr.shape[0] != shape.height:
                 size = (shape.width, shape.height)
                 bgr = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -76,6 +77,15 @@ def write_film(path: Path, shape: Shape, codec: str, shows: str) -> None:
             frame.pts, frame.time_base = index, Fraction(1, shape.fps)
             coded = b"".join(bytes(packet) for packet in encoder.encode(frame))
             film.write(len(coded).to_bytes(4, "big") + coded)
+
+
+def _draw_sleeve(bgr: ImageU8, at_s: float) -> None:
+    """Somebody's, who moves all the time: no frame is like the one before, and none a document."""
+    height, width = bgr.shape[:2]
+    place = abs(at_s % _BACK_AND_FORTH_S - _BACK_AND_FORTH_S / 2)
+    centre = round(width * (0.25 + 0.5 * place)), round(0.7 * height)
+    axes = round(0.1 * width), round(0.5 * height)
+    cv2.ellipse(bgr, centre, axes, 20, 0, 360, (58, 44, 40), -1, cv2.LINE_AA)
 
 
 def _encoder(shape: Shape, codec: str) -> Any:

@@ -10,8 +10,8 @@ beforehand. It prints a table and writes a plot as PNG and SVG into ``out/``.
 - *MB*: memory of the server before the first session, and what each one adds.
 
 ``blind`` sees nothing: media alone. ``--scene``: an ``empty`` desk, of which every other frame is
-decoded once nothing has changed for a while; a document that is ``moving``, or ``held``, so that
-each frame is measured, and it is read. Run it on a quiet machine.
+decoded once nothing has changed for a while; something ``moving`` over it, so that each is
+looked at; or a document ``held``, which is measured and read. Run it on a quiet machine.
 """
 
 from __future__ import annotations
