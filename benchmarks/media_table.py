@@ -177,7 +177,7 @@ async def at_the_end(size: Size) -> AsyncIterator[Line]:
         with tempfile.TemporaryDirectory() as folder:
             small, large = Path(folder) / "small", Path(folder) / "large"
             await asyncio.to_thread(write_film, small, SHAPES["tracking"], "VP8", "empty")
-            await asyncio.to_thread(write_film, large, SHAPES["capture"], "VP8", "empty")
+            await asyncio.to_thread(write_film, large, SHAPES["capture"], "VP8", "moving")
             frames, fps = await asyncio.to_thread(read_film, small), SHAPES["tracking"].fps
             ours = await endings.crash_noticed_s(engine, frames, fps)
             stock = await endings.stock_crash_noticed_s(frames, fps)
