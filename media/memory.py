@@ -19,9 +19,12 @@ from core.log import Log
 
 _log = Log("memory")
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BYTES = 4 << 20
 """More than a frame of 1280×720 as BGR, less than the picture of a page."""
+
+_MOST_HEAPS = 4
+"""Twice as many as a small machine's processors, so that threads seldom wait for each other's."""
 
 Trim = Callable[[], bool]
 """Gives memory back; whether there was any. Blocks for some milliseconds."""
@@ -47,13 +50,22 @@ def give_pages_back_at_once() -> bool:
     then stays in memory, and the process grows for hours. With a limit that is told it stays.
     Frames are smaller, come all the time and are better cut from a heap: they are left there, with
     room for a few at its end.
+
+    And have few heaps: glibc opens another for each thread up to eight times the processors
+    (M_ARENA_MAX), each keeps what it has torn, and whenever more guests are there at once than
+    ever before, each with a thread that decodes, there is one more. Threads that run by now keep
+    theirs.
     """
     try:
         function = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return False
     function.argtypes, function.restype = [ctypes.c_int, ctypes.c_int], ctypes.c_int
-    settings = ((_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_TRIM_THRESHOLD, 2 * _LARGE_BYTES))
+    settings = (
+        (_M_MMAP_THRESHOLD, _LARGE_BYTES),
+        (_M_TRIM_THRESHOLD, 2 * _LARGE_BYTES),
+        (_M_ARENA_MAX, _MOST_HEAPS),
+    )
     taken = [function(*each) for each in settings]
     return all(each == 1 for each in taken)
 

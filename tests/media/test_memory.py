@@ -153,6 +153,40 @@ def test_a_page_is_mapped_for_itself_and_a_frame_is_not(how: str, expected: list
     assert ran.stdout.split() == expected
 
 
+HEAPS = """
+import ctypes, sys, threading
+from media.memory import give_pages_back_at_once
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+if sys.argv[1] == "told":
+    assert give_pages_back_at_once()
+everybody = threading.Barrier(13)
+def guest():
+    libc.malloc(ctypes.c_size_t(100_000))
+    everybody.wait()
+threads = [threading.Thread(target=guest) for _ in range(12)]
+for thread in threads:
+    thread.start()
+everybody.wait()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+def test_many_threads_share_few_heaps() -> None:
+    heaps = {}
+    for how in ("told", "untold"):
+        ran = subprocess.run(
+            [sys.executable, "-c", HEAPS, how],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        heaps[how] = ran.stdout.count("<heap nr=")
+    assert heaps["told"] <= 4 < heaps["untold"]
+
+
 @pytest.mark.parametrize("size", [50_000, 50_000_000], ids=["of a heap", "mapped for itself"])
 def test_what_is_in_use_is_told_until_it_is_given_back(size: int) -> None:
     used, libc = glibc_used(), ctypes.CDLL(None)
