@@ -5,8 +5,9 @@ Chromium on this machine. The browser's fake camera plays the specimen scene at 
 frames a second, with a small code in the picture that numbers its frames.
 
 - *overlay*: from the camera's capture of a frame to the arrival of its overlay in the page, of
-  every overlay. RTP timestamps (RFC 3550) are capture times from another start, rounded to
-  milliseconds, and the camera's own jitter shows which start fits.
+  every overlay until the result, after which the page shows a form and sends a black picture.
+  RTP timestamps (RFC 3550) are capture times from another start, rounded to milliseconds, and the
+  camera's own jitter shows which start fits.
 - *result*: from the capture of the first frame that has the whole document within it, at rest,
   to the arrival of the result.
 
@@ -156,7 +157,8 @@ def match_clock(
 
 
 def latencies(probe: Probe, skip: int = 24) -> list[float]:
-    """Latency of each overlay after the first ``skip``, in ms; none where no clock fits."""
+    """Latency of each overlay after the first ``skip`` and until the result, in ms; none where no
+    clock fits."""
     overlays = probe["overlays"]
     if len(overlays) < 2 * skip:
         return []
@@ -165,10 +167,12 @@ def latencies(probe: Probe, skip: int = 24) -> list[float]:
     offset = match_clock(list(captures), list(rtp_ms), [item[1] for item in overlays])
     if offset is None:
         return []
+    live_until_ms = probe["results"][0][0] if probe["results"] else float("inf")
     # Of every overlay, also where the page, being busy, was not called for its frame.
     return [
         overlay[1] - float(stamp_ms + offset)
         for stamp_ms, overlay in list(zip(rtp_ms, overlays, strict=True))[skip:]
+        if overlay[1] <= live_until_ms
     ]
 
 
