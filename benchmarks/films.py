@@ -50,7 +50,7 @@ class Shape:
 
 SCENES = {
     "empty": "an empty desk",
-    "moving": "somebody's sleeve moving over it",
+    "moving": "a sleeve moving over the desk",
     "held": "a document held",
 }
 """What films show. Nothing changes on an empty desk, so that a server may look at fewer frames."""
