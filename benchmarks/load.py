@@ -9,9 +9,10 @@ beforehand. It prints a table and writes a plot as PNG and SVG into ``out/``.
 - *busy*: processors in use by everybody on the machine, the peers too.
 - *MB*: memory of the server before the first session, and what each one adds.
 
-``blind`` sees nothing: media alone. ``--scene``: an ``empty`` desk, of which every other frame is
-decoded once nothing has changed for a while; something ``moving`` over it, so that each is
-looked at; or a document ``held``, which is measured and read. Run it on a quiet machine.
+``blind`` sees nothing: media alone, each frame decoded; ``resting`` is the same with every other
+frame decoded, as the server does while no document is in view. ``--scene``: an ``empty`` desk, of
+which hardly a frame is searched; something ``moving`` over it, so that each that is decoded is; or
+a document ``held``, which is measured and read. Run it on a quiet machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The servers that ``benchmarks/load.py`` compares, each a process: ``… KIND``.
 
 - ``lobbylens``: the whole server, with its detector.
-- ``blind``: the same with a reader that sees nothing, so that what is measured is media alone.
+- ``resting``: the same with a reader that sees nothing, so that what is measured is media alone:
+  with no document in view, every other frame is decoded.
+- ``blind``: the same with each frame decoded, as aiortc does.
 - ``slow``: the same with a reader that takes 80 ms for each frame.
 - ``stock``: aiortc as its own examples use it: ``recv()`` in a loop, a line of JSON a frame.
 - ``stock-slow``: the same with 80 ms of work on a thread for each frame.
@@ -81,11 +83,12 @@ class SlowDetector:
 def ours(kind: str) -> int:
     take_short_turns()
     parts = load_parts(PipelineSettings())
-    others: dict[str, Detector] = {"blind": BlindDetector(), "slow": SlowDetector()}
+    blind = BlindDetector()
+    others: dict[str, Detector] = {"blind": blind, "resting": blind, "slow": SlowDetector()}
     other = others.get(kind)
     if other is not None:
         parts = dataclasses.replace(parts, detector=other)
-    settings = load_settings(list(UNBOUNDED))
+    settings = load_settings([*UNBOUNDED, "--no-media.rest" if kind == "blind" else "--media.rest"])
     app = server.make_app(settings, Engine(settings.pipeline, parts))
     asyncio.run(server.serve(settings, app, None, None))
     return 0

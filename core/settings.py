@@ -114,6 +114,11 @@ class MediaSettings(Section):
     tracking_kbps: Annotated[int, Field(ge=50, le=20_000)] = Field(
         500, description="Most bits for them, in kbit/s."
     )
+    rest: bool = Field(
+        True,
+        description="Decode only every other frame, of senders that code in temporal layers, once "
+        "no document has been in view for a second.",
+    )
     still_wait_ms: Annotated[int, Field(ge=0, le=5000)] = Field(
         250,
         description="How long a capture waits for the full-resolution still of a page that sends "

@@ -29,8 +29,8 @@ T = TypeVar("T")
 SHORT_S = 0.02
 """Half a frame's time at 24 a second: a decoder that is kept for longer falls behind."""
 _RESTING_LAYERS = 2
-"""Of L1T3 every other frame: what comes in is noticed one frame later at most, and an empty desk,
-which is most of a lobby's day, costs half."""
+"""Of L1T3 every other frame: what comes in is noticed one frame later at most, and a camera that
+sees no document, which is most of a lobby's day, costs half."""
 
 
 class Looks:
@@ -60,7 +60,7 @@ class Looks:
         self._took_s = float("inf")
         """The last look; the first has a lane, as nobody knows."""
         self._resting = False
-        """Nobody was there in the last frame, nor for a while."""
+        """No document was in the last frame, nor for a while."""
         self._counting = threading.Lock()
         self._next_index = 0
         self._looked_index = -1
@@ -88,7 +88,8 @@ class Looks:
         """How many temporal layers are worth decoding now."""
         if self._unthinned():
             return ALL_LAYERS
-        return min(self._around.load.layers, _RESTING_LAYERS if self._resting else ALL_LAYERS)
+        rests = self._resting and self._around.settings.rest
+        return min(self._around.load.layers, _RESTING_LAYERS if rests else ALL_LAYERS)
 
     def begin_anew(self, clock: FrameClock) -> None:
         """Frames come from another peer, whose ``clock`` it is: nothing is known of its scene."""

@@ -17,6 +17,8 @@ _LONGEST_MS = 500.0
 """A scene is looked at this often all the same: a detector may be of another mind next time."""
 _NOBODY_THERE_MS = 3000.0
 """With nothing in view for this long, a scene that does not change is not searched each time."""
+_RESTING_MS = 1000.0
+"""With nothing in view for this long, fewer frames will do, even where something moves."""
 
 
 class StillScene:
@@ -25,11 +27,9 @@ class StillScene:
     def __init__(self) -> None:
         self._known: ImageU8 | None = None
         self._looked_ms = 0.0
-        self.unchanged = False
-        """Whether the last frame showed what had been looked at, however long ago."""
 
     def forget(self) -> None:
-        self._known, self.unchanged = None, False
+        self._known = None
 
     def is_known(self, frame: Frame) -> bool:
         """Whether the frame shows what was last looked at; if not, it counts as looked at now.
@@ -39,12 +39,12 @@ class StillScene:
         """
         cells = _cells(frame.luma)
         known, now_ms = self._known, frame.received_ms
-        self.unchanged = (
+        unchanged = (
             known is not None
             and known.shape == cells.shape
             and cv2.norm(known, cells, cv2.NORM_INF) <= _CHANGED
         )
-        if self.unchanged and 0 <= now_ms - self._looked_ms < _LONGEST_MS:
+        if unchanged and 0 <= now_ms - self._looked_ms < _LONGEST_MS:
             return True
         self._known, self._looked_ms = cells, now_ms
         return False
@@ -58,22 +58,21 @@ class Search:
         self._detector = detector
         self._scene = StillScene()
         self._empty_since_ms: float | None = None
-
-    @property
-    def resting(self) -> bool:
-        """Whether nobody has been for a while, and nothing has changed in the last frame."""
-        return self._scene.unchanged
+        self.resting = False
+        """Whether no document has been in view for a while."""
 
     def reset(self) -> None:
         """Forget the scene: the next frame is searched."""
         self._scene.forget()
         self._empty_since_ms = None
+        self.resting = False
 
     def detect(self, frame: Frame) -> Detection | None:
         """The document in the frame."""
         now_ms, since_ms = frame.received_ms, self._empty_since_ms
-        nobody = since_ms is not None and now_ms - since_ms >= _NOBODY_THERE_MS
-        if nobody and self._scene.is_known(frame):
+        empty_ms = 0.0 if since_ms is None else now_ms - since_ms
+        self.resting = empty_ms >= _RESTING_MS
+        if empty_ms >= _NOBODY_THERE_MS and self._scene.is_known(frame):
             return None
         detection = self._detector.detect(frame)
         if detection is not None:

@@ -250,7 +250,7 @@ class Observation:
 
     ``found``: where the document is in this frame; ``detection``: the same as it is to be shown,
     calmed over several frames. ``ahead``: frames to be read while the document is still held.
-    ``resting``: nobody has been there for a while, and nothing has changed: fewer frames will do.
+    ``resting``: no document has been in view for a while: fewer frames will do.
     """
 
     frame_index: int

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.kiosk import ALLOWED, DENIED, FAKE_CAMERA, Kiosk, OpenKiosk
+from tests.browser.kiosk import ALLOWED, DENIED, FAKE_CAMERA, WATCH_PEERS, Kiosk, OpenKiosk
 
 FAIL_ONCE = """
 const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -112,12 +112,16 @@ async def test_a_camera_that_the_system_takes_away(kiosk: OpenKiosk) -> None:
     await guest.page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
 
 
+HINT = "window.peers[0].getSenders()[0].track.contentHint"
+
+
 async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
     # The second of Chromium's fake cameras gives depth pictures, which no encoder takes.
-    guest = await kiosk(f"{FAKE_CAMERA}=device-count=3", ALLOWED)
+    guest = await kiosk(f"{FAKE_CAMERA}=device-count=3", ALLOWED, scripts=(WATCH_PEERS,))
     page = guest.page
     await guest.do("begin")
     await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    assert await page.evaluate(HINT) == "detail"
     menu = page.locator(".live [data-camera-choice] select")
     options = await menu.locator("option").evaluate_all("all => all.map((one) => one.value)")
     assert await menu.input_value() == options[0]
@@ -130,6 +134,7 @@ async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
         "(before) => window.lobbylens.stats.overlays > before + 5", arg=before
     )
     assert (await guest.stats())["reconnects"] == 0
+    assert await page.evaluate(HINT) == "detail", "Chromium smooths others before it codes them"
     assert await page.evaluate("localStorage.getItem('lobbylens.camera')") == options[2]
     # The next guest gets it without being asked.
     await page.reload()

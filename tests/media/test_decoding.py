@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
 
+import numpy as np
 import pytest
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import decoder_worker
 
+from benchmarks.films import TIDS
 from media.bitstreams import START_CODE, is_disposable, is_key_frame
 from media.decoding import (
     MAX_BACKLOG,
@@ -27,7 +29,7 @@ from media.decoding import (
 )
 from media.layers import ALL_LAYERS
 from media.reception import FrameAssembler
-from tests.media.layered_stream import encoded_l1t3
+from tests.media.layered_stream import decoded, encoded_l1t3
 from tests.media.rtp_packets import DELTA, KEY, WAIT_S, Time, packets
 from tests.media.test_reception import frames_of, numbers
 
@@ -380,3 +382,19 @@ def test_frames_of_the_assembler_are_numbered_as_before() -> None:
             line.queue.put((VP8, run))
     waiting = [line.queue.get_nowait()[1] for _ in range(6)]
     assert numbers(waiting) == list(range(6))
+
+
+def test_what_none_builds_on_is_not_deblocked_and_all_else_is() -> None:
+    """FFmpeg's skip_loop_filter=noref: reference frames stay exact, or errors would pile up."""
+    coded = encoded_l1t3()
+    exact = decoded(dict(enumerate(coded)))
+    decoder = Decoder(VP8)
+    pictures = [
+        np.asarray(picture.to_ndarray(format="gray"), np.uint8)
+        for number, data in enumerate(coded)
+        for picture in decoder.decode(JitterFrame(data, 3750 * number))
+    ]
+    alike = [np.array_equal(pictures[n], exact[n]) for n in range(len(coded))]
+    upper = [alike[n] for n in range(len(coded)) if TIDS[n % 4] == 2]
+    lower = [alike[n] for n in range(len(coded)) if TIDS[n % 4] < 2]
+    assert all(lower) and upper.count(False) > 0.9 * len(upper)

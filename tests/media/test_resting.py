@@ -1,4 +1,4 @@
-"""Where nobody is, every other frame is decoded, of a stream in layers."""
+"""While no document is in view, every other frame is decoded, of a stream in layers."""
 
 from __future__ import annotations
 
@@ -84,22 +84,30 @@ async def test_without_layers_nothing_is_left_out(serve: Serve, coded: list[byte
 
 
 @pytest.mark.parametrize(
-    ("resting", "unthinned", "under_load", "layers"),
+    ("resting", "allowed", "unthinned", "under_load", "layers"),
     [
-        (False, False, ALL_LAYERS, ALL_LAYERS),
-        (True, False, ALL_LAYERS, 2),
-        (True, True, ALL_LAYERS, ALL_LAYERS),
-        (True, False, 1, 1),
+        (False, True, False, ALL_LAYERS, ALL_LAYERS),
+        (True, True, False, ALL_LAYERS, 2),
+        (True, False, False, ALL_LAYERS, ALL_LAYERS),
+        (True, True, True, ALL_LAYERS, ALL_LAYERS),
+        (True, True, False, 1, 1),
+        (True, False, False, 1, 1),
     ],
 )
 async def test_how_many_layers(
-    lane: ThreadPoolExecutor, resting: bool, unthinned: bool, under_load: int, layers: int
+    lane: ThreadPoolExecutor,
+    resting: bool,
+    allowed: bool,
+    unthinned: bool,
+    under_load: int,
+    layers: int,
 ) -> None:
     engine = FakeEngine(sees_document=False)
     engine.resting = resting
     around: Any = SimpleNamespace(
         metrics=Metrics(),
         frames=lane,
+        settings=MediaSettings(rest=allowed),
         load=SimpleNamespace(analyse_every=1, layers=under_load),
     )
     looks = Looks(
