@@ -7,7 +7,9 @@ frames a second, with a small code in the picture that numbers its frames.
 - *overlay*: from the camera's capture of a frame to the arrival of its overlay in the page, of
   every overlay until the result, after which the page shows a form and sends a black picture.
   RTP timestamps (RFC 3550) are capture times from another start, rounded to milliseconds, and the
-  camera's own jitter shows which start fits.
+  camera's own jitter shows which start fits. By phase: of ``small`` pictures; of the first large
+  ones (``change``), which begin with a key frame; of ``large`` ones; once the picture is ``taken``,
+  while it is read on the same processors.
 - *result*: from the capture of the first frame that has the whole document within it, at rest,
   to the arrival of the result.
 
@@ -45,6 +47,9 @@ _READ_EVERY = 12
 than drawing a frame, and it would be part of what is measured."""
 _FIT_MS = 1.2
 _CLEARLY = 4
+_CHANGE_MS = 400.0
+"""The profile has just changed for this long: a key frame, and those that waited behind it."""
+PHASE_NAMES = ("small", "change", "large", "taken")
 
 _WATCH = (
     (
@@ -103,10 +108,18 @@ of [RTP timestamp, arrival, width in px], ``states`` and ``results`` of [arrival
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One visit: overlay latencies, and the wait for the result, in ms; None if none came."""
+class Overlay:
+    """Its age when it came to the page, in ms, and in which of PHASE_NAMES."""
 
-    overlays_ms: list[float]
+    age_ms: float
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One visit: its overlays, and the wait for the result, in ms; None if none came."""
+
+    overlays: list[Overlay]
     result_ms: float | None
     status: str
     width_px: int
@@ -115,6 +128,11 @@ class Run:
     """From the camera's permission to the first overlay."""
     full_size_ms: float | None = None
     """The same to the first overlay of a frame as large as the camera's."""
+
+    @property
+    def overlays_ms(self) -> list[float]:
+        """Ages of all overlays."""
+        return [overlay.age_ms for overlay in self.overlays]
 
 
 class NumberedScene(SpecimenScene):
@@ -156,9 +174,8 @@ def match_clock(
     return best[1] if best[0] - max(rivals, default=0) >= _CLEARLY else None
 
 
-def latencies(probe: Probe, skip: int = 24) -> list[float]:
-    """Latency of each overlay after the first ``skip`` and until the result, in ms; none where no
-    clock fits."""
+def overlays_of(probe: Probe, skip: int = 24) -> list[Overlay]:
+    """Each overlay after the first ``skip`` and until the result; none where no clock fits."""
     overlays = probe["overlays"]
     if len(overlays) < 2 * skip:
         return []
@@ -168,11 +185,21 @@ def latencies(probe: Probe, skip: int = 24) -> list[float]:
     if offset is None:
         return []
     live_until_ms = probe["results"][0][0] if probe["results"] else float("inf")
+    taken_ms = min((at for at, name in probe["states"] if name == "captured"), default=float("inf"))
+    large_ms = min((at for _, at, width in overlays if width >= SIZE[0]), default=float("inf"))
+
+    def phase(at_ms: float, width_px: int) -> str:
+        if at_ms >= taken_ms:
+            return "taken"
+        if width_px < SIZE[0]:
+            return "small"
+        return "change" if at_ms < large_ms + _CHANGE_MS else "large"
+
     # Of every overlay, also where the page, being busy, was not called for its frame.
     return [
-        overlay[1] - float(stamp_ms + offset)
-        for stamp_ms, overlay in list(zip(rtp_ms, overlays, strict=True))[skip:]
-        if overlay[1] <= live_until_ms
+        Overlay(float(at_ms - stamp_ms - offset), phase(at_ms, width_px))
+        for stamp_ms, (_, at_ms, width_px) in list(zip(rtp_ms, overlays, strict=True))[skip:]
+        if at_ms <= live_until_ms
     ]
 
 
@@ -222,7 +249,7 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
     return Run(
         first_overlay_ms=marks["firstOverlay"] - granted_ms if "firstOverlay" in marks else None,
         full_size_ms=large[0] - granted_ms if large else None,
-        overlays_ms=latencies(probe),
+        overlays=overlays_of(probe),
         result_ms=wait_for_result(probe, scene.first_whole()),
         status=str(probe["results"][0][1]) if probe["results"] else "none",
         width_px=int(overlays[-1][2]) if overlays else 0,
@@ -234,8 +261,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return float(np.percentile(values, share)) if values else float("nan")
 
 
+def of_phase(runs: Sequence[Run], name: str) -> list[float]:
+    """Ages of the overlays of one of PHASE_NAMES, in ms."""
+    return [each.age_ms for run in runs for each in run.overlays if each.phase == name]
+
+
 def report(runs: list[Run]) -> dict[str, object]:
     overlays = [value for run in runs for value in run.overlays_ms]
+    phases = {name: of_phase(runs, name) for name in PHASE_NAMES}
     results = [run.result_ms for run in runs if run.result_ms is not None]
     return {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
@@ -250,6 +283,10 @@ def report(runs: list[Run]) -> dict[str, object]:
         "overlay_p50_ms": round(percentile(overlays, 50), 1),
         "overlay_p90_ms": round(percentile(overlays, 90), 1),
         "overlay_p95_ms": round(percentile(overlays, 95), 1),
+        "overlay_phases": {
+            name: f"{len(ages)}, p50 {percentile(ages, 50):.0f}, p95 {percentile(ages, 95):.0f} ms"
+            for name, ages in phases.items()
+        },
         "results": [run.status for run in runs],
         "result_p50_ms": round(statistics.median(results)) if results else None,
         "result_p95_ms": round(percentile(results, 95)) if results else None,

@@ -105,6 +105,10 @@ async def in_browser(size: Size) -> AsyncIterator[Line]:
         overlay_ages(stock),
         f"{ran}; stock without a detector",
     )
+    for name in latency.PHASE_NAMES:
+        ages = latency.of_phase(ours, name)
+        both = f"{latency.percentile(ages, 50):.0f} / {latency.percentile(ages, 95):.0f} ms"
+        yield Line(f"- of these, {name}: {len(ages)}", both, "", "-", ran)
     results = [run.result_ms for run in ours]
     yield Line("document at rest to result, median", middle(results), "", "-", ran)
 
