@@ -16,7 +16,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.geometry import aligned_to, corner_distances, diagonal_px, homography, mapped
+from pipeline.geometry import (
+    aligned_to,
+    corner_distances,
+    diagonal_px,
+    homography,
+    mapped,
+    turned,
+)
 from pipeline.types import Detection, MrtdFormat, QuadPx
 
 _CALM_HZ = 0.5
@@ -96,13 +103,13 @@ class DocumentTrack:
     def _voted(self, raw: QuadPx, before: QuadPx) -> QuadPx:
         """The corners in the track's own order; the track is turned where the vote says so."""
         aligned = aligned_to(raw, before)
-        places = next(k for k in range(4) if np.array_equal(np.roll(aligned, -k, 0), raw))
+        places = next(k for k in range(4) if np.array_equal(turned(aligned, k), raw))
         self._turns *= _FORGET
         self._turns[places] += 1
         winner = int(self._turns.argmax())
         if winner and self._turns[winner] > _LEAD * self._turns[0]:
             self._quad, self._raw, self._speed, aligned = (
-                np.roll(part, -winner, axis=0) for part in (before, self._raw, self._speed, aligned)
+                turned(part, winner) for part in (before, self._raw, self._speed, aligned)
             )
             self._turns = np.roll(self._turns, -winner)
         return aligned
