@@ -7,7 +7,7 @@ earns a mark from 0 to 1 against its threshold, and the score is the weighted su
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -74,10 +74,7 @@ def measure_quality(
         quad_px = rectangle(0, 0, frame.width_px, frame.height_px)
     region = _region(frame.luma, quad_px)
     zone = look_at_zone(region, _INSET, quad_px, zone_px, mrtd_format)
-    measures = _measure(region)
-    if zone is not None:
-        smooth = np.asarray(cv2.GaussianBlur(zone.band, (3, 3), 0), np.uint8)
-        measures = replace(measures, sharpness=_sharpness(smooth, measures.noise))
+    measures = _measure(region, zone.band if zone else region)
     return Quality(
         sharpness=measures.sharpness,
         contrast=measures.contrast,
@@ -129,20 +126,25 @@ def _thinned(luma: ImageU8, quad_px: QuadPx, factor: int) -> tuple[ImageU8, Quad
     return np.asarray(small, np.uint8), ((quad_px - low) / factor).astype(np.float32)
 
 
-def _measure(region: ImageU8) -> _Measures:
-    smooth = np.asarray(cv2.GaussianBlur(region, (3, 3), 0), np.uint8)
+def _measure(region: ImageU8, band: ImageU8) -> _Measures:
+    """Of a document's flat luma; sharpness is that of ``band``, a part of it."""
+    smooth = _smooth(region)
     noise = _noise_sigma(region)
     mean, deviation = cv2.meanStdDev(region)
     across, down = cv2.spatialGradient(smooth)
     edges = np.asarray(cv2.add(cv2.convertScaleAbs(across), cv2.convertScaleAbs(down)), np.uint8)
     return _Measures(
-        sharpness=_sharpness(smooth, noise),
+        sharpness=_sharpness(smooth if band is region else _smooth(band), noise),
         contrast=float(deviation[0, 0]),
         brightness=float(mean[0, 0]) / 2.55,
         edge_density=_share_from(edges, _STRONG_EDGE),
         noise=noise,
         glare=_share_from(smooth, _BURNT_OUT),
     )
+
+
+def _smooth(plane: ImageU8) -> ImageU8:
+    return np.asarray(cv2.GaussianBlur(plane, (3, 3), 0), np.uint8)
 
 
 def _sharpness(smooth: ImageU8, noise: float) -> float:

@@ -123,7 +123,8 @@ def _steps(slopes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _best_line(slopes: NDArray[np.float32], steps: NDArray[np.float32]) -> tuple[float, float]:
     """Shift at a side's start and its change until the end, of the reach; zeros without a line."""
-    wide = np.pad(steps, ((0, 0), (_BEYOND, _BEYOND)))
+    wide = np.zeros((_STATIONS, _STEPS + 2 * _BEYOND), np.float32)
+    wide[:, _BEYOND:-_BEYOND] = steps
     # A line also meets a step one sample beside it.
     wide[:, 1:-1] = np.maximum(wide[:, 1:-1], np.maximum(wide[:, :-2], wide[:, 2:]))
     met = np.minimum(wide, np.float32(_AMPLE_STEP)).ravel().take(_MET, mode="clip")
