@@ -6,7 +6,7 @@ A drawn specimen is held before a camera with a tremor, motion blur and noise, a
 three temporal layers. Every other frame, those of the uppermost layer, is decoded with and without
 its loop filter (RFC 6386, section 15): printed are the decoder's processor time for a frame of the
 whole stream, how like the camera's picture these frames are (PSNR), and how many of their zones
-are read without an error, each from one frame alone. A quarter of a minute a scene.
+are read without an error, each from one frame alone. Five seconds a scene.
 """
 
 from __future__ import annotations

@@ -46,6 +46,8 @@ _READ_EVERY = 12
 """Of how many frames one has its number read: without a graphics processor little costs a page more
 than drawing a frame, and it would be part of what is measured."""
 _FIT_MS = 1.2
+_FEWEST = 48
+"""Overlays that a clock is told by."""
 _CLEARLY = 4
 _CHANGE_MS = 400.0
 """The profile has just changed for this long: a key frame, and those that waited behind it."""
@@ -55,7 +57,7 @@ _WATCH = (
     (
         """
 (() => {
-  const seen = {frames: [], overlays: [], results: [], states: []};
+  const seen = {frames: [], overlays: [], results: [], states: [], coded: []};
   window.latencyProbe = seen;
   const canvas = new OffscreenCanvas(BITS * CELL, CELL);
   const pen = canvas.getContext('2d', {willReadFrequently: true});
@@ -83,13 +85,18 @@ _WATCH = (
   };
   const open = RTCPeerConnection.prototype.createDataChannel;
   RTCPeerConnection.prototype.createDataChannel = function (...args) {
-    const channel = open.apply(this, args);
+    const peer = this, channel = open.apply(this, args);
+    const count = async () => {
+      for (const each of (await peer.getStats()).values())
+        if (each.type === 'outbound-rtp')
+          seen.coded.push([each.framesEncoded, 1000 * each.totalEncodeTime]);
+    };
     channel.addEventListener('message', event => {
       const at = performance.now(), message = JSON.parse(event.data);
       if (message.type === 'overlay')
         seen.overlays.push([message.frame.rtp_timestamp, at, message.frame.width]);
       if (message.type === 'state') seen.states.push([at, message.capture]);
-      if (message.type === 'result') seen.results.push([at, message.status]);
+      if (message.type === 'result') seen.results.push([at, message.status]), count();
     });
     return channel;
   };
@@ -104,7 +111,8 @@ _WATCH = (
 
 Probe = dict[str, list[list[Any]]]
 """What the page has seen, in page time (ms): ``frames`` of [capture, number or None], ``overlays``
-of [RTP timestamp, arrival, width in px], ``states`` and ``results`` of [arrival, name]."""
+of [RTP timestamp, arrival, width in px], ``states`` and ``results`` of [arrival, name], ``coded``
+of [frames that the encoder was given until the result, ms that it took]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class Run:
     """From the camera's permission to the first overlay."""
     full_size_ms: float | None = None
     """The same to the first overlay of a frame as large as the camera's."""
+    encode_ms: float | None = None
+    """What the browser's encoder took for a frame until the result, small ones among them."""
 
     @property
     def overlays_ms(self) -> list[float]:
@@ -174,10 +184,10 @@ def match_clock(
     return best[1] if best[0] - max(rivals, default=0) >= _CLEARLY else None
 
 
-def overlays_of(probe: Probe, skip: int = 24) -> list[Overlay]:
-    """Each overlay after the first ``skip`` and until the result; none where no clock fits."""
+def overlays_of(probe: Probe) -> list[Overlay]:
+    """Each overlay until the result; none where no clock fits."""
     overlays = probe["overlays"]
-    if len(overlays) < 2 * skip:
+    if len(overlays) < _FEWEST:
         return []
     captures = np.asarray([frame[0] for frame in probe["frames"]])
     rtp_ms = np.unwrap(np.asarray([item[0] for item in overlays], float), period=2**32) / 90
@@ -198,7 +208,7 @@ def overlays_of(probe: Probe, skip: int = 24) -> list[Overlay]:
     # Of every overlay, also where the page, being busy, was not called for its frame.
     return [
         Overlay(float(at_ms - stamp_ms - offset), phase(at_ms, width_px))
-        for stamp_ms, (_, at_ms, width_px) in list(zip(rtp_ms, overlays, strict=True))[skip:]
+        for stamp_ms, (_, at_ms, width_px) in zip(rtp_ms, overlays, strict=True)
         if at_ms <= live_until_ms
     ]
 
@@ -250,6 +260,7 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
         first_overlay_ms=marks["firstOverlay"] - granted_ms if "firstOverlay" in marks else None,
         full_size_ms=large[0] - granted_ms if large else None,
         overlays=overlays_of(probe),
+        encode_ms=probe["coded"][0][1] / probe["coded"][0][0] if probe["coded"] else None,
         result_ms=wait_for_result(probe, scene.first_whole()),
         status=str(probe["results"][0][1]) if probe["results"] else "none",
         width_px=int(overlays[-1][2]) if overlays else 0,
@@ -279,6 +290,7 @@ def report(runs: list[Run]) -> dict[str, object]:
         "first_overlay_ms": [round(run.first_overlay_ms or 0) for run in runs],
         "full_size_ms": [round(run.full_size_ms or 0) for run in runs],
         "runs_with_a_clear_clock": sum(bool(run.overlays_ms) for run in runs),
+        "encode_ms": [round(run.encode_ms or 0, 1) for run in runs],
         "overlays": len(overlays),
         "overlay_p50_ms": round(percentile(overlays, 50), 1),
         "overlay_p90_ms": round(percentile(overlays, 90), 1),

@@ -29,19 +29,19 @@ def seen(count: int = 120, large_from: int = 40, taken: int = 80, result: int = 
 
 def test_overlays_count_until_the_result_each_with_its_age() -> None:
     told = overlays_of(seen())
-    # The first 24 are left out, and those from frame 100 on: their overlays come after the result.
-    assert len(told) == 100 - 24
+    # Overlays of the frames from number 100 on come after the result.
+    assert len(told) == 100
     assert [overlay.age_ms for overlay in told] == pytest.approx([AGE_MS] * len(told), abs=2)
-    assert len(overlays_of(seen(result=60))) == 60 - 24
+    assert len(overlays_of(seen(result=60))) == 60
 
 
 def test_overlays_are_told_by_phase() -> None:
     told = overlays_of(seen())
     count = {name: sum(overlay.phase == name for overlay in told) for name in PHASE_NAMES}
     assert sum(count.values()) == len(told)
-    assert count["small"] == 40 - 24
+    assert count["small"] == 40
     assert count["change"] == pytest.approx(0.4 * 24, abs=1)
-    assert count["small"] + count["change"] + count["large"] == pytest.approx(80 - 24 - 1, abs=1)
+    assert count["small"] + count["change"] + count["large"] == pytest.approx(80 - 1, abs=1)
 
 
 def test_phases_of_several_visits_are_one() -> None:
