@@ -43,8 +43,8 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 	@$(PY) -m examples.demo
 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/core tests/pipeline tests/training
-	@$(PY) -m pytest -q --ignore tests/core --ignore tests/pipeline --ignore tests/training
+	@$(PY) -m pytest -q -n 2 --dist loadfile --ignore tests/media --ignore tests/live --ignore tests/browser
+	@$(PY) -m pytest -q tests/media tests/live tests/browser
 
 test-thorough: setup-test ## what takes minutes by itself: every screen in every look, further cases
 	@$(PY) -m pytest -q -m thorough

@@ -26,10 +26,13 @@ from tests.fakes import QUALITY, FakeEngine, FakeReader, specimen_document
 from tests.media.test_session import Clients, clients  # noqa: F401  the fixture
 from tests.media.test_still_door import JPEG
 
+LATE = 100
+"""The reading comes first, however busy the machine."""
+
 
 class HeldReader(FakeReader):
-    """Offers its third frame to be read ahead; takes the picture at the tenth, or as soon as that
-    was read for certain."""
+    """Offers its third frame to be read ahead; takes the picture as soon as that was read for
+    certain, or when its engine has it taken."""
 
     def __init__(self, engine: AheadEngine) -> None:
         super().__init__(engine)
@@ -58,10 +61,11 @@ class HeldReader(FakeReader):
 
 
 class AheadEngine(FakeEngine):
-    """``certain``: what reading ahead gives; an error is raised."""
+    """``certain``: what reading ahead gives; an error is raised. ``capture_at``: the frame at which
+    the picture is taken, whatever was read."""
 
-    def __init__(self, certain: bool | Exception = True) -> None:
-        super().__init__(capture_at=10)
+    def __init__(self, certain: bool | Exception = True, capture_at: int = 10) -> None:
+        super().__init__(capture_at=capture_at)
         self.certain = certain
         self.told: list[tuple[str, bool]] = []
         self.ahead_threads: list[str] = []
@@ -79,7 +83,7 @@ class AheadEngine(FakeEngine):
 
 
 async def test_a_certain_reading_is_told_without_another(serve: Serve, clients: Clients) -> None:  # noqa: F811
-    engine = AheadEngine()
+    engine = AheadEngine(capture_at=LATE)
     server = await serve(engine)
     client = clients.make(server)
     await client.open()
@@ -95,7 +99,7 @@ async def test_a_certain_reading_is_told_without_another(serve: Serve, clients: 
 
 
 async def test_a_still_that_leads_is_read_all_the_same(serve: Serve, clients: Clients) -> None:  # noqa: F811
-    engine = AheadEngine()
+    engine = AheadEngine(capture_at=LATE)
     server = await serve(engine, "--media.still-wait-ms", "3000")
     client = clients.make(server)
     await client.open(stills=True)
@@ -109,7 +113,7 @@ async def test_without_the_still_that_was_announced_what_is_known_is_told(
     serve: Serve,
     clients: Clients,  # noqa: F811
 ) -> None:
-    engine = AheadEngine()
+    engine = AheadEngine(capture_at=LATE)
     server = await serve(engine, "--media.still-wait-ms", "200")
     client = clients.make(server)
     await client.open(stills=True)

@@ -18,6 +18,7 @@ from core.errors import SettingsError, StoredFileError
 from signaling import commands
 from signaling.keeping import spool as spool_module
 from signaling.keeping.envelope import KeyRing, Reencrypted, read_header, unseal
+from signaling.keeping.files import UNFINISHED
 from signaling.keeping.spool import Spooled, reencrypt_spool
 from tests.signaling.test_keeping import Clock
 from tests.signaling.test_spool import (
@@ -49,7 +50,8 @@ def no_blocking_call() -> None:
 
 def kept(folder: Path, ring: dict[str, bytes]) -> list[Spooled]:
     """The events on disk, opened with these keys. Raises StoredFileError."""
-    files = [path.read_bytes() for path in files_of(folder)]
+    whole = [path for path in files_of(folder) if path.suffix != UNFINISHED]
+    files = [path.read_bytes() for path in whole]
     return [Spooled.model_validate_json(unseal(KeyRing(ring), file)[1]) for file in files]
 
 
