@@ -47,11 +47,11 @@ from media.lanes import captures_lane, frames_lane, second_looks_lane, take_shor
 from media.load import LoadProbe
 from media.memory import (
     FreedMemory,
-    give_pages_back_at_once,
     glibc_trim,
     glibc_used,
     keep_what_is_loaded,
     python_blocks,
+    tune_heaps,
 )
 from media.session import Session
 from media.surroundings import Reading, Surroundings
@@ -258,7 +258,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain and close."""
     keep_what_is_loaded()
-    give_pages_back_at_once()
+    tune_heaps()
     # Requests under way get a moment to end, and one that never ends holds nothing up.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
     loop = asyncio.get_running_loop()

@@ -41,8 +41,9 @@ def keep_what_is_loaded() -> None:
     atexit.register(gc.unfreeze)
 
 
-def give_pages_back_at_once() -> bool:
-    """Have each large picture leave the process as soon as nobody holds it; whether glibc will.
+def tune_heaps() -> bool:
+    """Have large pictures leave the process as soon as nobody holds them, and few heaps; whether
+    glibc will.
 
     A picture of a page takes five megabytes. glibc maps such a piece for itself at first, but with
     each one that is freed it raises the limit from which it does (mallopt(3), M_MMAP_THRESHOLD),
@@ -51,7 +52,7 @@ def give_pages_back_at_once() -> bool:
     Frames are smaller, come all the time and are better cut from a heap: they are left there, with
     room for a few at its end.
 
-    And have few heaps: glibc opens another for each thread up to eight times the processors
+    And few heaps: glibc opens another for each thread up to eight times the processors
     (M_ARENA_MAX), each keeps what it has torn, and whenever more guests are there at once than
     ever before, each with a thread that decodes, there is one more. Threads that run by now keep
     theirs.

@@ -20,11 +20,11 @@ from core.settings import load_settings
 from examples.client import CaptureClient
 from media.memory import (
     FreedMemory,
-    give_pages_back_at_once,
     glibc_trim,
     glibc_used,
     keep_what_is_loaded,
     python_blocks,
+    tune_heaps,
 )
 from server import make_app
 from server import serve as serve_until_told
@@ -124,17 +124,17 @@ def test_another_c_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert glibc_trim() is None
     assert glibc_used() is None
-    assert not give_pages_back_at_once()
+    assert not tune_heaps()
 
 
 MAPPED = """
 import ctypes, sys
-from media.memory import _Mallinfo2, give_pages_back_at_once
+from media.memory import _Mallinfo2, tune_heaps
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 libc.mallinfo2.restype = _Mallinfo2
 if sys.argv[1] == "told":
-    assert give_pages_back_at_once()
+    assert tune_heaps()
 libc.free(libc.malloc(ctypes.c_size_t(20 << 20)))
 before = libc.mallinfo2().hblks
 for size in (5 << 20, 2764800):
@@ -155,11 +155,11 @@ def test_a_page_is_mapped_for_itself_and_a_frame_is_not(how: str, expected: list
 
 HEAPS = """
 import ctypes, sys, threading
-from media.memory import give_pages_back_at_once
+from media.memory import tune_heaps
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 if sys.argv[1] == "told":
-    assert give_pages_back_at_once()
+    assert tune_heaps()
 everybody = threading.Barrier(13)
 def guest():
     libc.malloc(ctypes.c_size_t(100_000))
@@ -243,7 +243,7 @@ def test_nothing_is_said_to_be_left_at_the_end() -> None:
     assert ran.stderr == ""
 
 
-@pytest.mark.parametrize("step", ["keep_what_is_loaded", "give_pages_back_at_once"])
+@pytest.mark.parametrize("step", ["keep_what_is_loaded", "tune_heaps"])
 async def test_a_server_does_so_before_it_listens(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
