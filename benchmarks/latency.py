@@ -260,12 +260,18 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
         first_overlay_ms=marks["firstOverlay"] - granted_ms if "firstOverlay" in marks else None,
         full_size_ms=large[0] - granted_ms if large else None,
         overlays=overlays_of(probe),
-        encode_ms=probe["coded"][0][1] / probe["coded"][0][0] if probe["coded"] else None,
+        encode_ms=encode_ms(probe),
         result_ms=wait_for_result(probe, scene.first_whole()),
         status=str(probe["results"][0][1]) if probe["results"] else "none",
         width_px=int(overlays[-1][2]) if overlays else 0,
         stages_ms=stages(probe, scene.first_whole()),
     )
+
+
+def encode_ms(probe: Probe) -> float | None:
+    """What the encoder took for a frame, in ms; None where the browser does not say."""
+    frames, spent_ms = probe["coded"][0] if probe["coded"] else (0, None)
+    return None if not frames or spent_ms is None else float(spent_ms / frames)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

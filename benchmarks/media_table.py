@@ -139,7 +139,8 @@ async def under_load(size: Size) -> AsyncIterator[Line]:
                 f"{ours.cpu_per_stream_s:.4f}",
                 target,
                 f"{stock.cpu_per_stream_s:.4f}",
-                f"benchmarks.load --profile {profile} --scene moving, {sessions} sessions; "
+                f"benchmarks.load --servers {kind},stock --profile {profile} --scene moving "
+                f"--sessions {sessions}; "
                 f"overlays a second {ours.overlays_per_s:.0f}, stock {stock.overlays_per_s:.0f}",
             )
         for shows in ("moving", "empty"):

@@ -17,6 +17,8 @@ _LONGEST_MS = 500.0
 """A scene is looked at this often all the same: a detector may be of another mind next time."""
 _NOBODY_THERE_MS = 3000.0
 """With nothing in view for this long, a scene that does not change is not searched each time."""
+_GAP_MS = 1500.0
+"""After so long without a frame nobody knows who has come meanwhile."""
 _RESTING_MS = 1000.0
 """With nothing in view for this long, fewer frames will do, even where something moves."""
 
@@ -58,6 +60,7 @@ class Search:
         self._detector = detector
         self._scene = StillScene()
         self._empty_since_ms: float | None = None
+        self._last_ms = 0.0
         self.resting = False
         """Whether no document has been in view for a while."""
 
@@ -69,7 +72,10 @@ class Search:
 
     def detect(self, frame: Frame) -> Detection | None:
         """The document in the frame."""
-        now_ms, since_ms = frame.received_ms, self._empty_since_ms
+        now_ms = frame.received_ms
+        if now_ms - self._last_ms > _GAP_MS:
+            self.reset()
+        self._last_ms, since_ms = now_ms, self._empty_since_ms
         empty_ms = 0.0 if since_ms is None else now_ms - since_ms
         self.resting = empty_ms >= _RESTING_MS
         if empty_ms >= _NOBODY_THERE_MS and self._scene.is_known(frame):

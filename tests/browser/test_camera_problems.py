@@ -134,6 +134,8 @@ async def test_another_camera_in_the_same_session(kiosk: OpenKiosk) -> None:
         "(before) => window.lobbylens.stats.overlays > before + 5", arg=before
     )
     assert (await guest.stats())["reconnects"] == 0
+    sent = HINT.replace("contentHint", "getSettings().deviceId")
+    assert await page.evaluate(sent) == options[2]
     assert await page.evaluate(HINT) == "detail", "Chromium smooths others before it codes them"
     assert await page.evaluate("localStorage.getItem('lobbylens.camera')") == options[2]
     # The next guest gets it without being asked.

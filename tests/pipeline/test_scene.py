@@ -93,3 +93,15 @@ def test_a_reset_is_no_rest() -> None:
     assert guest.away(24 * 4)[-1].resting
     guest.live.reset()
     assert not guest.away(1)[0].resting
+
+
+def test_nobody_knows_who_came_while_no_frame_did() -> None:
+    guest = Guest()
+    assert guest.away(24 * 4)[-1].resting
+    guest.index += 24
+    calls = guest.detector.calls
+    assert guest.away(1)[0].resting, "a second without a frame is no news"
+    guest.index += 24 * 2
+    calls = guest.detector.calls
+    assert not any(seen.resting for seen in guest.away(24))
+    assert guest.detector.calls == calls + 24
