@@ -64,7 +64,7 @@ def write_film(path: Path, shape: Shape, codec: str, shows: str) -> None:
         no_document=shows != "held",
         phases=Phases(empty=0.05, moving_in=0.05, held=SECONDS + 1),
     )
-    encoder = _encoder(shape, codec)
+    encoder = encoder_of(shape, codec)
     with path.open("wb") as film:
         for index in range(SECONDS * shape.fps):
             bgr = scene.frame(index + shape.fps // 2).bgr
@@ -88,7 +88,8 @@ def _draw_sleeve(bgr: ImageU8, at_s: float) -> None:
     cv2.ellipse(bgr, centre, axes, 20, 0, 360, (58, 44, 40), -1, cv2.LINE_AA)
 
 
-def _encoder(shape: Shape, codec: str) -> Any:
+def encoder_of(shape: Shape, codec: str) -> Any:
+    """Codes VP8, in layers as TIDS has them, or H264, at the shape's size and rate."""
     encoder: Any = av.CodecContext.create("libvpx" if codec == "VP8" else "libx264", "w")
     encoder.width, encoder.height = shape.width, shape.height
     encoder.pix_fmt, encoder.gop_size = "yuv420p", 10_000

@@ -39,9 +39,8 @@ _DECODERS = {"VP8": "vp8", "H264": "h264"}
 """FFmpeg's own. Its VP8 takes a seventh less time than libvpx at 720p, which copies each picture
 once more."""
 _OPTIONS = {"vp8": {"skip_loop_filter": "noref"}}
-"""A frame of the uppermost temporal layer, that none builds on, is not deblocked: a seventh
-to a fifth of the time for the whole stream, and its print is read as well
-(``benchmarks.deblocking``)."""
+"""A frame of the uppermost temporal layer, that none builds on, is not deblocked: a fifth of the
+time for the whole stream, and its print is read as well (``benchmarks.deblocking``)."""
 
 
 @dataclass(frozen=True, slots=True)
