@@ -40,7 +40,7 @@ const WIDEST_VIDEO_PX = 1920; // wider pictures go as stills; no encoder keeps u
 
 /**
  * Print is detail (W3C MST Content Hints): Chromium then codes the camera's picture as it does a
- * screen's, without smoothing it before, in three quarters of the time.
+ * screen's, without smoothing it before, which takes less time.
  */
 function keepDetail(track) {
   if ("contentHint" in track) track.contentHint = "detail";

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.latency import PHASE_NAMES, Overlay, Probe, Run, of_phase, overlays_of
+from benchmarks.latency import (
+    PHASE_NAMES,
+    Overlay,
+    Probe,
+    Run,
+    encode_ms,
+    of_phase,
+    overlays_of,
+)
 
 FRAME_MS = 1000 / 24
 AGE_MS = 30.0
@@ -59,3 +67,9 @@ def test_a_visit_without_a_clock_counts_for_nothing() -> None:
     frames = [[at, None] for at in captures]
     overlays = [[round(at * 90), at + AGE_MS, 640] for at in captures]
     assert overlays_of({**seen(), "frames": frames, "overlays": overlays}) == []
+
+
+def test_the_encoder_is_told_of_until_the_first_result() -> None:
+    assert encode_ms({**seen(), "coded": [[80, 520.0], [90, 900.0]]}) == 6.5
+    for silent in ([], [[0, 0.0]], [[80, None]]):
+        assert encode_ms({**seen(), "coded": silent}) is None

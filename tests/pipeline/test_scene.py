@@ -99,7 +99,6 @@ def test_nobody_knows_who_came_while_no_frame_did() -> None:
     guest = Guest()
     assert guest.away(24 * 4)[-1].resting
     guest.index += 24
-    calls = guest.detector.calls
     assert guest.away(1)[0].resting, "a second without a frame is no news"
     guest.index += 24 * 2
     calls = guest.detector.calls
