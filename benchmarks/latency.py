@@ -7,9 +7,10 @@ frames a second, with a small code in the picture that numbers its frames.
 - *overlay*: from the camera's capture of a frame to the arrival of its overlay in the page, of
   every overlay until the result, after which the page shows a form and sends a black picture.
   RTP timestamps (RFC 3550) are capture times from another start, rounded to milliseconds, and the
-  camera's own jitter shows which start fits. By phase: of ``small`` pictures; of the first large
-  ones (``change``), which begin with a key frame; of ``large`` ones; once the picture is ``taken``,
-  while it is read on the same processors.
+  camera's own jitter shows which start fits. Servers that are compared with read the frame's number
+  in the picture instead: an even camera shows no start, and FastRTC tells no time stamp. By phase:
+  of ``small`` pictures; of the first large ones (``change``), which begin with a key frame; of
+  ``large`` ones; once the picture is ``taken``, while it is read on the same processors.
 - *result*: from the capture of the first frame that has the whole document within it, at rest,
   to the arrival of the result.
 
@@ -34,18 +35,19 @@ from typing import Any
 import numpy as np
 from playwright.async_api import Browser, Page, async_playwright
 
+from benchmarks.frame_numbers import BITS, CELL_PX, draw_number
 from examples.demo import start_server
 from models.training.specimen_scene import Phases, SceneFrame, SpecimenScene, write_y4m
 
 SIZE = (1280, 720)
 FPS = 24
 PHASES = Phases(empty=1.0, moving_in=1.5, held=8.0, leaving=1.0, empty_after=0.5)
-_BITS = 10
-_CELL_PX = 16
 _READ_EVERY = 12
 """Of how many frames one has its number read: without a graphics processor little costs a page more
 than drawing a frame, and it would be part of what is measured."""
 _FIT_MS = 1.2
+_OLDEST_MS = 6000.0
+"""An overlay's frame is not older: half a round of the film."""
 _FEWEST = 48
 """Overlays that a clock is told by."""
 _CLEARLY = 4
@@ -94,7 +96,9 @@ _WATCH = (
     channel.addEventListener('message', event => {
       const at = performance.now(), message = JSON.parse(event.data);
       if (message.type === 'overlay')
-        seen.overlays.push([message.frame.rtp_timestamp, at, message.frame.width]);
+        seen.overlays.push([
+          message.frame.rtp_timestamp, at, message.frame.width, message.frame.number
+        ]);
       if (message.type === 'state') seen.states.push([at, message.capture]);
       if (message.type === 'result') seen.results.push([at, message.status]), count();
     });
@@ -103,16 +107,16 @@ _WATCH = (
 })();
 """
     )
-    .replace("BITS", str(_BITS))
+    .replace("BITS", str(BITS))
     .replace("EVERY", str(_READ_EVERY))
-    .replace("CELL", str(_CELL_PX))
+    .replace("CELL", str(CELL_PX))
 )
 
 
 Probe = dict[str, list[list[Any]]]
 """What the page has seen, in page time (ms): ``frames`` of [capture, number or None], ``overlays``
-of [RTP timestamp, arrival, width in px], ``states`` and ``results`` of [arrival, name], ``coded``
-of [frames that the encoder was given until the result, ms that it took]."""
+of [RTP timestamp, arrival, width in px, number or None], ``states`` and ``results`` of [arrival,
+name], ``coded`` of [frames that the encoder was given until the result, ms that it took]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +154,7 @@ class NumberedScene(SpecimenScene):
 
     def frame(self, index: int) -> SceneFrame:
         drawn = super().frame(index)
-        for bit in range(_BITS):
-            cell = slice(bit * _CELL_PX, (bit + 1) * _CELL_PX)
-            drawn.bgr[:_CELL_PX, cell] = 235 if index >> bit & 1 else 16
+        draw_number(drawn.bgr, index)
         return drawn
 
     def first_whole(self) -> int:
@@ -184,19 +186,37 @@ def match_clock(
     return best[1] if best[0] - max(rivals, default=0) >= _CLEARLY else None
 
 
+def ages_by_clock(probe: Probe) -> list[float] | None:
+    """How old each overlay's frame was, in ms, by its RTP timestamp; None where no clock fits."""
+    overlays = probe["overlays"]
+    captures = np.asarray([frame[0] for frame in probe["frames"]])
+    rtp_ms = np.unwrap(np.asarray([item[0] for item in overlays], float), period=2**32) / 90
+    at_ms = [item[1] for item in overlays]
+    offset = match_clock(list(captures), list(rtp_ms), at_ms)
+    return None if offset is None else list(np.asarray(at_ms) - rtp_ms - offset)
+
+
+def ages_by_number(probe: Probe) -> list[float | None]:
+    """The same by the number that the server read in the picture; None for one never captured."""
+    ages: list[float | None] = []
+    for _, at_ms, _, number in probe["overlays"]:
+        captured = captured_ms(probe, number, at_ms)
+        ages.append(None if captured is None else at_ms - captured)
+    return ages
+
+
 def overlays_of(probe: Probe) -> list[Overlay]:
     """Each overlay until the result; none where no clock fits."""
     overlays = probe["overlays"]
     if len(overlays) < _FEWEST:
         return []
-    captures = np.asarray([frame[0] for frame in probe["frames"]])
-    rtp_ms = np.unwrap(np.asarray([item[0] for item in overlays], float), period=2**32) / 90
-    offset = match_clock(list(captures), list(rtp_ms), [item[1] for item in overlays])
-    if offset is None:
+    numbered = overlays[0][3] is not None
+    ages = ages_by_number(probe) if numbered else ages_by_clock(probe)
+    if ages is None:
         return []
     live_until_ms = probe["results"][0][0] if probe["results"] else float("inf")
     taken_ms = min((at for at, name in probe["states"] if name == "captured"), default=float("inf"))
-    large_ms = min((at for _, at, width in overlays if width >= SIZE[0]), default=float("inf"))
+    large_ms = min((each[1] for each in overlays if each[2] >= SIZE[0]), default=float("inf"))
 
     def phase(at_ms: float, width_px: int) -> str:
         if at_ms >= taken_ms:
@@ -207,23 +227,33 @@ def overlays_of(probe: Probe) -> list[Overlay]:
 
     # Of every overlay, also where the page, being busy, was not called for its frame.
     return [
-        Overlay(float(at_ms - stamp_ms - offset), phase(at_ms, width_px))
-        for stamp_ms, (_, at_ms, width_px) in zip(rtp_ms, overlays, strict=True)
-        if at_ms <= live_until_ms
+        Overlay(age_ms, phase(at_ms, width_px))
+        for age_ms, (_, at_ms, width_px, _) in zip(ages, overlays, strict=True)
+        if age_ms is not None and at_ms <= live_until_ms
     ]
 
 
-def captured_ms(probe: Probe, frame: int) -> float | None:
-    """When the film's frame number ``frame`` was first captured, in page time; None if it was not.
+def captured_ms(probe: Probe, number: int, seen_ms: float = float("inf")) -> float | None:
+    """When the film's frame ``number`` was captured, in page time; None if it was not.
 
-    Told by the nearest frame whose number was read: the camera keeps the film's pace.
+    In the round of the film that was seen ``seen_ms``, the first one otherwise. Told by the nearest
+    frame whose number was read: the camera keeps the film's pace. Where one was captured within
+    half a frame of that moment it is this one.
     """
-    read = [(at, int(number)) for at, number in probe["frames"] if number is not None]
-    near = [(at, number) for at, number in read if abs(number - frame) <= _READ_EVERY]
-    if not near:
+    oldest_ms = seen_ms - _OLDEST_MS if np.isfinite(seen_ms) else -np.inf
+    near = [
+        (abs(number - int(read)), at + (number - int(read)) * 1000 / FPS)
+        for at, read in probe["frames"]
+        if read is not None and abs(number - int(read)) <= _READ_EVERY
+    ]
+    told = [item for item in near if oldest_ms < item[1] <= seen_ms + _FIT_MS]
+    if not told:
         return None
-    at, number = min(near[:2], key=lambda item: abs(item[1] - frame))
-    return float(at + (frame - number) * 1000 / FPS)
+    first_ms = min(at for _, at in told)
+    told_ms = min(item for item in told if item[1] < first_ms + 1000)[1]
+    captures = np.asarray([frame[0] for frame in probe["frames"]])
+    nearest_ms = float(captures[np.abs(captures - told_ms).argmin()])
+    return nearest_ms if abs(nearest_ms - told_ms) < 500 / FPS else float(told_ms)
 
 
 def wait_for_result(probe: Probe, first_whole: int) -> float | None:
@@ -255,7 +285,7 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
     marks = await page.evaluate("window.lobbylens.stats.marks")
     await context.close()
     overlays, granted_ms = probe["overlays"], marks["cameraGranted"]
-    large = [at for _, at, width in overlays if width >= SIZE[0]]
+    large = [each[1] for each in overlays if each[2] >= SIZE[0]]
     return Run(
         first_overlay_ms=marks["firstOverlay"] - granted_ms if "firstOverlay" in marks else None,
         full_size_ms=large[0] - granted_ms if large else None,

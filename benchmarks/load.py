@@ -94,9 +94,9 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def start_server(kind: str, fastrtc: str) -> asyncio.subprocess.Process:
-    """One of KINDS, or ``fastrtc`` by the interpreter named so."""
-    if kind == "fastrtc":
-        return await start("benchmarks.fastrtc_server", python=fastrtc)
+    """A kind of ``load_servers``, or of ``fastrtc_server`` by the interpreter ``fastrtc``."""
+    if kind.startswith("fastrtc"):
+        return await start("benchmarks.fastrtc_server", kind, python=fastrtc)
     return await start("benchmarks.load_servers", kind)
 
 

@@ -7,6 +7,7 @@
 - ``slow``: the same with a reader that takes 80 ms for each frame.
 - ``stock``: aiortc as its own examples use it: ``recv()`` in a loop, a line of JSON a frame.
 - ``stock-slow``: the same with 80 ms of work on a thread for each frame.
+- ``stock-numbered``: the same with the number that each picture of ``benchmarks.latency`` bears.
 
 Each prints its address; the stock ones have a page that sends a camera's picture. None sheds
 load: what is measured is the full work.
@@ -19,6 +20,7 @@ import dataclasses
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import av
@@ -27,6 +29,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 import server
+from benchmarks.frame_numbers import luma_of, read_number
 from core.settings import PipelineSettings, load_settings
 from media.lanes import take_short_turns
 from pipeline.engine import Engine, load_parts
@@ -40,29 +43,7 @@ UNBOUNDED = (
 
 
 SLOW_S = 0.08
-# A visit takes the same steps on our page and on this one; here the first two do nothing.
-STOCK_PAGE = """<!doctype html><button data-action="touch">touch</button>
-<p id="language-buttons"><button lang="en">English</button></p>
-<button data-action="begin">begin</button><script>
-const marks = {};
-window.lobbylens = {stats: {marks}};
-document.querySelector('[data-action=begin]').onclick = async () => {
-  const video = {width: 1280, height: 720, frameRate: 24};
-  const stream = await navigator.mediaDevices.getUserMedia({video});
-  marks.cameraGranted = performance.now();
-  const pc = new RTCPeerConnection({iceServers: []});
-  pc.addTransceiver(stream.getVideoTracks()[0], {direction: 'sendonly'});
-  pc.createDataChannel('overlay', {ordered: false, maxRetransmits: 0}).onmessage = () => {
-    marks.firstOverlay ??= performance.now();
-  };
-  await pc.setLocalDescription();
-  while (pc.iceGatheringState !== 'complete') await new Promise((done) => setTimeout(done, 10));
-  const headers = {'Content-Type': 'application/json'};
-  const body = JSON.stringify({sdp: pc.localDescription.sdp, type: 'offer'});
-  const answer = await fetch('/api/webrtc/offer', {method: 'POST', headers, body});
-  await pc.setRemoteDescription({type: 'answer', sdp: (await answer.json()).sdp});
-};
-</script>"""
+STOCK_PAGE = Path(__file__).with_name("stock_page.html").read_text()
 
 
 class BlindDetector:
@@ -97,8 +78,9 @@ def ours(kind: str) -> int:
 class Stock:
     """A server as aiortc's examples are: no more than the documentation shows."""
 
-    def __init__(self, work_s: float = 0.0) -> None:
+    def __init__(self, work_s: float = 0.0, numbered: bool = False) -> None:
         self._work_s = work_s
+        self._numbered = numbered
         self.peers: set[RTCPeerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,6 +115,8 @@ class Stock:
                 await asyncio.to_thread(time.sleep, self._work_s)
             size = {"width": frame.width, "height": frame.height}
             stamp = {"index": index, "pts": frame.pts, "rtp_timestamp": frame.pts, **size}
+            if self._numbered:
+                stamp["number"] = read_number(luma_of(frame))
             index += 1
             if channels and channels[0].readyState == "open":
                 channels[0].send(json.dumps({"type": "overlay", "frame": stamp}))
@@ -142,10 +126,11 @@ async def page(request: web.Request) -> web.Response:
     return web.Response(text=STOCK_PAGE, content_type="text/html")
 
 
-async def stock(work_s: float) -> None:
+async def stock(kind: str) -> None:
     app = web.Application()
     app.router.add_get("/", page)
-    app.router.add_post("/api/webrtc/offer", Stock(work_s).offer)
+    served = Stock(SLOW_S if kind == "stock-slow" else 0.0, kind == "stock-numbered")
+    app.router.add_post("/api/webrtc/offer", served.offer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -157,5 +142,5 @@ async def stock(work_s: float) -> None:
 if __name__ == "__main__":
     kind = sys.argv[1]
     if kind.startswith("stock"):
-        asyncio.run(stock(SLOW_S if kind == "stock-slow" else 0.0))
+        asyncio.run(stock(kind))
     sys.exit(ours(kind))

@@ -1,8 +1,10 @@
-"""Every figure that the media layer promises, beside aiortc as it comes, in one run.
+"""Every figure that the media layer promises, beside others that come as they are, in one run.
 
 ``python -m benchmarks.media_table`` takes half an hour at full size; ``--quick`` a few minutes,
-for a look. ``--only browser,load,network,endings`` runs a part. Each line names what it ran. Run
-it on a quiet machine; ``python -m benchmarks.soak`` answers for the hours.
+for a look. ``--only browser,load,network,endings`` runs a part. Each line names what it ran. Beside
+this server runs stock aiortc and, with ``--fastrtc PYTHON`` (see ``benchmarks/fastrtc_server.py``),
+FastRTC: it receives by aiortc as it comes, so that what is lost, and ends, is told once. Run it on
+a quiet machine; ``python -m benchmarks.soak`` answers for the hours.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import platform
 import statistics
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import bad_network, endings, latency, load
@@ -38,32 +40,40 @@ FILMS = (("capture", "moving"), ("tracking", "moving"), ("tracking", "empty"))
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How much of everything is run."""
+class Plan:
+    """How much of everything is run, and beside whom."""
 
     visits: int
     visit_s: float
     load_s: float
     sessions: int
     call_s: float
+    fastrtc: str = ""
+    """A Python that has FastRTC; without one its column stays empty."""
+
+    def others(self, kind: str = "") -> list[str]:
+        """The servers beside ours, of a kind as ``-slow``."""
+        return [f"{name}{kind}" for name in ("stock", *(["fastrtc"] if self.fastrtc else []))]
 
 
-FULL = Size(visits=7, visit_s=12, load_s=30, sessions=20, call_s=60)
-QUICK = Size(visits=1, visit_s=8, load_s=6, sessions=4, call_s=8)
+FULL = Plan(visits=7, visit_s=12, load_s=30, sessions=20, call_s=60)
+QUICK = Plan(visits=1, visit_s=8, load_s=6, sessions=4, call_s=8)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One promise: the figure, what it is to reach, the same of stock aiortc, and what ran."""
+    """One promise: the figure, what it is to reach, the same of the others, and what ran."""
 
     what: str
     ours: str
     target: str
-    stock: str
+    others: Sequence[str]
     ran: str
 
     def __str__(self) -> str:
-        return f"{self.what:44} {self.ours:>16} {self.target:>14} {self.stock:>16}  {self.ran}"
+        stock, fastrtc = (*self.others, "-", "-")[:2]
+        figures = f"{self.ours:>15} {self.target:>12} {stock:>13} {fastrtc:>12}"
+        return f"{self.what:52} {figures}  {self.ran}"
 
 
 def middle(values: Sequence[float | None]) -> str:
@@ -76,44 +86,38 @@ def overlay_ages(runs: Sequence[latency.Run]) -> str:
     return f"{latency.percentile(ages, 50):.0f} / {latency.percentile(ages, 95):.0f} ms"
 
 
-async def visits(kind: str, phases: Phases, size: Size) -> list[latency.Run]:
-    server = await load.start("benchmarks.load_servers", kind)
+async def visits(kind: str, phases: Phases, plan: Plan) -> list[latency.Run]:
+    server = await load.start_server(kind, plan.fastrtc)
     try:
         url = (await load.line_of(server)).split()[-1]
-        return await latency.visits(url, phases, size.visits, size.visit_s)
+        return await latency.visits(url, phases, plan.visits, plan.visit_s)
     finally:
         await load.end(server)
 
 
-async def in_browser(size: Size) -> AsyncIterator[Line]:
-    ran = f"Chromium, {size.visits} visits, benchmarks.latency"
-    ours, stock = await visits("lobbylens", IN_VIEW, size), await visits("stock", IN_VIEW, size)
+async def in_browser(plan: Plan) -> AsyncIterator[Line]:
+    ran = f"Chromium, {plan.visits} visits, benchmarks.latency"
+    everybody = ("lobbylens", *plan.others("-numbered"))
+    at_once = [await visits(kind, IN_VIEW, plan) for kind in everybody]
     for what, target, name in (
         ("camera granted to first overlay, median", "0.6 s", "first_overlay_ms"),
         ("720p reached, median", "1.5 s", "full_size_ms"),
     ):
-        told = [middle([getattr(run, name) for run in runs]) for runs in (ours, stock)]
-        yield Line(what, told[0], target, told[1], f"{ran}, a document in view")
-    ours, stock = (
-        await visits("lobbylens", latency.PHASES, size),
-        await visits("stock", latency.PHASES, size),
-    )
-    yield Line(
-        "frame to overlay, p50 / p95, with the detector",
-        overlay_ages(ours),
-        "25 / 45 ms",
-        overlay_ages(stock),
-        f"{ran}; stock without a detector",
-    )
+        ours, *others = (middle([getattr(run, name) for run in runs]) for runs in at_once)
+        yield Line(what, ours, target, others, f"{ran}, a document in view")
+    whole = [await visits(kind, latency.PHASES, plan) for kind in everybody]
+    ours, *others = (overlay_ages(runs) for runs in whole)
+    told = f"{ran}; the others without a detector"
+    yield Line("frame to overlay, p50 / p95, with the detector", ours, "25 / 45 ms", others, told)
     for name in latency.PHASE_NAMES:
-        ages = latency.of_phase(ours, name)
+        ages = latency.of_phase(whole[0], name)
         both = f"{latency.percentile(ages, 50):.0f} / {latency.percentile(ages, 95):.0f} ms"
-        yield Line(f"- of these, {name}: {len(ages)}", both, "", "-", ran)
-    results = [run.result_ms for run in ours]
-    yield Line("document at rest to result, median", middle(results), "", "-", ran)
+        yield Line(f"- of these, {name}: {len(ages)}", both, "", (), ran)
+    results = [run.result_ms for run in whole[0]]
+    yield Line("document at rest to result, median", middle(results), "", (), ran)
 
 
-async def under_load(size: Size) -> AsyncIterator[Line]:
+async def under_load(plan: Plan) -> AsyncIterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         films = {(name, shows): Path(folder) / f"{name}-{shows}" for name, shows in FILMS}
         for (name, shows), film in films.items():
@@ -121,42 +125,48 @@ async def under_load(size: Size) -> AsyncIterator[Line]:
 
         async def run(kind: str, profile: str, shows: str, sessions: int) -> load.Figures:
             film, fps = films[profile, shows], SHAPES[profile].fps
-            return await load.measure(kind, sessions, size.load_s, film, "VP8", fps)
+            return await load.measure(
+                kind, sessions, plan.load_s, film, "VP8", fps, fastrtc=plan.fastrtc
+            )
 
-        slow, stock = [await run(kind, "capture", "moving", 1) for kind in ("slow", "stock-slow")]
+        slow, *others = [
+            f"{(await run(kind, 'capture', 'moving', 1)).overlay_p95_ms:.0f} ms"
+            for kind in ("slow", *plan.others("-slow"))
+        ]
         yield Line(
             "the same while analysis takes 80 ms, p95",
-            f"{slow.overlay_p95_ms:.0f} ms",
+            slow,
             "150 ms",
-            f"{stock.overlay_p95_ms:.0f} ms",
-            f"benchmarks.load, 720p24, 1 session, {size.load_s:.0f} s",
+            others,
+            f"benchmarks.load, 720p24, 1 session, {plan.load_s:.0f} s",
         )
         for profile, kind, target, sessions in COSTS:
-            ours = await run(kind, profile, "moving", sessions)
-            stock = await run("stock", profile, "moving", sessions)
+            kinds = [kind, *plan.others()]
+            rows = [await run(each, profile, "moving", sessions) for each in kinds]
+            costs = [f"{row.cpu_per_stream_s:.4f}" for row in rows]
+            each_told = ", ".join(f"{row.overlays_per_s:.0f}" for row in rows)
             yield Line(
                 f"CPU per stream-second, {profile}, {DECODED[kind]}",
-                f"{ours.cpu_per_stream_s:.4f}",
+                costs[0],
                 target,
-                f"{stock.cpu_per_stream_s:.4f}",
+                costs[1:],
                 f"benchmarks.load --servers {kind},stock --profile {profile} --scene moving "
-                f"--sessions {sessions}; "
-                f"overlays a second {ours.overlays_per_s:.0f}, stock {stock.overlays_per_s:.0f}",
+                f"--sessions {sessions}; overlays a second of {', '.join(kinds)}: {each_told}",
             )
         for shows in ("moving", "empty"):
-            many = await run("lobbylens", "tracking", shows, size.sessions)
+            many = await run("lobbylens", "tracking", shows, plan.sessions)
             ran = (
-                f"benchmarks.load --profile tracking --scene {shows}, {size.sessions} sessions, "
+                f"benchmarks.load --profile tracking --scene {shows}, {plan.sessions} sessions, "
                 f"{SCENES[shows]}"
             )
             share = many.busy_cores / (os.cpu_count() or 1) * 100
-            yield Line("processors busy, with the detector", f"{share:.0f} %", "70 %", "-", ran)
-            yield Line("overlay p95 there", f"{many.overlay_p95_ms:.0f} ms", "100 ms", "-", ran)
+            yield Line("processors busy, with the detector", f"{share:.0f} %", "70 %", (), ran)
+            yield Line("overlay p95 there", f"{many.overlay_p95_ms:.0f} ms", "100 ms", (), ran)
         memory = f"{many.base_mb:.0f} + {many.session_mb:.1f} MB"
-        yield Line("memory: base, each session", memory, "400 + 25 MB", "-", ran)
+        yield Line("memory: base, each session", memory, "400 + 25 MB", (), ran)
 
 
-async def on_bad_networks(size: Size) -> AsyncIterator[Line]:
+async def on_bad_networks(plan: Plan) -> AsyncIterator[Line]:
     engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
     pictures = await asyncio.to_thread(bad_network.held_pictures)
     targets = {"a packet that never comes, each 2 s": "0.3 s", "3 % loss": "0.3 s"}
@@ -164,22 +174,22 @@ async def on_bad_networks(size: Size) -> AsyncIterator[Line]:
         for case in bad_network.CASES:
             if case.name not in targets:
                 continue
-            ours = await bad_network.play(engine, pictures, case, size.call_s)
+            ours = await bad_network.play(engine, pictures, case, plan.call_s)
             with bad_network.stock_reception():
-                stock = await bad_network.play(engine, pictures, case, size.call_s)
+                stock = await bad_network.play(engine, pictures, case, plan.call_s)
             yield Line(
                 f"{case.name}: longest freeze",
                 f"{ours.longest_s:.2f} s",
                 targets[case.name],
-                f"{stock.longest_s:.2f} s",
-                f"benchmarks.bad_network, {size.call_s:.0f} s; freezes {ours.freezes}, "
+                [f"{stock.longest_s:.2f} s"],
+                f"benchmarks.bad_network, {plan.call_s:.0f} s; freezes {ours.freezes}, "
                 f"stock {stock.freezes}",
             )
     finally:
         engine.close()
 
 
-async def at_the_end(size: Size) -> AsyncIterator[Line]:
+async def at_the_end(plan: Plan) -> AsyncIterator[Line]:
     engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -193,7 +203,7 @@ async def at_the_end(size: Size) -> AsyncIterator[Line]:
                 "a peer that crashes is noticed and freed",
                 f"{ours:.1f} s",
                 "5 s",
-                f"{stock:.1f} s",
+                [f"{stock:.1f} s"],
                 "benchmarks.endings, sockets closed without a word",
             )
             ours = await endings.close_stall_s(engine, large)
@@ -202,14 +212,14 @@ async def at_the_end(size: Size) -> AsyncIterator[Line]:
                 "closing with a backlog: the loop stands still",
                 f"{ours * 1000:.0f} ms",
                 "50 ms",
-                f"{stock * 1000:.0f} ms",
+                [f"{stock * 1000:.0f} ms"],
                 "benchmarks.endings, 720p at 240 frames a second",
             )
     finally:
         engine.close()
 
 
-PARTS: dict[str, Callable[[Size], AsyncIterator[Line]]] = {
+PARTS: dict[str, Callable[[Plan], AsyncIterator[Line]]] = {
     "browser": in_browser,
     "load": under_load,
     "network": on_bad_networks,
@@ -217,18 +227,22 @@ PARTS: dict[str, Callable[[Size], AsyncIterator[Line]]] = {
 }
 
 
-async def main(size: Size, parts: Sequence[str]) -> None:
+async def main(plan: Plan, parts: Sequence[str]) -> None:
     load_now = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} processors, load before {load_now:.2f}")
-    print(Line("", "this server", "to reach", "stock aiortc", "what ran"), flush=True)
+    print(Line("", "this server", "to reach", ("stock aiortc", "FastRTC"), "what ran"), flush=True)
     for part in parts:
-        async for line in PARTS[part](size):
+        async for line in PARTS[part](plan):
             print(line, flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The figures of the media layer.")
     parser.add_argument("--quick", action="store_true", help="a few minutes, for a look")
+    parser.add_argument(
+        "--fastrtc", default="", help="a Python that has FastRTC: see benchmarks/fastrtc_server.py"
+    )
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
     arguments = parser.parse_args()
-    asyncio.run(main(QUICK if arguments.quick else FULL, arguments.only))
+    plan = replace(QUICK if arguments.quick else FULL, fastrtc=arguments.fastrtc)
+    asyncio.run(main(plan, arguments.only))

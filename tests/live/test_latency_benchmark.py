@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import av
+import cv2
 import numpy as np
 import pytest
 
+from benchmarks.frame_numbers import draw_number, luma_of, read_number
 from benchmarks.latency import (
     PHASE_NAMES,
     Overlay,
     Probe,
     Run,
+    captured_ms,
     encode_ms,
     of_phase,
     overlays_of,
@@ -24,7 +28,7 @@ def seen(count: int = 120, large_from: int = 40, taken: int = 80, result: int = 
     jitter = np.random.default_rng(1).normal(0, 4, count)
     captures = [1000 + number * FRAME_MS + jitter[number] for number in range(count)]
     overlays = [
-        [round(at) * 90 - 12_345, at + AGE_MS, 1280 if number >= large_from else 640]
+        [round(at) * 90 - 12_345, at + AGE_MS, 1280 if number >= large_from else 640, None]
         for number, at in enumerate(captures)
     ]
     return {
@@ -65,7 +69,7 @@ def test_phases_of_several_visits_are_one() -> None:
 def test_a_visit_without_a_clock_counts_for_nothing() -> None:
     captures = [1000 + number * FRAME_MS for number in range(120)]
     frames = [[at, None] for at in captures]
-    overlays = [[round(at * 90), at + AGE_MS, 640] for at in captures]
+    overlays = [[round(at * 90), at + AGE_MS, 640, None] for at in captures]
     assert overlays_of({**seen(), "frames": frames, "overlays": overlays}) == []
 
 
@@ -73,3 +77,51 @@ def test_the_encoder_is_told_of_until_the_first_result() -> None:
     assert encode_ms({**seen(), "coded": [[80, 520.0], [90, 900.0]]}) == 6.5
     for silent in ([], [[0, 0.0]], [[80, None]]):
         assert encode_ms({**seen(), "coded": silent}) is None
+
+
+def numbered(round_of: int = 288) -> Probe:
+    """A visit of a film's two rounds, of whose frames each twelfth had its number read."""
+    jitter = np.random.default_rng(2).normal(0, 4, 2 * round_of)
+    captures = [1000 + place * FRAME_MS + jitter[place] for place in range(2 * round_of)]
+    return {
+        "frames": [
+            [at, None if place % 12 else place % round_of] for place, at in enumerate(captures)
+        ],
+        "overlays": [
+            [None, at + AGE_MS, 640, place % round_of] for place, at in enumerate(captures)
+        ],
+        "states": [],
+        "results": [],
+    }
+
+
+def test_frames_are_told_by_the_numbers_in_them_too() -> None:
+    told = overlays_of(numbered())
+    assert len(told) == 2 * 288
+    assert [overlay.age_ms for overlay in told] == pytest.approx([AGE_MS] * len(told))
+
+
+def test_a_server_that_is_far_behind_is_told_so() -> None:
+    probe = numbered()
+    late = [[None, at + 4000, width, number] for _, at, width, number in probe["overlays"]]
+    told = overlays_of({**probe, "overlays": late})
+    assert [overlay.age_ms for overlay in told] == pytest.approx([AGE_MS + 4000] * len(told))
+
+
+def test_a_number_that_no_frame_has_counts_for_nothing() -> None:
+    probe = numbered()
+    assert captured_ms(probe, 900) is None
+    assert captured_ms(probe, 0) == probe["frames"][0][0], "in the first round"
+    misread = [[None, at, width, 900] for _, at, width, _ in probe["overlays"]]
+    assert overlays_of({**probe, "overlays": misread}) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (320, 180)])
+@pytest.mark.parametrize("number", [0, 1, 0b10_1010_1010, 1023])
+def test_a_number_is_read_in_pictures_of_any_size(size: tuple[int, int], number: int) -> None:
+    picture = np.full((720, 1280, 3), 130, np.uint8)
+    draw_number(picture, number)
+    smaller = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    assert read_number(smaller[..., 1]) == number
+    frame = av.VideoFrame.from_ndarray(smaller, format="bgr24").reformat(format="yuv420p")
+    assert read_number(luma_of(frame)) == number
