@@ -141,8 +141,9 @@ export class Connection {
         if (!this.#closed) this.hooks.up({ resumed: this.#session.id === before });
         return;
       } catch (error) {
-        if (!(error instanceof doors.Refused)) throw error;
-        kind = error.kind;
+        // One more attempt that failed, whatever it failed with: else the guest would wait for ever.
+        if (!(error instanceof doors.Refused)) console.error(error);
+        kind = error.kind ?? "network";
         if (kind === "expired") this.#session = null; // the next attempt starts anew
       }
     }

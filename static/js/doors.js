@@ -33,29 +33,31 @@ function headers(extra = {}) {
   return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
 }
 
-async function request(path, options, signal, answerMs = ANSWER_MS) {
+/**
+ * What `read` makes of the answer. A body that is cut off, comes too late, or is some network's own
+ * page in the place of ours is no answer either.
+ */
+async function request(path, options, signal, { answerMs = ANSWER_MS, read = json } = {}) {
   const limit = AbortSignal.timeout(answerMs);
-  let answer;
   try {
-    answer = await fetch(path, {
+    const answer = await fetch(path, {
       cache: "no-store",
       ...options,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
-  } catch {
-    throw new Refused("server");
-  }
-  if (!answer.ok) {
+    if (answer.ok) return await read(answer);
     const seconds = Number(answer.headers.get("Retry-After")) || 0;
     throw new Refused(PROBLEMS[answer.status] ?? "server", seconds);
+  } catch (error) {
+    throw error instanceof Refused ? error : new Refused("server");
   }
-  return answer;
 }
+
+const json = (answer) => answer.json();
 
 /** The ICE servers to offer with. */
 export async function iceServers(signal) {
-  const answer = await request("/api/webrtc/config", { headers: headers() }, signal);
-  return (await answer.json()).ice_servers;
+  return (await request("/api/webrtc/config", { headers: headers() }, signal)).ice_servers;
 }
 
 /**
@@ -67,21 +69,19 @@ export async function offer(sdp, session, signal, resumed, answerMs) {
   const path = resumed ? `/api/sessions/${encodeURIComponent(resumed)}/offer` : "/api/webrtc/offer";
   const body = JSON.stringify({ sdp, type: "offer", session });
   const options = { method: "POST", headers: headers({ "Content-Type": "application/json" }), body };
-  const answer = await request(path, options, signal, answerMs);
-  return answer.json();
+  return request(path, options, signal, { answerMs });
 }
 
 /** Hands in a still; true when it came in time to be looked at. */
 export async function still(sessionId, jpeg) {
   const path = `/api/sessions/${encodeURIComponent(sessionId)}/still`;
   const options = { method: "POST", headers: { "Content-Type": "image/jpeg" }, body: jpeg };
-  return (await (await request(path, options)).json()).taken;
+  return (await request(path, options)).taken;
 }
 
 /** The card as a PDF blob. */
 export async function card(path) {
-  const answer = await request(path, { headers: headers() });
-  return answer.blob();
+  return request(path, { headers: headers() }, undefined, { read: (answer) => answer.blob() });
 }
 
 /** Ends a session; a beacon, because it is also sent while the page goes away. */

@@ -25,7 +25,7 @@ function tellOfStorage(stored) {
 /** As the server has them; its defaults where it does not answer, as the page must still say so. */
 export async function loadProperty() {
   const answer = await fetch("/page.json").catch(() => null);
-  const told = answer?.ok ? await answer.json() : {};
+  const told = answer?.ok ? await answer.json().catch(() => ({})) : {};
   const property = Object.freeze({ ...DEFAULTS, ...told });
   const named = byId("property-name");
   if (named) named.textContent = document.title = property.name;

@@ -10,29 +10,31 @@ export class Refused extends Error {
   }
 }
 
+const json = (answer) => answer.json();
+
 export class Staff {
   token = "";
 
-  async #request(path, body, { signal, method = "POST" } = {}) {
+  /** What `read` makes of the answer; a body that does not come whole is no answer either. */
+  async #request(path, body, { signal, method = "POST", read = (answer) => answer } = {}) {
     const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
     const options = { headers, cache: "no-store", signal: signal ?? AbortSignal.timeout(ANSWER_MS) };
     if (body) {
       Object.assign(options, { method, body: JSON.stringify(body) });
       headers["Content-Type"] = "application/json";
     }
-    let answer;
     try {
-      answer = await fetch(`/api/staff/sessions${path}`, options);
-    } catch {
-      throw new Refused("The server does not answer", 0);
+      const answer = await fetch(`/api/staff/sessions${path}`, options);
+      if (answer.ok) return await read(answer);
+      const told = await answer.json().catch(() => ({}));
+      throw new Refused(told.error ?? "Refused", answer.status);
+    } catch (error) {
+      throw error instanceof Refused ? error : new Refused("The server does not answer", 0);
     }
-    if (answer.ok) return answer;
-    const told = await answer.json().catch(() => ({}));
-    throw new Refused(told.error ?? "Refused", answer.status);
   }
 
   async sessions() {
-    return (await (await this.#request("")).json()).sessions;
+    return (await this.#request("", null, { read: json })).sessions;
   }
 
   /**
@@ -60,7 +62,7 @@ export class Staff {
   }
 
   async takeForm(label) {
-    return (await this.#request(`/${label}/form`, {})).json();
+    return this.#request(`/${label}/form`, {}, { read: json });
   }
 
   giveBack(label) {
@@ -68,6 +70,6 @@ export class Staff {
   }
 
   async confirm(label, documentId, fields) {
-    return (await this.#request(`/${label}/confirm`, { document_id: documentId, fields })).json();
+    return this.#request(`/${label}/confirm`, { document_id: documentId, fields }, { read: json });
   }
 }

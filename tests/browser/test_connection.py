@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 from playwright.async_api import Response, Route
@@ -103,6 +105,60 @@ async def test_a_server_that_is_gone(kiosk: OpenKiosk) -> None:
     await guest.page.unroute_all()
     await guest.do("retry")
     await guest.screen("live")
+
+
+def a_foreign_page(times: int) -> Callable[[Route], Awaitable[None]]:
+    """Answers so often in the server's place, as a network does that wants its terms agreed to."""
+    left = itertools.count(times, -1)
+
+    async def answer(route: Route) -> None:
+        if next(left) > 0:
+            await route.fulfill(content_type="text/html", body="<title>Welcome to our network")
+        else:
+            await route.continue_()
+
+    return answer
+
+
+async def test_a_network_s_own_page_is_no_answer(kiosk: OpenKiosk) -> None:
+    """It is no camera that fails, as which anything unforeseen was told."""
+    guest = await kiosk()
+    await guest.page.route("**/api/webrtc/offer", a_foreign_page(1))
+    await guest.do("specimen")
+    await guest.problem("server")
+    await guest.do("retry")
+    await guest.screen("live")
+
+
+async def test_a_session_is_resumed_behind_a_network_s_own_page(kiosk: OpenKiosk) -> None:
+    """One attempt in vain is not the last: the page waited for ever."""
+    guest = await kiosk(scripts=(WATCH_PEERS,))
+    page = guest.page
+    await page.route("**/api/sessions/*/offer", a_foreign_page(1))
+    await guest.do("specimen")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    await page.evaluate("window.peers.at(-1).close()")
+    await page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
+    await guest.screen("review", timeout_s=30)
+
+
+async def test_what_nobody_foresaw_is_one_attempt_in_vain(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(scripts=(WATCH_PEERS,), expect=("nobody foresaw",))
+    page = guest.page
+    await guest.do("specimen")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    await page.evaluate(
+        """() => {
+          const real = RTCPeerConnection.prototype.setLocalDescription;
+          RTCPeerConnection.prototype.setLocalDescription = function () {
+            RTCPeerConnection.prototype.setLocalDescription = real;
+            throw new TypeError("what nobody foresaw");
+          };
+          window.peers.at(-1).close();
+        }"""
+    )
+    await page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
+    await guest.screen("review", timeout_s=30)
 
 
 async def error_code(url: str) -> str:

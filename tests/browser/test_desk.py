@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk, OpenKiosk
 from tests.browser.test_page import texts
@@ -209,3 +209,25 @@ async def test_the_desk_asks_for_the_token(kiosk: OpenKiosk) -> None:
     assert "the-token" not in page.url
     stored = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert stored == "[{},{}]"
+
+
+async def test_the_desk_s_list_outlives_an_answer_that_is_not_the_server_s(
+    kiosk: OpenKiosk,
+) -> None:
+    """It was never asked for again."""
+    guest = await kiosk()
+    page = guest.page
+    foreign = True
+
+    async def answer(route: Route) -> None:
+        if foreign:
+            await route.fulfill(content_type="text/html", body="<title>Welcome to our network")
+        else:
+            await route.continue_()
+
+    await page.route("**/api/staff/sessions", answer)
+    await page.goto(f"{guest.origin}/staff")
+    await expect(page.locator("#state")).to_have_text(texts("en")["staff.silent"])
+    foreign = False
+    await expect(page.locator("#state")).to_be_empty()
+    assert await page.is_visible("#sessions")

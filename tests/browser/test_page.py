@@ -150,6 +150,8 @@ async def test_an_idle_guest_is_asked_and_then_forgotten(kiosk: OpenKiosk) -> No
     await page.reload()
     await guest.welcome()
     await guest.do("manual")
+    # A request under way would have waited for too long when the clock is put forward.
+    await page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
     await page.fill("#field-primary_identifier", "Eriksson")
     await page.clock.fast_forward(46_000)
     await page.wait_for_selector("#idle[open]")
@@ -215,6 +217,14 @@ async def test_what_is_said_of_storage_is_true(kiosk: OpenKiosk) -> None:
         await guest.page.reload()
         await guest.screen("attract")
         await expect(guest.page.locator(".foot")).to_have_text(words[key])
+
+
+async def test_the_page_comes_without_its_property_s_settings(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(language="")
+    await guest.page.route("**/page.json", partial(answer, body="<title>Welcome to our network"))
+    await guest.page.reload()
+    await guest.screen("attract")
+    await guest.welcome()
 
 
 EXPIRY = """async (told) => {
