@@ -49,6 +49,11 @@ class Metrics:
             "Frames of upper temporal layers left undecoded: for the same reason, or at rest.",
             registry=self.registry,
         )
+        self.streams_slowed = Counter(
+            "lobbylens_streams_slowed",
+            "Times that a sender without such layers was asked for half as many frames instead.",
+            registry=self.registry,
+        )
         self.frames_outdated = Counter(
             "lobbylens_frames_outdated",
             "Frames left undecoded because they had waited too long: the processors are not ours.",
@@ -84,7 +89,8 @@ class Metrics:
         self.load_level = Gauge(
             "lobbylens_load_level",
             "0: every frame is analysed, 1: every second, 2: every third, 3: and the uppermost "
-            "temporal layer is not decoded, 4: and none may join.",
+            "temporal layer is not decoded, or half as many frames are asked for, 4: and none may "
+            "join.",
             registry=self.registry,
         )
         self.load_decisions = Counter(

@@ -9,7 +9,8 @@ counts only while this process itself works: what other programs cause is not me
     normal     -                            every frame is looked at
     half       for ``hold_s``               every second frame
     third      for another ``hold_s``       every third frame
-    thinned    for another ``hold_s``       and the uppermost temporal layer is not decoded
+    thinned    for another ``hold_s``       and the uppermost temporal layer is not decoded, or half
+                                            as many frames are asked for
     refusing   for another ``hold_s``       and new sessions get 503
 
 It steps down again, one level at a time, when calm for twice ``hold_s``.
@@ -120,9 +121,14 @@ class LoadProbe:
         return min(self._ladder.level, LoadLevel.THIRD) + 1
 
     @property
+    def thinning(self) -> bool:
+        """Whether streams are to have fewer frames."""
+        return self._ladder.level >= LoadLevel.THINNED
+
+    @property
     def layers(self) -> int:
         """How many temporal layers of a stream are decoded: of L1T3 all, or every other frame."""
-        return _THINNED_LAYERS if self._ladder.level >= LoadLevel.THINNED else ALL_LAYERS
+        return _THINNED_LAYERS if self.thinning else ALL_LAYERS
 
     @property
     def refusing(self) -> bool:

@@ -28,6 +28,8 @@ from pipeline.types import Frame, Observation
 T = TypeVar("T")
 SHORT_S = 0.02
 """Half a frame's time at 24 a second: a decoder that is kept for longer falls behind."""
+_WHOLE_AFTER_S = 0.5
+"""Of a stream in layers some are left out more often, where any are."""
 _RESTING_LAYERS = 2
 """Of L1T3 every other frame: what comes in is noticed one frame later at most, and a camera that
 sees no document, which is most of a lobby's day, costs half."""
@@ -64,6 +66,7 @@ class Looks:
         self._counting = threading.Lock()
         self._next_index = 0
         self._looked_index = -1
+        self._left_out_s = float("-inf")
         self.clock = FrameClock()
         """Of the peer that is connected."""
 
@@ -91,6 +94,11 @@ class Looks:
         rests = self._resting and self._around.settings.rest
         return min(self._around.load.layers, _RESTING_LAYERS if rests else ALL_LAYERS)
 
+    @property
+    def whole(self) -> bool:
+        """Whether each frame is decoded, as none is in a layer that could be left out."""
+        return time.monotonic() - self._left_out_s > _WHOLE_AFTER_S
+
     def begin_anew(self, clock: FrameClock) -> None:
         """Frames come from another peer, whose ``clock`` it is: nothing is known of its scene."""
         self.clock, self._resting = clock, False
@@ -98,6 +106,7 @@ class Looks:
     def left_out(self) -> None:
         """A frame was not decoded; indices count the sender's frames all the same."""
         self._count(1)
+        self._left_out_s = time.monotonic()
         self._metrics.frames_thinned.inc()
 
     def replaced(self, count: int) -> None:

@@ -7,6 +7,9 @@
     capture    a document is seen in two frames in a row, or   all that the camera has
                somebody pressed the shutter
 
+A server that is overloaded asks senders without layers that it could leave out for half as many
+frames under *tracking* (``spare``).
+
 A sender that follows says how wide its pictures are under *capture*, and a picture is not taken
 before they come, or have not come within WAIT_S. One that says nothing is served as it is.
 """
@@ -26,6 +29,8 @@ WAIT_S = 0.8
 _AS_LARGE = 0.9
 """From this share of the width told on, a picture counts as large: encoders round sizes."""
 _SURE_FRAMES = 2
+_SPARE_AFTER_S = 1.0
+"""A stream in layers has had some left out by then."""
 
 
 class Profile(StrEnum):
@@ -52,6 +57,8 @@ class ProfileChooser:
         self._since_s = self._wanted_s = now_s
         self._seen_frames = 0
         self._full_width_px: int | None = None
+        self._whole_since_s: float | None = None
+        self._spared = False
 
     @property
     def limits(self) -> Limits:
@@ -59,7 +66,13 @@ class ProfileChooser:
         if self.profile is Profile.CAPTURE:
             return Limits()
         asked = self._settings
-        return Limits(asked.tracking_height_px, asked.tracking_fps, asked.tracking_kbps)
+        fps = max(1, asked.tracking_fps // 2) if self._spared else asked.tracking_fps
+        return Limits(asked.tracking_height_px, fps, asked.tracking_kbps)
+
+    @property
+    def spared(self) -> bool:
+        """Whether fewer frames are asked for than usual."""
+        return self._spared
 
     @property
     def followed(self) -> bool:
@@ -71,6 +84,7 @@ class ProfileChooser:
         self._full_width_px = None
         self._seen_frames = 0
         self._since_s = now_s
+        self._whole_since_s, self._spared = None, False
 
     def follows(self, full_width_px: int) -> None:
         """The sender follows, and under *capture* its pictures are this wide."""
@@ -93,6 +107,17 @@ class ProfileChooser:
         """Somebody wants a picture now; whether the profile has changed."""
         self._wanted_s = now_s
         return self._move(Profile.CAPTURE, now_s)
+
+    def spare(self, overloaded: bool, whole: bool, now_s: float) -> bool:
+        """Whether what *tracking* asks for has changed, under it: for a server that is so busy that
+        fewer frames are to be decoded, while the stream is ``whole``, as nothing was left out."""
+        if self.profile is not Profile.TRACKING:
+            return False
+        if not (overloaded and whole) or self._whole_since_s is None:
+            self._whole_since_s = now_s
+        due = overloaded and (self._spared or now_s - self._whole_since_s > _SPARE_AFTER_S)
+        changed, self._spared = due is not self._spared, due
+        return changed
 
     def _move(self, to: Profile, now_s: float) -> bool:
         if to is self.profile:

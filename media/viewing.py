@@ -124,7 +124,11 @@ class Viewing:
             self._move(CaptureState.CAPTURED)
         # Not as it was in this frame: a reading may have ended since then.
         self._move(self._reader.state)
-        if self._profiles.saw(seen.detection is not None, seen.state, time.monotonic()):
+        now_s = time.monotonic()
+        if self._profiles.saw(seen.detection is not None, seen.state, now_s):
+            self._ask_profile()
+        elif self._profiles.spare(self._around.load.thinning, self.looks.whole, now_s):
+            self._metrics.streams_slowed.inc(self._profiles.spared)
             self._ask_profile()
         if self._guidance is None or self._guidance.code != seen.guidance.code.value:
             self._say(reports.guidance(seen, self._around.texts_in(self._language)))

@@ -6,13 +6,16 @@ import asyncio
 import itertools
 import time
 from collections import deque
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from benchmarks.films import FilmTrack, Shape, read_film, write_film
 from core.metrics import Metrics
 from core.settings import LoadSettings
 from examples.client import CaptureClient, Refused
+from media.layers import ALL_LAYERS
 from media.load import Load, LoadLadder, LoadLevel, LoadProbe, percentile_95
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
@@ -90,6 +93,64 @@ def test_the_share_is_of_all_workers_and_lag_of_one(monkeypatch: pytest.MonkeyPa
     assert probe.cores == pytest.approx(0.5) and probe.refusing
 
 
+def test_each_level_takes_its_share_from_frames_and_then_from_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    probe = LoadProbe(SETTINGS, Metrics())
+    told = {}
+    for step in range(200):
+        probe.judge(10 + step * 0.1, 5 + step * 0.1)
+        told[probe.level] = (probe.analyse_every, probe.layers, probe.thinning, probe.refusing)
+    assert told == {
+        LoadLevel.NORMAL: (1, ALL_LAYERS, False, False),
+        LoadLevel.HALF: (2, ALL_LAYERS, False, False),
+        LoadLevel.THIRD: (3, ALL_LAYERS, False, False),
+        LoadLevel.THINNED: (3, 2, True, False),
+        LoadLevel.REFUSING: (3, 2, True, True),
+    }
+
+
+OVERLOADED = ("--load.max-cpu-share", "0.000001", "--load.hold-s", "0.5")
+
+
+async def asked_fps(client: CaptureClient, fps: int) -> None:
+    """Wait until so many frames are asked for."""
+    async with asyncio.timeout(10):
+        while (await client.wait_for("profile"))["max_fps"] != fps:
+            pass
+
+
+async def test_a_stream_without_layers_is_asked_for_half_as_many_frames(serve: Serve) -> None:
+    server = await serve(FakeEngine(sees_document=False), *OVERLOADED)
+    client = CaptureClient(server.url, DrawnTrack())
+    await client.open()
+    await asked_fps(client, 12)
+    await asked_fps(client, 6)
+    assert server.metric("lobbylens_load_level") >= LoadLevel.THINNED
+    assert server.metric("lobbylens_streams_slowed_total") == 1
+    await client.close()
+
+
+async def test_of_a_stream_in_layers_one_is_left_out(serve: Serve, tmp_path: Path) -> None:
+    shape = Shape(320, 180, 24, 200)
+    await asyncio.to_thread(write_film, tmp_path / "film", shape, "VP8", "empty")
+    film = FilmTrack(await asyncio.to_thread(read_film, tmp_path / "film"), shape.fps)
+    server = await serve(FakeEngine(sees_document=False), *OVERLOADED, "--no-media.rest")
+    client = CaptureClient(server.url, film, codec="VP8")
+    film.heeds(client.pc.getSenders()[0])
+    await client.open()
+    async with asyncio.timeout(10):
+        while server.metric("lobbylens_frames_thinned_total") == 0:
+            assert server.metric("lobbylens_load_level") <= LoadLevel.THINNED
+            await client.wait_for("overlay")
+        before = server.metric("lobbylens_frames_thinned_total")
+        while server.metric("lobbylens_frames_thinned_total") < before + 36:
+            await client.wait_for("overlay")
+    assert server.metric("lobbylens_streams_slowed_total") == 0
+    await client.close()
+
+
 async def test_a_loop_that_is_held_up_is_measured() -> None:
     metrics = Metrics()
     probe = LoadProbe(SETTINGS, metrics)
@@ -120,8 +181,12 @@ async def test_an_overloaded_server_sheds_frames_then_refuses_and_serves_who_is_
     second = CaptureClient(server.url, DrawnTrack())
     with pytest.raises(Refused, match="503 OVERLOADED"):
         await second.open()
+    asked = {"sdp": await second.offer(), "type": "offer"}
+    async with aiohttp.ClientSession() as http:
+        again = await http.post(f"{server.url}/api/webrtc/offer", json=asked)
+        assert (again.status, int(again.headers["Retry-After"]) > 0) == (503, True)
     await second.close()
-    assert server.metric("lobbylens_sessions_refused_total", reason="load") == 1
+    assert server.metric("lobbylens_sessions_refused_total", reason="load") == 2
     received = server.metric("lobbylens_frames_received_total")
     async with aiohttp.ClientSession() as http:
         health = await (await http.get(f"{server.url}/health")).json()

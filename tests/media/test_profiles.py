@@ -91,6 +91,42 @@ def test_a_preview_is_told_by_what_the_sender_promised() -> None:
     assert chooser.full_scale(640, 60.1) == 1
 
 
+def spared(
+    steps: list[tuple[bool, bool, float]], **settings: Any
+) -> list[tuple[float, int | None]]:
+    """When what is asked for changed, in seconds from the start, and the frames a second; steps:
+    (overloaded, whole, for how many seconds)."""
+    chooser, now_s = ProfileChooser(MediaSettings(**settings), 100.0), 100.0
+    moves = []
+    for overloaded, whole, seconds in steps:
+        for _ in range(round(seconds / STEP_S)):
+            now_s += STEP_S
+            if chooser.spare(overloaded, whole, now_s):
+                moves.append((round(now_s - 100.0, 1), chooser.limits.max_fps))
+    return moves
+
+
+def test_under_load_fewer_frames_are_asked_of_a_stream_that_stays_whole() -> None:
+    assert spared([(False, True, 9)]) == []
+    ((at_s, fps),) = spared([(False, True, 4), (True, True, 9)])
+    assert fps == 6 and 4.9 < at_s < 5.3
+    assert [fps for _, fps in spared([(True, True, 3), (False, True, 3)])] == [6, 12]
+    # In layers: some are left out within a moment.
+    assert spared([(True, True, 0.6), (True, False, 9)]) == []
+    assert spared([(True, True, 9)], profiles=False) == []
+
+
+def test_a_new_peer_is_asked_for_all_frames_again() -> None:
+    chooser = ProfileChooser(MediaSettings(), 0.0)
+    chooser.spare(True, True, 0.0)
+    assert chooser.spare(True, True, 2.0) and chooser.limits == Limits(360, 6, 500)
+    chooser.want_capture(2.0)
+    assert chooser.limits == Limits() and not chooser.spare(False, True, 2.1)
+    chooser.restart(3.0)
+    assert chooser.saw(False, SEARCHING, 3.0 + HOLD_S)
+    assert chooser.limits == Limits(360, 12, 500)
+
+
 def test_the_message_follows_the_schema() -> None:
     schema = {"$ref": "#/$defs/server_message", "$defs": protocol_schema()["$defs"]}
     for profile, limits in ((Profile.TRACKING, Limits(360, 12, 500)), (Profile.CAPTURE, Limits())):

@@ -138,6 +138,7 @@ async def test_a_full_server_says_when_to_come_back(serve: Serve) -> None:
         assert int(response.headers["Retry-After"]) > 0
         assert (await response.json())["error_code"] == "OVERLOADED"
     assert server.metric("lobbylens_offers_refused_total", code="OVERLOADED") == 1
+    assert server.metric("lobbylens_sessions_refused_total", reason="full") == 1
     await first.close()
     await second.close()
 
