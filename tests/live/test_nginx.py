@@ -22,6 +22,7 @@ from tests.conftest import RunningServer
 from tests.fakes import FakeEngine
 from tests.live.nginx import nginx
 from tests.peer import DrawnTrack
+from tests.signaling.pictures import base64_of, grey
 from tests.signaling.test_whip import FRAGMENT, SDP, candidates_of
 
 NAMES = ("east", "west")
@@ -143,6 +144,54 @@ async def test_a_publisher_behind_nginx(hotel: Hotel) -> None:
             await client.wait_for("overlay")
             assert (await session.delete(place)).status == 200
         await client.close()
+
+
+async def test_programs_that_stream_pictures_stay_with_their_machine(
+    hotel: Hotel, tmp_path: Path
+) -> None:
+    """Their session is named in the body, which nginx does not look into."""
+    picture = base64_of(grey())
+    async with http() as client:
+        for _ in range(4):
+            begun = await client.post(f"{hotel.url}/api/stream/session")
+            own = (await begun.json())["session_id"]
+            for _ in range(3):
+                body = {"session_id": own, "image": picture}
+                seen = await client.post(f"{hotel.url}/api/stream/frame", json=body)
+                assert seen.status == 200 and (await seen.json())["detected"] is True
+            taken = await client.post(f"{hotel.url}/api/stream/capture", json={"session_id": own})
+            assert (await taken.json())["success"] is True
+            place = f"{hotel.url}/api/stream/session/{own}"
+            assert (await client.delete(place)).status == 200
+            assert (await client.delete(place)).status == 404
+    used = [name for name in NAMES if own.startswith(f"{name}.")]
+    assert len(used) == 1
+    written = await asyncio.to_thread(logs, tmp_path)
+    assert "/api/stream/frame" in written and own not in written
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_card_is_fetched_from_the_machine_that_made_it(
+    hotel: Hotel, name: str, tmp_path: Path
+) -> None:
+    """By whom nginx would send elsewhere: its address names the machine."""
+    machine = hotel.machines[name]
+    async with http() as client:
+        typed = {"guest_data": {"surname": "ERIKSSON", "given_names": "ANNA MARIA"}}
+        made = await client.post(f"{machine.url}/api/mrz/update", json=typed)
+        link = (await made.json())["filled_document"]
+        assert link.startswith(f"/api/document/pdf/{name}.")
+        card = await client.get(hotel.url + link)
+        assert (card.status, card.content_type) == (200, "application/pdf")
+    assert link.rsplit("/", 1)[1] not in await asyncio.to_thread(logs, tmp_path)
+
+
+async def test_a_stream_by_websocket_goes_through(hotel: Hotel) -> None:
+    async with http() as client, client.ws_connect(f"{hotel.url}/api/stream/ws") as socket:
+        await socket.send_json({"action": "init"})
+        async with asyncio.timeout(10):
+            told = await socket.receive_json()
+        assert told["success"] is True and told["session_id"]
 
 
 async def test_long_answers_come_as_they_are_made_and_proxies_tell_who_asks(hotel: Hotel) -> None:
