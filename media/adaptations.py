@@ -1,8 +1,10 @@
-"""All that we change in aiortc 1.16 and aioice 0.13, each change small and on its own.
+"""What we change in aiortc 1.16 and aioice 0.13 around a connection, each change on its own.
 
-Everything here touches private names, so ``tests/media/test_adaptations.py`` proves for each
-that the pinned versions still have what it relies on. Nothing is patched globally: each change
-is made on the one connection that needs it.
+What is changed of receiving is in ``reception``, ``feedback``, ``estimation``, ``arrival``,
+``decoding`` and ``datagrams``; of data channels in ``sctp_limits`` and ``farewell``. All of it
+touches private names, so a test beside each (``tests/media/``) proves that the pinned versions
+still have what it relies on. Nothing is patched globally: each change is made on the one
+connection that needs it.
 """
 
 from __future__ import annotations
@@ -15,17 +17,26 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aioice import Candidate
-from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import Connection, StunProtocol, server_reflexive_candidate
+from aioice import Candidate, Connection
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 
 from core.errors import Overloaded
 from core.log import Log
 from media.datagrams import read_in_bursts
-from media.relied_on import has_all
+from media.relied_on import are_there, from_module, has_all
+
+if TYPE_CHECKING:
+    from aioice.candidate import candidate_foundation, candidate_priority
+    from aioice.ice import StunProtocol, server_reflexive_candidate
+else:
+    candidate_foundation, candidate_priority = from_module(
+        "aioice.candidate", "candidate_foundation", "candidate_priority"
+    )
+    StunProtocol, server_reflexive_candidate = from_module(
+        "aioice.ice", "StunProtocol", "server_reflexive_candidate"
+    )
 
 _log = Log("rtc")
 _RECEIVE_BUFFER_BYTES = 1 << 20
@@ -62,16 +73,18 @@ def ice_connections(pc: RTCPeerConnection) -> set[Connection]:
 def adapt_gathering(connection: Connection, options: IceOptions) -> None:
     """Bind host candidates within a port range, on loopback too, and advertise other addresses.
 
-    aioice binds port 0 (aioice issues 47 and 112, aiortc issue 487) and leaves out 127.0.0.1,
+    aioice binds port 0 (aioice 47 and 112, aiortc 487) and leaves out 127.0.0.1,
     so that a kiosk whose browser and server share one machine without a network could not
     connect. Must run before gathering. Raises Overloaded while gathering when every port of
     the range is taken.
     """
-    if not has_all(
-        connection,
-        ("get_component_candidates", "_protocols", "stun_server", "turn_server"),
-        f"{_AS_IT_CAME}: udp-ports, public-addresses and loopback do nothing",
-    ):
+    otherwise = f"{_AS_IT_CAME}: udp-ports, public-addresses and loopback do nothing"
+    parts = (
+        *(candidate_foundation, candidate_priority),
+        *(StunProtocol, server_reflexive_candidate),
+    )
+    of_connection = ("get_component_candidates", "_protocols", "stun_server", "turn_server")
+    if not (are_there(parts, otherwise) and has_all(connection, of_connection, otherwise)):
         return
     original = connection.get_component_candidates
 
@@ -208,7 +221,7 @@ async def _reflexive(
 
 
 def strip_mdns_candidates(sdp: str) -> str:
-    """Leave out ``.local`` candidates, which aioice resolves for seconds (aioice issue 77).
+    """Leave out ``.local`` candidates, which aioice asks the network for, a second each.
 
     The browser's checks still arrive and make peer-reflexive candidates (RFC 8445, 7.3.1.3),
     so its end-of-candidates must not end our waiting when a candidate was left out.

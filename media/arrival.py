@@ -13,17 +13,25 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pylibsrtp
 from aiortc import RTCRtpReceiver
-from aiortc.codecs import depayload, is_rtx
-from aiortc.rtcdtlstransport import State
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
 
 from core.log import Log
 from media.bitstreams import vp8_in
-from media.relied_on import has_all
+from media.relied_on import are_there, from_module, has_all
+
+if TYPE_CHECKING:
+    from aiortc.codecs import depayload, is_rtx
+    from aiortc.rtcdtlstransport import State
+    from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
+else:
+    depayload, is_rtx = from_module("aiortc.codecs", "depayload", "is_rtx")
+    (State,) = from_module("aiortc.rtcdtlstransport", "State")
+    RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci = from_module(
+        "aiortc.rtp", "RTCP_PSFB_APP", "RtcpPsfbPacket", "pack_remb_fci"
+    )
 
 _log = Log("rtc")
 _CHANGED = "aiortc has changed: each packet takes the long way"
@@ -234,7 +242,8 @@ def adapt_arrival(receiver: RTCRtpReceiver) -> bool:
     False, with one warning, when aiortc has changed: they then come as they came.
     """
     inside: Any = receiver
-    if not has_all(inside, _OF_RECEIVER, _CHANGED):
+    parts = (depayload, is_rtx, State, RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci)
+    if not (are_there(parts, _CHANGED) and has_all(inside, _OF_RECEIVER, _CHANGED)):
         return False
     transport: Any = receiver.transport
     connection: Any = getattr(getattr(transport, "transport", None), "_connection", None)

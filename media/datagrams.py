@@ -11,11 +11,14 @@ import contextlib
 import struct
 from asyncio import DatagramTransport
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aioice.ice import StunProtocol
+from media.relied_on import are_there, from_module, has_all
 
-from media.relied_on import has_all
+if TYPE_CHECKING:
+    from aioice.ice import StunProtocol
+else:
+    (StunProtocol,) = from_module("aioice.ice", "StunProtocol")
 
 _MOST = 64
 """Then others have their turn: at 0.1 ms each that is what a guest may take of the loop at once."""
@@ -63,9 +66,9 @@ def _past_stun(protocol: Any) -> Callable[[bytes, Any], None]:
     """What takes the protocol's datagrams: aioice would try to read each as STUN, and find by an
     exception that it is media."""
     inside: Callable[[bytes, Any], None] = protocol.datagram_received
-    if not isinstance(protocol, StunProtocol):
-        return inside
     changed = "aioice has changed: media is looked through for STUN"
+    if not are_there((StunProtocol,), changed) or not isinstance(protocol, StunProtocol):
+        return inside
     if not has_all(getattr(protocol, "receiver", None), ("data_received",), changed):
         return inside
 

@@ -16,17 +16,26 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import av
-from aiortc.codecs import get_decoder
-from aiortc.jitterbuffer import JitterFrame
-from aiortc.mediastreams import VIDEO_TIME_BASE
 
 from core.log import Log
 from media.bitstreams import is_key_frame
 from media.layers import ALL_LAYERS
+from media.relied_on import from_module
 
+if TYPE_CHECKING:
+    from aiortc.codecs import get_decoder
+    from aiortc.jitterbuffer import JitterFrame
+    from aiortc.mediastreams import VIDEO_TIME_BASE
+else:
+    (get_decoder,) = from_module("aiortc.codecs", "get_decoder")
+    (JitterFrame,) = from_module("aiortc.jitterbuffer", "JitterFrame")
+    (VIDEO_TIME_BASE,) = from_module("aiortc.mediastreams", "VIDEO_TIME_BASE")
+
+PARTS = (get_decoder, JitterFrame, VIDEO_TIME_BASE)
+"""Of aiortc, without which there is nothing here."""
 _log = Log("rtc")
 
 MAX_WAIT_S = 0.2

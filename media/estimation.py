@@ -11,26 +11,53 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiortc.rate import (
-    BURST_DELTA_THRESHOLD_MS,
-    DELTA_COUNTER_MAX,
-    MIN_FRAME_PERIOD_HISTORY_LENGTH,
-    TIMESTAMP_TO_MS,
-    AimdRateControl,
-    BandwidthUsage,
-    InterArrival,
-    InterArrivalDelta,
-    OveruseDetector,
-    OveruseEstimator,
-    RateCounter,
-    RemoteBitrateEstimator,
+from media.relied_on import are_there, from_module, warn_once
+
+if TYPE_CHECKING:
+    from aiortc.rate import (
+        BURST_DELTA_THRESHOLD_MS,
+        DELTA_COUNTER_MAX,
+        MIN_FRAME_PERIOD_HISTORY_LENGTH,
+        TIMESTAMP_TO_MS,
+        AimdRateControl,
+        BandwidthUsage,
+        InterArrival,
+        InterArrivalDelta,
+        OveruseDetector,
+        OveruseEstimator,
+        RateCounter,
+        RemoteBitrateEstimator,
+    )
+else:
+    (
+        BURST_DELTA_THRESHOLD_MS,
+        DELTA_COUNTER_MAX,
+        MIN_FRAME_PERIOD_HISTORY_LENGTH,
+        TIMESTAMP_TO_MS,
+        AimdRateControl,
+        BandwidthUsage,
+        InterArrival,
+        OveruseDetector,
+        OveruseEstimator,
+        RateCounter,
+        RemoteBitrateEstimator,
+    ) = from_module(
+        "aiortc.rate",
+        *("BURST_DELTA_THRESHOLD_MS", "DELTA_COUNTER_MAX", "MIN_FRAME_PERIOD_HISTORY_LENGTH"),
+        *("TIMESTAMP_TO_MS", "AimdRateControl", "BandwidthUsage", "InterArrival"),
+        *("OveruseDetector", "OveruseEstimator", "RateCounter", "RemoteBitrateEstimator"),
+    )
+
+_PARTS = (
+    *(BURST_DELTA_THRESHOLD_MS, DELTA_COUNTER_MAX, MIN_FRAME_PERIOD_HISTORY_LENGTH),
+    *(TIMESTAMP_TO_MS, AimdRateControl, BandwidthUsage, InterArrival),
+    *(OveruseDetector, OveruseEstimator, RateCounter, RemoteBitrateEstimator),
 )
 
-from media.relied_on import warn_once
-
 _WINDOW_MS = 1000
+_AS_IT_CAME = "aiortc has changed: its bandwidth estimator works as it came"
 _BITS_A_SECOND = 8000
 """Of a byte a millisecond."""
 
@@ -209,6 +236,8 @@ def lightened(estimator: Any) -> Any:
 
     The same, with one warning, for one that has not the parts: it then works as it came.
     """
+    if not are_there(_PARTS, _AS_IT_CAME):
+        return estimator
     sound = (
         type(estimator) is RemoteBitrateEstimator
         and type(getattr(estimator, "incoming_bitrate", None)) is RateCounter
@@ -223,6 +252,6 @@ def lightened(estimator: Any) -> Any:
         and type(getattr(estimator, "rate_control", None)) is AimdRateControl
     )
     if not sound:
-        warn_once("aiortc has changed: its bandwidth estimator works as it came", "its parts")
+        warn_once(_AS_IT_CAME, "its parts")
         return estimator
     return QuickBitrateEstimator()

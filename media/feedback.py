@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from aiortc.rate import BandwidthUsage
-from aiortc.rtcrtpreceiver import NackGenerator
-from aiortc.rtp import RtpPacket
+from media.relied_on import from_module
 
+if TYPE_CHECKING:
+    from aiortc.rate import BandwidthUsage
+    from aiortc.rtcrtpreceiver import NackGenerator
+    from aiortc.rtp import RtpPacket
+else:
+    (BandwidthUsage,) = from_module("aiortc.rate", "BandwidthUsage")
+    (NackGenerator,) = from_module("aiortc.rtcrtpreceiver", "NackGenerator")
+
+PARTS = (BandwidthUsage, NackGenerator)
+"""Of aiortc, without which there is nothing here."""
 Clock = Callable[[], float]
 """Seconds, monotonic."""
 

@@ -13,19 +13,25 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCRtpReceiver
-from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtp import RtpPacket
 
 from media.bitstreams import is_h264, is_key_frame
+from media.decoding import PARTS as DECODING_PARTS
 from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
 from media.estimation import lightened
 from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
+from media.feedback import PARTS as FEEDBACK_PARTS
 from media.layers import LayerGate
 from media.punctuality import FrameClock
-from media.relied_on import has_all
+from media.relied_on import are_there, from_module, has_all
+
+if TYPE_CHECKING:
+    from aiortc.jitterbuffer import JitterFrame
+    from aiortc.rtp import RtpPacket
+else:
+    (JitterFrame,) = from_module("aiortc.jitterbuffer", "JitterFrame")
 
 PLI_EVERY_S = 0.25
 PLI_AT_LEAST_EVERY_S = 1.0
@@ -204,6 +210,7 @@ def _data(packet: RtpPacket) -> bytes:
     return data
 
 
+_LATER = "aiortc has changed: frames come later than they could"
 _PARTS = (
     "jitter_buffer",
     "nack_generator",
@@ -237,8 +244,11 @@ def adapt_reception(
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
     names = {part: f"_RTCRtpReceiver__{part}" for part in _PARTS}
-    if not has_all(
-        receiver, list(names.values()), "aiortc has changed: frames come later than they could"
+    inside: Any = receiver
+    if not (
+        are_there((*FEEDBACK_PARTS, *DECODING_PARTS), _LATER)
+        and has_all(receiver, list(names.values()), _LATER)
+        and (inside.track is None or has_all(inside.track, ("_queue",), _LATER))
     ):
         return False
     watch = watch or Watch()
@@ -249,7 +259,6 @@ def adapt_reception(
     setattr(
         receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
     )
-    inside: Any = receiver
     handover = Handover(
         asyncio.get_running_loop(),
         lambda: inside.track._queue,

@@ -1,14 +1,42 @@
 """What we change in aiortc, aioice and asyncio rests on private names. Where a new version has them
-no longer, that change is left out and everything else works as it came."""
+no longer, that change is left out and everything else works as it came: what a module has is asked
+for by ``from_module``, so that the server starts without it, and what an object has by ``has_all``,
+before anything is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from core.log import Log
 
 _log = Log("rtc")
 _told: set[str] = set()
+
+
+class Missing:
+    """In the place of what a module has no longer; may be derived from, and has nothing itself."""
+
+
+def from_module(module: str, *names: str) -> list[Any]:
+    """What the module has under these names; of those that it lacks, kinds of Missing."""
+    try:
+        found: Any = import_module(module)
+    except ImportError:
+        found = None
+    return [
+        getattr(found, name) if hasattr(found, name) else type(name, (Missing,), {})
+        for name in names
+    ]
+
+
+def are_there(things: Sequence[object], otherwise: str) -> bool:
+    """Whether ``from_module`` has found all of these; if not, ``otherwise`` is logged, once."""
+    missing = [each for each in things if isinstance(each, type) and issubclass(each, Missing)]
+    if missing:
+        warn_once(otherwise, missing[0].__name__)
+    return not missing
 
 
 def has_all(thing: object, names: Sequence[str], otherwise: str) -> bool:
