@@ -1,10 +1,10 @@
 """What a bad network does to a guest's overlays, beside aiortc as it comes.
 
-``python -m benchmarks.bad_network [--seconds 60]`` runs the server with the real detector and a
-peer that plays the specimen scene (640x360, 24 frames a second, VP8) in one process, with a
-network between them that loses, delays, reorders and narrows. Each line is one call: the longest
-freeze, freezes over 300 ms, overlays a second, and how often a packet was sent again. "stock" is
-the same server with aiortc's own receiver. Run it on a quiet machine.
+``python -m benchmarks.bad_network [--seconds 60] [--width 640] [--codec VP8]`` runs the server with
+the real detector and a peer that plays the specimen scene at 24 frames a second in one process,
+with a network between them that loses, delays, reorders and narrows. Each line is one call: the
+longest freeze, freezes over 300 ms, overlays a second, and how often a packet was sent again.
+"stock" is the same server with aiortc's own receiver. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from aiohttp.test_utils import TestServer
 from aiortc import RTCRtpSender, VideoStreamTrack
-from aiortc.codecs import vpx
+from aiortc.codecs import h264, vpx
 
 import media.peer
 from benchmarks.impairment import Impairment, Swallower, Watch
@@ -84,11 +84,12 @@ class HeldScene(VideoStreamTrack):
         return frame
 
 
-def held_pictures() -> list[ImageU8]:
-    """640x360 pictures of the document at rest."""
+def held_pictures(width_px: int = 640) -> list[ImageU8]:
+    """Pictures of the document at rest, 16:9."""
     scene = SpecimenScene(phases=Phases(empty=0.1, moving_in=0.2, held=3))
     drawn = [scene.frame(index).bgr for index in range(_FPS, 2 * _FPS)]
-    return [np.asarray(cv2.resize(picture, (640, 360)), np.uint8) for picture in drawn]
+    size = (width_px, width_px * 9 // 16)
+    return [np.asarray(cv2.resize(picture, size), np.uint8) for picture in drawn]
 
 
 class Counted:
@@ -130,13 +131,15 @@ class Call:
         )
 
 
-async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: float) -> Call:
+async def play(
+    engine: Reading, pictures: list[ImageU8], case: Case, seconds: float, codec: str = "VP8"
+) -> Call:
     """One call."""
-    vpx.DEFAULT_BITRATE = case.start_kbps * 1000
+    vpx.DEFAULT_BITRATE = h264.DEFAULT_BITRATE = case.start_kbps * 1000
     app = await asyncio.to_thread(make_app, load_settings(["--port", "0"]), engine)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server(**SERVER_OPTIONS)
-    client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec="VP8")
+    client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec=codec)
     await client.open()
     for _ in range(_WARM_UP):
         await client.wait_for("overlay")
@@ -158,24 +161,30 @@ async def play(engine: Reading, pictures: list[ImageU8], case: Case, seconds: fl
 @contextlib.contextmanager
 def stock_reception() -> Iterator[None]:
     """Meanwhile peers receive as aiortc does by itself."""
-    ours = getattr(media.peer, "adapt_reception")  # noqa: B009
-    setattr(media.peer, "adapt_reception", lambda *_: True)  # noqa: B010
+    names = ("adapt_reception", "adapt_arrival")
+    ours = {name: getattr(media.peer, name) for name in names}
+    for name in names:
+        setattr(media.peer, name, lambda *_: True)
     try:
         yield
     finally:
-        setattr(media.peer, "adapt_reception", ours)  # noqa: B010
+        for name in names:
+            setattr(media.peer, name, ours[name])
 
 
-async def main(seconds: float) -> None:
-    print(f"{platform.machine()}, {os.cpu_count()} processors, {seconds:.0f} s a call")
+async def main(seconds: float, width_px: int, codec: str) -> None:
+    shape = f"{width_px}x{width_px * 9 // 16}, {codec}"
+    print(f"{platform.machine()}, {os.cpu_count()} processors, {seconds:.0f} s a call, {shape}")
     print(f"{'':38} {'longest s':>9} {'> 0.3 s':>8} {'overlays':>9} {'repeated':>9}")
     engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
-    pictures = await asyncio.to_thread(held_pictures)
+    pictures = await asyncio.to_thread(held_pictures, width_px)
     try:
         for case in CASES:
-            print(f"{case.name:38} {await play(engine, pictures, case, seconds)}", flush=True)
+            call = await play(engine, pictures, case, seconds, codec)
+            print(f"{case.name:38} {call}", flush=True)
             with stock_reception():
-                print(f"{'  stock':38} {await play(engine, pictures, case, seconds)}", flush=True)
+                call = await play(engine, pictures, case, seconds, codec)
+            print(f"{'  stock':38} {call}", flush=True)
     finally:
         engine.close()
 
@@ -183,4 +192,7 @@ async def main(seconds: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Overlays under a bad network.")
     parser.add_argument("--seconds", type=float, default=60)
-    asyncio.run(main(parser.parse_args().seconds))
+    parser.add_argument("--width", type=int, default=640, help="pixels; 1280 is a whole camera")
+    parser.add_argument("--codec", choices=("VP8", "H264"), default="VP8")
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.seconds, arguments.width, arguments.codec))

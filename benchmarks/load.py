@@ -56,6 +56,8 @@ class Figures:
     peers_cores: float
     base_mb: float
     session_mb: float
+    silent: int = 0
+    """Sessions that got no overlay at all."""
 
     def row(self) -> str:
         return (
@@ -142,6 +144,7 @@ async def measure(
         peers_cores=told["peers_cores"],
         base_mb=before.rss_mb,
         session_mb=(ended.rss_mb - before.rss_mb) / served,
+        silent=told["silent"],
     )
 
 
