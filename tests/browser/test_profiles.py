@@ -62,6 +62,21 @@ STEPS = """() => {
 }"""
 
 
+SENT_IN_A_SECOND = """async () => {
+  const sent = async () => {
+    const stats = [...(await window.peers[0].getStats()).values()];
+    return stats.find((each) => each.type === "outbound-rtp");
+  };
+  const before = await sent();
+  await new Promise((done) => setTimeout(done, 1500));
+  const after = await sent(), seconds = (after.timestamp - before.timestamp) / 1000;
+  const bytes = (each) => each.bytesSent + each.headerBytesSent;
+  const kbits = (bytes(after) - bytes(before)) / 125;
+  return [(after.framesSent - before.framesSent) / seconds, kbits / seconds, after.frameHeight];
+}"""
+"""Frames a second, kbit/s, and the height of the last."""
+
+
 async def test_an_empty_desk_costs_half_until_something_comes(
     kiosk: OpenKiosk, tmp_path: Path
 ) -> None:
@@ -72,6 +87,8 @@ async def test_an_empty_desk_costs_half_until_something_comes(
     guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(film), scripts=(WATCH_PEERS, WIDTHS))
     await guest.do("begin")
     await guest.page.wait_for_function(STEPS.replace("WANTED", "2"))
+    frames, kbits, height_px = await guest.page.evaluate(SENT_IN_A_SECOND)
+    assert 10 <= frames <= 13.5 and kbits <= 520 and height_px == 360, "as it was asked to"
     await guest.page.wait_for_function(STEPS.replace("WANTED", "1"))
     film.unlink()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterable, AsyncIterator
 
 import aiohttp
 import pytest
@@ -12,6 +14,7 @@ from core.errors import InvalidSdp
 from examples.client import CaptureClient
 from signaling.whip import parse_fragment
 from tests.conftest import Serve
+from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
@@ -62,8 +65,10 @@ async def test_a_publisher_opens_trickles_and_ends(serve: Serve) -> None:
     await client.close()
 
 
-async def test_a_publisher_without_data_channels_is_served(serve: Serve) -> None:
-    server = await serve()
+async def test_a_publisher_without_data_channels_is_served_as_it_is(serve: Serve) -> None:
+    """It cannot be asked for other pictures: one is taken of those that it sends, and told of by
+    the session's events."""
+    server = await serve(FakeEngine(capture_at=10))
     client = CaptureClient(server.url, DrawnTrack(), channels=())
     async with aiohttp.ClientSession() as http:
         opened = await http.post(f"{server.url}/whip", data=await client.offer(), headers=SDP)
@@ -71,7 +76,21 @@ async def test_a_publisher_without_data_channels_is_served(serve: Serve) -> None
         async with asyncio.timeout(15):
             while server.metric("lobbylens_frames_received_total") < 3:
                 await asyncio.sleep(0.05)
+            own = opened.headers["Location"].rsplit("/", 1)[1]
+            async with http.get(f"{server.url}/api/sessions/{own}/events") as events:
+                told = [json.loads(line[6:]) async for line in until_result(events.content)]
+    assert told[-1]["status"] == "complete"
+    assert server.metric("lobbylens_profiles_total", profile="capture") == 1, "asked for in vain"
     await client.close()
+
+
+async def until_result(lines: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The data lines of server-sent events, up to that of a result."""
+    async for line in lines:
+        if line.startswith(b"data: "):
+            yield line
+            if json.loads(line[6:])["type"] == "result":
+                return
 
 
 @pytest.mark.parametrize(
