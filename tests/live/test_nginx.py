@@ -186,6 +186,19 @@ async def test_a_card_is_fetched_from_the_machine_that_made_it(
     assert link.rsplit("/", 1)[1] not in await asyncio.to_thread(logs, tmp_path)
 
 
+async def test_the_front_desk_is_always_told_of_the_same_machine(hotel: Hotel) -> None:
+    guests = [await hotel.guest() for _ in range(4)]
+    assert [len(machine.registry) for machine in hotel.machines.values()] == [2, 2]
+    lists = []
+    async with http() as client:
+        for _ in range(6):
+            told = await client.get(f"{hotel.url}/api/staff/sessions")
+            lists.append([each["label"] for each in (await told.json())["sessions"]])
+    assert len(lists[0]) == 2 and all(each == lists[0] for each in lists)
+    for guest in guests:
+        await guest.close()
+
+
 async def test_a_stream_by_websocket_goes_through(hotel: Hotel) -> None:
     async with http() as client, client.ws_connect(f"{hotel.url}/api/stream/ws") as socket:
         await socket.send_json({"action": "init"})
