@@ -30,31 +30,18 @@ if TYPE_CHECKING:
         RateCounter,
         RemoteBitrateEstimator,
     )
+
+    _PARTS: list[Any]
 else:
-    (
-        BURST_DELTA_THRESHOLD_MS,
-        DELTA_COUNTER_MAX,
-        MIN_FRAME_PERIOD_HISTORY_LENGTH,
-        TIMESTAMP_TO_MS,
-        AimdRateControl,
-        BandwidthUsage,
-        InterArrival,
-        OveruseDetector,
-        OveruseEstimator,
-        RateCounter,
-        RemoteBitrateEstimator,
-    ) = from_module(
+    _PARTS = from_module(
         "aiortc.rate",
         *("BURST_DELTA_THRESHOLD_MS", "DELTA_COUNTER_MAX", "MIN_FRAME_PERIOD_HISTORY_LENGTH"),
         *("TIMESTAMP_TO_MS", "AimdRateControl", "BandwidthUsage", "InterArrival"),
         *("OveruseDetector", "OveruseEstimator", "RateCounter", "RemoteBitrateEstimator"),
     )
-
-_PARTS = (
-    *(BURST_DELTA_THRESHOLD_MS, DELTA_COUNTER_MAX, MIN_FRAME_PERIOD_HISTORY_LENGTH),
-    *(TIMESTAMP_TO_MS, AimdRateControl, BandwidthUsage, InterArrival),
-    *(OveruseDetector, OveruseEstimator, RateCounter, RemoteBitrateEstimator),
-)
+    BURST_DELTA_THRESHOLD_MS, DELTA_COUNTER_MAX, MIN_FRAME_PERIOD_HISTORY_LENGTH = _PARTS[:3]
+    TIMESTAMP_TO_MS, AimdRateControl, BandwidthUsage, InterArrival = _PARTS[3:7]
+    OveruseDetector, OveruseEstimator, RateCounter, RemoteBitrateEstimator = _PARTS[7:]
 
 _WINDOW_MS = 1000
 _AS_IT_CAME = "aiortc has changed: its bandwidth estimator works as it came"

@@ -8,7 +8,10 @@ import math
 import sys
 
 import pytest
+from aiortc.rate import RemoteBitrateEstimator
 
+from media import datagrams, estimation
+from media.estimation import lightened
 from media.relied_on import Missing, are_there, from_module, has_all
 
 
@@ -27,6 +30,32 @@ def test_what_a_module_lacks_is_missing_and_told_once(caplog: pytest.LogCaptureF
     told = [record.getMessage() for record in caplog.records]
     assert ["math has changed" in each for each in told] == [True, False]
     assert ["it has changed" in each for each in told] == [False, True]
+
+
+def test_one_part_of_the_estimator_that_is_gone_leaves_aiortc_s(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(estimation, "_PARTS", from_module("aiortc.rate", "InterArrival", "no_such"))
+    theirs = RemoteBitrateEstimator()
+    assert lightened(theirs) is theirs and lightened(theirs) is theirs
+    (told,) = caplog.records
+    assert "its bandwidth estimator works as it came" in told.getMessage()
+
+
+async def test_sockets_are_read_without_aioice_s_protocol(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (gone,) = from_module("aioice.ice", "no_such_protocol")
+    monkeypatch.setattr(datagrams, "StunProtocol", gone)
+    loop = asyncio.get_running_loop()
+    for _ in range(2):
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+        )
+        assert datagrams.read_in_bursts(transport)
+        transport.close()
+    (told,) = caplog.records
+    assert "media is looked through for STUN" in told.getMessage()
 
 
 @pytest.mark.timeout(180)
