@@ -20,6 +20,7 @@ from aiortc import RTCRtpReceiver
 
 from core.log import Log
 from media.bitstreams import vp8_in
+from media.reception import puts_content_beside
 from media.relied_on import are_there, from_module, has_all
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ def adapt_arrival(receiver: RTCRtpReceiver) -> bool:
         and has_all(transport._rtp_header_extensions_map, (_IDS,), _CHANGED)
         and has_all(transport._rtp_router, ("ssrc_table",), _CHANGED)
         and has_all(connection, ("data_received", "_queue"), _CHANGED)
+        and puts_content_beside(receiver, _CHANGED)
     ):
         return False
     connection.data_received = Arrival(receiver, transport, connection).data_received

@@ -2,9 +2,10 @@
 
 aiortc 1.16 hands a video frame on when the first packet of the *next* one arrives, asks once for
 a lost packet, and then waits until 512 packets are there, which are seconds. Here a frame goes on
-with its marker bit, a lost packet is asked for again and again, and after a short wait given up
-for a key frame. The parts are put into one receiver by ``adapt_reception``; nothing is patched
-globally, and ``tests/media/test_reception.py`` proves that the pinned version has what they need.
+with its marker bit, a lost packet is asked for again and again, and after a short wait a key frame
+as well; what comes first ends the wait. The parts are put into one receiver by
+``adapt_reception``; nothing is patched globally, and ``tests/media/test_reception.py`` proves that
+the pinned version has what they need.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
 from media.feedback import PARTS as FEEDBACK_PARTS
 from media.layers import LayerGate
 from media.punctuality import FrameClock
-from media.relied_on import are_there, from_module, has_all
+from media.relied_on import are_there, from_module, has_all, mentions
 
 if TYPE_CHECKING:
     from aiortc.jitterbuffer import JitterFrame
@@ -36,6 +37,9 @@ else:
 PLI_EVERY_S = 0.25
 PLI_AT_LEAST_EVERY_S = 1.0
 LONGEST_WAIT_S = 0.25
+LONGEST_REPAIR_S = 0.5
+"""After this a packet that was lost is of no use any more: all that waits behind it is decoded at
+once when it comes."""
 MAX_PACKETS = 2048
 _FAR = 3000
 
@@ -44,8 +48,9 @@ class FrameAssembler:
     """Frames from RTP packets; has the ``add`` of aiortc's JitterBuffer.
 
     A frame is complete when all its packets up to the marker bit are there (RFC 3550, 5.1;
-    RFC 7741, 4.1; RFC 6184, 5.1), or up to another timestamp. A gap is waited for; after that,
-    as at the beginning, only a key frame helps. Pure, given its clock.
+    RFC 7741, 4.1; RFC 6184, 5.1), or up to another timestamp. A gap is waited for; after that a
+    key frame is asked for, as at the beginning, and what comes first ends the wait: a repetition
+    that was lost once is often here before a key frame. Pure, given its clock.
     """
 
     def __init__(
@@ -85,30 +90,52 @@ class FrameAssembler:
         if self._next is None or abs(number - self._newest) > _FAR:
             # The first key frame is on its way without being asked for.
             self._asked_s = now_s
-            self._want_key = True
+            self._want_key, self._blocked_s = True, None
             self._packets.clear()
             self._next = self._first = self._newest = number
         self._newest = max(self._newest, number)
-        if number >= self._next or self._want_key:
+        if number >= self._next or (self._want_key and self._blocked_s is None):
             self._packets[number] = packet
         if self._want_key:
-            frames = self._from_key()
+            frames = self._mended(now_s)
+            if self._want_key:
+                frames = self._from_key()
         else:
             frames = self._complete() if self._may_complete(packet, number) else []
         if not self._want_key and self._overdue(now_s):
-            self.skip_to_key()
+            self._want_a_key()
             frames += self._from_key()
         layer_lacks = self._gate is not None and self._gate.needs_key()
         return self._ask(now_s) or layer_lacks, FrameRun(frames) if frames else None
 
     def skip_to_key(self) -> None:
         """Give up all before the next key frame, and ask for one with the next packet."""
+        self._want_a_key()
+        self._leave_gap()
+
+    def _want_a_key(self) -> None:
         self.given_up += 1
-        self._want_key, self._blocked_s = True, None
+        self._want_key = True
         # Not with the next packet where one was sent just now: encoders make no more of them.
         recent = self._clock() - self._sent_s < PLI_EVERY_S
         self._asked_s = self._sent_s if recent else float("-inf")
+
+    def _leave_gap(self) -> None:
+        """Nothing before the next key frame is asked for any more."""
+        self._blocked_s = None
         self._next = self._newest + 1
+
+    def _mended(self, now_s: float) -> list[JitterFrame]:
+        """What has waited behind a gap that is filled after all, while a key frame was awaited."""
+        if self._blocked_s is None:
+            return []
+        if now_s - self._blocked_s > LONGEST_REPAIR_S:
+            self._leave_gap()
+            return []
+        gap, frames = self._next, self._complete()
+        if self._next != gap:
+            self._want_key, self._blocked_s = False, None
+        return frames
 
     def _extended(self, sequence_number: int) -> int:
         """The sequence number without its wrap at 16 bits (RFC 3550, A.1)."""
@@ -180,7 +207,7 @@ class FrameAssembler:
             if data and is_key_frame(data):
                 for number in [number for number in self._packets if number < start]:
                     del self._packets[number]
-                self._next, self._want_key = start, False
+                self._next, self._want_key, self._blocked_s = start, False, None
                 self._ask_every_s = PLI_EVERY_S
                 return self._complete()
         return []
@@ -204,10 +231,19 @@ class FrameAssembler:
         return True
 
 
+_CONTENT = "_data"
+
+
 def _data(packet: RtpPacket) -> bytes:
     """The codec's data that aiortc has put beside the payload."""
     data: bytes = packet._data  # type: ignore[attr-defined]
     return data
+
+
+def puts_content_beside(receiver: RTCRtpReceiver, otherwise: str) -> bool:
+    """Whether aiortc still does, which no packet tells beforehand; if not, ``otherwise`` is logged,
+    once a process."""
+    return mentions(getattr(receiver, "_handle_rtp_packet", None), _CONTENT, otherwise)
 
 
 _LATER = "aiortc has changed: frames come later than they could"
@@ -249,6 +285,7 @@ def adapt_reception(
         are_there((*FEEDBACK_PARTS, *DECODING_PARTS), _LATER)
         and has_all(receiver, list(names.values()), _LATER)
         and (inside.track is None or has_all(inside.track, ("_queue",), _LATER))
+        and puts_content_beside(receiver, _LATER)
     ):
         return False
     watch = watch or Watch()

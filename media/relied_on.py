@@ -1,7 +1,7 @@
 """What we change in aiortc, aioice and asyncio rests on private names. Where a new version has them
 no longer, that change is left out and everything else works as it came: what a module has is asked
-for by ``from_module``, so that the server starts without it, and what an object has by ``has_all``,
-before anything is changed."""
+for by ``from_module``, so that the server starts without it, what an object has by ``has_all``, and
+what it gets only later by ``mentions``, before anything is changed."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ def has_all(thing: object, names: Sequence[str], otherwise: str) -> bool:
     if missing:
         warn_once(otherwise, missing[0])
     return not missing
+
+
+def mentions(function: object, name: str, otherwise: str) -> bool:
+    """Whether this Python function reads or sets an attribute of that name, by its code; if not,
+    ``otherwise`` is logged, once a process."""
+    found = name in getattr(getattr(function, "__code__", None), "co_names", ())
+    if not found:
+        warn_once(otherwise, name)
+    return found
 
 
 def warn_once(sentence: str, missing: str) -> None:

@@ -1,8 +1,9 @@
-"""A decoder that cannot keep up, and the age of what its guest is told."""
+"""A decoder, and a reader, that cannot keep up: the age of what a guest is told, what is held."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from benchmarks.load_peers import Sent
 from examples.client import CaptureClient
 from media.decoding import Decoder
+from pipeline.types import Frame
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
 DECODE_S = 0.1
+SEE_S = 0.08
 FPS = 24
 SECONDS = 5.0
 
@@ -52,3 +55,24 @@ async def test_overlays_tell_of_the_present_when_decoding_takes_twice_as_long_as
     assert len(ages_s) > 0.4 * SECONDS / DECODE_S
     assert server.metric("lobbylens_frames_outdated_total") > 10
     assert server.metric("lobbylens_frame_age_seconds_count") >= len(ages_s)
+
+
+async def test_one_frame_is_held_while_another_is_looked_at(serve: Serve) -> None:
+    alive: list[int] = []
+
+    def look(frame: Frame) -> None:
+        time.sleep(SEE_S)
+        if frame.index > FPS:
+            alive.append(sum(type(each) is Frame for each in gc.get_objects()))
+
+    server = await serve(FakeEngine(on_see=look))
+    client = CaptureClient(server.url, DrawnTrack((160, 120), FPS), codec="VP8")
+    await client.open()
+    for _ in range(3 * FPS):
+        await client.wait_for("overlay")
+        if len(alive) >= 20:
+            break
+    await client.close()
+    # A picture that is handed over just then is there beside the one that it replaces.
+    assert len(alive) >= 20 and sorted(alive)[len(alive) // 2] == 2 and max(alive) <= 3, alive
+    assert server.metric("lobbylens_frames_dropped_total") > 10

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.decoding import FrameRun
+from media.layers import LayerGate
 from media.reception import (
+    LONGEST_REPAIR_S,
     LONGEST_WAIT_S,
     MAX_PACKETS,
     FrameAssembler,
@@ -129,6 +131,75 @@ def test_after_a_loss_nothing_is_decoded_before_a_key_frame() -> None:
     assert got == [*range(10), *range(30, 40)]
     assert 2 <= asked <= 4, "asked again while none comes, but not with every packet"
     assert assembler.given_up == 1
+
+
+def late(after_s: float, *, key_at: int = 0, gone: int = 41) -> tuple[list[int], FrameAssembler]:
+    """Frames that go on where packet ``gone`` comes ``after_s`` too late; no PLI is heard."""
+    clock, got, given = Time(), list[int](), False
+    assembler = FrameAssembler(WAIT_S, clock)
+    sent = packets(60, key_at=key_at)
+    for place, packet in enumerate(sent):
+        clock.now_s = place * FRAME_MS / 4000
+        if not given and clock.now_s > gone * FRAME_MS / 4000 + after_s:
+            given = True
+            got += numbers(frames_of(assembler.add(sent[gone])[1]))
+        if place != gone:
+            got += numbers(frames_of(assembler.add(packet)[1]))
+    return got, assembler
+
+
+def test_a_packet_that_comes_while_a_key_frame_is_awaited_is_enough() -> None:
+    got, assembler = late(0.3)
+    assert got == list(range(60))
+    assert assembler.given_up == 1, "a key frame was asked for all the same"
+
+
+def test_a_packet_that_comes_after_the_key_frame_changes_nothing() -> None:
+    got, _ = late(0.4, key_at=15)
+    assert got == [*range(10), *range(15, 60)]
+
+
+def test_a_packet_that_comes_after_all_use_changes_nothing() -> None:
+    got, assembler = late(LONGEST_REPAIR_S + 0.1, key_at=40)
+    assert got == [*range(10), *range(40, 60)]
+    assert assembler.given_up == 1
+
+
+def test_what_was_given_up_for_good_is_not_taken_up_again() -> None:
+    clock = Time()
+    assembler = FrameAssembler(WAIT_S, clock)
+    sent = packets(20, key_at=12)
+    for place, packet in enumerate(sent[:30]):
+        clock.now_s = place * 0.01
+        if place != 9:
+            assembler.add(packet)
+    assert assembler.floor == sent[8].sequence_number, "it is still asked for"
+    # The decoder lacks what was handed to it.
+    assembler.skip_to_key()
+    assert assembler.floor == sent[30].sequence_number
+    assert assembler.add(sent[9])[1] is None
+    got = [frame for packet in sent[30:] for frame in frames_of(assembler.add(packet)[1])]
+    assert numbers(got) == list(range(12, 20))
+
+
+def test_a_frame_that_is_left_out_may_be_what_fills_the_gap() -> None:
+    """None is decoded of it, and those behind it go on."""
+    clock, got = Time(), list[int]()
+    gate = LayerGate(lambda: 2, lambda: None)
+    assembler = FrameAssembler(WAIT_S, clock, gate)
+    sent = packets(30, size=2)
+    for packet in sent:
+        number = packet._data[1]  # type: ignore[attr-defined]
+        # Every other frame is of the third layer, and none builds on it (RFC 7741, 4.2).
+        packet.payload = bytes([0x90, 0x20, 0x80 if number % 2 else 0x20])
+    for place, packet in enumerate(sent):
+        clock.now_s = place * 0.021
+        if place == 30:
+            assert assembler.given_up == 1
+            got += numbers(frames_of(assembler.add(sent[19])[1]))
+        if place != 19:
+            got += numbers(frames_of(assembler.add(packet)[1]))
+    assert got == list(range(0, 30, 2))
 
 
 def test_memory_is_bounded_when_time_stands_still() -> None:

@@ -8,11 +8,14 @@ import math
 import sys
 
 import pytest
+from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.rate import RemoteBitrateEstimator
 
 from media import datagrams, estimation
+from media.arrival import adapt_arrival
 from media.estimation import lightened
-from media.relied_on import Missing, are_there, from_module, has_all
+from media.reception import adapt_reception
+from media.relied_on import Missing, are_there, from_module, has_all, mentions
 
 
 def test_what_a_module_lacks_is_missing_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -56,6 +59,25 @@ async def test_sockets_are_read_without_aioice_s_protocol(
         transport.close()
     (told,) = caplog.records
     assert "media is looked through for STUN" in told.getMessage()
+
+
+async def test_packets_that_get_no_content_beside_their_payload_go_aiortc_s_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handled_otherwise(receiver: object, packet: object, arrival_time_ms: int) -> None:
+        pass
+
+    pc = RTCPeerConnection()
+    receiver = pc.addTransceiver("video", direction="recvonly").receiver
+    assert mentions(receiver._handle_rtp_packet, "_data", "it has changed")
+    monkeypatch.setattr(RTCRtpReceiver, "_handle_rtp_packet", handled_otherwise)
+    for _ in range(2):
+        assert not adapt_reception(receiver, 0.1)
+        assert not adapt_arrival(receiver)
+    await pc.close()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "frames come later" in told[0] and "the long way" in told[1]
 
 
 @pytest.mark.timeout(180)
