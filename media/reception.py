@@ -134,8 +134,13 @@ class FrameAssembler:
             return []
         gap, frames = self._next, self._complete()
         if self._next != gap:
-            self._want_key, self._blocked_s = False, None
+            self._go_on()
         return frames
+
+    def _go_on(self) -> None:
+        """No key frame is wanted any more; the next that is wanted is asked for as the first."""
+        self._want_key, self._blocked_s = False, None
+        self._ask_every_s = PLI_EVERY_S
 
     def _extended(self, sequence_number: int) -> int:
         """The sequence number without its wrap at 16 bits (RFC 3550, A.1)."""
@@ -207,8 +212,8 @@ class FrameAssembler:
             if data and is_key_frame(data):
                 for number in [number for number in self._packets if number < start]:
                     del self._packets[number]
-                self._next, self._want_key, self._blocked_s = start, False, None
-                self._ask_every_s = PLI_EVERY_S
+                self._next = start
+                self._go_on()
                 return self._complete()
         return []
 
@@ -231,9 +236,6 @@ class FrameAssembler:
         return True
 
 
-_CONTENT = "_data"
-
-
 def _data(packet: RtpPacket) -> bytes:
     """The codec's data that aiortc has put beside the payload."""
     data: bytes = packet._data  # type: ignore[attr-defined]
@@ -243,7 +245,7 @@ def _data(packet: RtpPacket) -> bytes:
 def puts_content_beside(receiver: RTCRtpReceiver, otherwise: str) -> bool:
     """Whether aiortc still does, which no packet tells beforehand; if not, ``otherwise`` is logged,
     once a process."""
-    return mentions(getattr(receiver, "_handle_rtp_packet", None), _CONTENT, otherwise)
+    return mentions(getattr(receiver, "_handle_rtp_packet", None), "_data", otherwise)
 
 
 _LATER = "aiortc has changed: frames come later than they could"

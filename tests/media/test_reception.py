@@ -154,6 +154,24 @@ def test_a_packet_that_comes_while_a_key_frame_is_awaited_is_enough() -> None:
     assert assembler.given_up == 1, "a key frame was asked for all the same"
 
 
+def test_after_a_gap_that_was_filled_the_next_key_frame_is_asked_for_as_the_first() -> None:
+    clock, asked = Time(), list[float]()
+    assembler = FrameAssembler(WAIT_S, clock)
+    sent = packets(200, size=1)
+    for place, packet in enumerate(sent):
+        clock.now_s = place * 0.01
+        # Two key frames are asked for before the first gap is filled; the second never is.
+        if place in (10, 100):
+            continue
+        wanted = [assembler.add(packet)[0]]
+        if place == 50:
+            wanted.append(assembler.add(sent[10])[0])
+        asked += [clock.now_s] * any(wanted)
+    gaps = [b - a for a, b in itertools.pairwise(time_s for time_s in asked if time_s > 1)]
+    assert len([time_s for time_s in asked if time_s < 1]) == 2
+    assert gaps[0] == pytest.approx(0.25, abs=0.02)
+
+
 def test_a_packet_that_comes_after_the_key_frame_changes_nothing() -> None:
     got, _ = late(0.4, key_at=15)
     assert got == [*range(10), *range(15, 60)]
