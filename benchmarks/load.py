@@ -35,6 +35,8 @@ from benchmarks.process_usage import usage
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("lobbylens", "blind", "stock")
+COUNTING = ("slow", "stock-slow")
+"""They print at their end how many frames they have held."""
 _HEADER = (
     f"{'server':10} {'sessions':>8} {'refused':>8} {'p50 ms':>7} {'p95 ms':>7} {'per s':>6} "
     f"{'CPU':>7} {'busy':>5} {'peers':>6} {'MB':>5} {'MB each':>8}"
@@ -58,6 +60,8 @@ class Figures:
     session_mb: float
     silent: int = 0
     """Sessions that got no overlay at all."""
+    held: int | None = None
+    """Frames held at most beside the one that was worked on, where the server counts them."""
 
     def row(self) -> str:
         return (
@@ -128,6 +132,8 @@ async def measure(
             await end(peers)
     finally:
         await end(running)
+    assert running.stdout is not None
+    held = (await running.stdout.read()).split() if kind in COUNTING else []
     served = max(1, sessions - told["refused"])
     latencies = told["latencies_ms"] or [float("nan")]
     if told["silent"]:
@@ -145,6 +151,7 @@ async def measure(
         base_mb=before.rss_mb,
         session_mb=(ended.rss_mb - before.rss_mb) / served,
         silent=told["silent"],
+        held=int(held[-1]) if held else None,
     )
 
 

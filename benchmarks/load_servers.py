@@ -10,14 +10,18 @@
 - ``stock-numbered``: the same with the number that each picture of ``benchmarks.latency`` bears.
 
 Each prints its address; the stock ones have a page that sends a camera's picture. None sheds
-load: what is measured is the full work.
+load: what is measured is the full work. At their end the slow ones print how many frames they have
+held, at most, beside the one that was worked on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -53,25 +57,41 @@ class BlindDetector:
         return None
 
 
+COUNTED_EVERY = 12
+"""Counting holds up everybody else for some milliseconds."""
+
+
 class SlowDetector:
     """Sees nothing, slowly."""
 
+    def __init__(self) -> None:
+        self._looks = 0
+        self.held = 0
+        """Frames that were there beside the one looked at, at most."""
+
     def detect(self, frame: Frame) -> Detection | None:
-        time.sleep(SLOW_S)
+        until_s = time.monotonic() + SLOW_S
+        self._looks += 1
+        if self._looks % COUNTED_EVERY == 0:
+            there = sum(type(each) is Frame for each in gc.get_objects())
+            self.held = max(self.held, there - 1)
+        time.sleep(max(0.0, until_s - time.monotonic()))
         return None
 
 
 def ours(kind: str) -> int:
     take_short_turns()
     parts = load_parts(PipelineSettings())
-    blind = BlindDetector()
-    others: dict[str, Detector] = {"blind": blind, "resting": blind, "slow": SlowDetector()}
+    blind, slow = BlindDetector(), SlowDetector()
+    others: dict[str, Detector] = {"blind": blind, "resting": blind, "slow": slow}
     other = others.get(kind)
     if other is not None:
         parts = dataclasses.replace(parts, detector=other)
     settings = load_settings([*UNBOUNDED, "--no-media.rest" if kind == "blind" else "--media.rest"])
     app = server.make_app(settings, Engine(settings.pipeline, parts))
     asyncio.run(server.serve(settings, app, None, None))
+    if kind == "slow":
+        print(slow.held)
     return 0
 
 
@@ -82,6 +102,8 @@ class Stock:
         self._work_s = work_s
         self._numbered = numbered
         self.peers: set[RTCPeerConnection] = set()
+        self.held = 0
+        """Pictures that waited in a track, at most."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def offer(self, request: web.Request) -> web.Response:
@@ -113,6 +135,8 @@ class Stock:
             assert isinstance(frame, av.VideoFrame)
             if self._work_s:
                 await asyncio.to_thread(time.sleep, self._work_s)
+                waiting: Any = track
+                self.held = max(self.held, waiting._queue.qsize())
             size = {"width": frame.width, "height": frame.height}
             stamp = {"index": index, "pts": frame.pts, "rtp_timestamp": frame.pts, **size}
             if self._numbered:
@@ -136,7 +160,12 @@ async def stock(kind: str) -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     print(f"stock aiortc serves http://{host}:{port}/", flush=True)
-    await asyncio.Event().wait()
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    if kind == "stock-slow":
+        print(served.held, flush=True)
+    os._exit(0)
 
 
 if __name__ == "__main__":

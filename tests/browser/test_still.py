@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Request
 
+from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, OpenKiosk, Server, play_file
 
 
@@ -18,13 +21,14 @@ def metric(server: Server, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name}{{"))
 
 
-# The fake camera is 720p wide, for which no still is taken.
-A_BETTER_CAMERA = """
-const told = MediaStreamTrack.prototype.getSettings;
-MediaStreamTrack.prototype.getSettings = function () {
-  return { ...told.call(this), width: 1920, height: 1080 };
-};
-"""
+@pytest.fixture
+def wide_scene_y4m(tmp_path: Path) -> Iterator[Path]:
+    """The same specimen from a camera of 1920x1080."""
+    path = tmp_path / "wide.y4m"
+    phases = Phases(empty=0.3, moving_in=0.6, held=1.8, leaving=0.2, empty_after=0.1)
+    write_y4m(path, SpecimenScene(phases=phases, size=(1920, 1080)))
+    yield path
+    path.unlink()
 
 
 async def test_a_camera_of_the_video_s_own_size_sends_no_still(
@@ -38,11 +42,11 @@ async def test_a_camera_of_the_video_s_own_size_sends_no_still(
     assert not any("/still" in url for url in sent)
 
 
-async def test_a_still_goes_with_the_picture(
-    kiosk: OpenKiosk, server: Server, scene_y4m: Path
+async def test_a_still_of_all_the_camera_s_pixels_goes_with_the_picture(
+    kiosk: OpenKiosk, server: Server, wide_scene_y4m: Path
 ) -> None:
     before = metric(server, "lobbylens_stills_total")
-    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m), scripts=(A_BETTER_CAMERA,))
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(wide_scene_y4m))
     sent: list[Request] = []
     guest.page.on("request", lambda asked: sent.append(asked) if "/still" in asked.url else None)
     await guest.do("begin")
@@ -64,6 +68,6 @@ async def test_a_still_goes_with_the_picture(
       const picture = await createImageBitmap(jpeg);
       return [picture.width, picture.height, jpeg.size, ...head];
     }""")
-    assert size[:2] == [1280, 720] and size[2] > 20_000 and size[3:] == [0xFF, 0xD8, 0xFF]
+    assert size[:2] == [1920, 1080] and size[2] > 20_000 and size[3:] == [0xFF, 0xD8, 0xFF]
     # Whatever became of it, the picture that waited for it was read.
     assert metric(server, "lobbylens_stills_total") > before
