@@ -17,7 +17,6 @@ import signal
 import socket
 import ssl
 import sys
-import threading
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ from core.http import (
 from core.log import Log, setup_logging
 from core.metrics import Metrics
 from core.settings import Settings, load_settings
-from media.lanes import captures_lane, frames_lane, second_looks_lane, take_short_turns
+from media.lanes import Spots, captures_lane, frames_lane, second_looks_lane, take_short_turns
 from media.load import LoadProbe
 from media.memory import (
     FreedMemory,
@@ -175,7 +174,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
                 settings=settings.media,
                 engine=engine,
                 frames=frames,
-                on_the_spot=threading.Semaphore(settings.media.analysis_threads),
+                on_the_spot=Spots(settings.media.analysis_threads),
                 captures=captures,
                 second_looks=second_looks,
                 metrics=metrics,

@@ -26,6 +26,39 @@ _TURN_S = 0.0005
 for a reading that computes in Python, by default 5 ms."""
 
 
+class Spots:
+    """Leave to look at frames on the threads that have decoded them; on any thread.
+
+    So many at once, and none while somebody waits for a lane, where each comes in turn: a camera
+    with more frames a second would find a spot more often than others.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        self._lock = threading.Lock()
+        self._free = count
+        self._waiting = 0
+
+    def take(self) -> bool:
+        """Whether there is one; whoever has it owes ``give_back``."""
+        with self._lock:
+            there = self._free > 0 and not self._waiting
+            self._free -= there
+        return there
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._free += 1
+
+    def wait(self) -> None:
+        """Something waits for a lane; ``begin`` is owed once it has one, or never will."""
+        with self._lock:
+            self._waiting += 1
+
+    def begin(self) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+
 def frames_lane(threads: int) -> ThreadPoolExecutor:
     """Threads that look at frames."""
     return ThreadPoolExecutor(threads, "frames")

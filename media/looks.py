@@ -145,18 +145,18 @@ class Looks:
 
         ``make`` gives the frame. Returns what is to be called on the loop, which raises what the
         look has raised; None, and nothing was done, where looks take long, as many as are allowed
-        are under way, or one of the session's is, or waits.
+        are under way, others wait for a lane, or one of the session's is under way, or waits.
         """
         spots = self._around.on_the_spot
         taken = self._turn.locked() or self._slot.waits
-        if taken or self._took_s > SHORT_S or not spots.acquire(blocking=False):
+        if taken or self._took_s > SHORT_S or not spots.take():
             return None
         try:
             return self._alone(make)
         except Exception as error:
             return partial(_fail, error)
         finally:
-            spots.release()
+            spots.give_back()
 
     def _alone(self, make: Callable[[], Frame]) -> Callable[[], None] | None:
         if not self._looking.acquire(blocking=False):
@@ -199,14 +199,19 @@ class Looks:
         """Run what the reader does on one thread at a time; the turn lasts as long as the work,
         even when whoever waited for it has gone."""
 
+        spots = self._around.on_the_spot
+
         def alone() -> T:
+            spots.begin()
             with self._looking:
                 return work()
 
         await self._turn.acquire()
+        spots.wait()
         try:
             told = hand_to(self._around.frames, alone, self._turn.release)
         except BaseException:
+            spots.begin()
             self._turn.release()
             raise
         return await told

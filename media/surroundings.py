@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Protocol
 from core.metrics import Metrics
 from core.settings import EnhanceSettings, MediaSettings
 from media.events import Event, Listener
+from media.lanes import Spots
 from media.load import LoadProbe
 from pipeline.card.order import CardForm, CardOrder
 from pipeline.types import (
@@ -93,8 +93,8 @@ class Surroundings:
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
     portrait_link: Callable[[str, str], str]
-    on_the_spot: threading.Semaphore = field(default_factory=threading.Semaphore)
-    """Of how many frames at once may be looked at where they were decoded."""
+    on_the_spot: Spots = field(default_factory=Spots)
+    """For frames that are looked at where they were decoded."""
     listeners: tuple[Listener, ...] = ()
     """They are told what became of documents."""
 

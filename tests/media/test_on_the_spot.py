@@ -21,6 +21,7 @@ from core.metrics import Metrics
 from core.settings import MediaSettings
 from examples.client import CaptureClient
 from media.adaptations import ice_connections
+from media.lanes import Spots
 from media.looks import Looks
 from media.profiles import ProfileChooser
 from pipeline.types import Frame, Observation
@@ -218,7 +219,7 @@ async def test_whoever_waits_for_the_reader_comes_first(lane: ThreadPoolExecutor
     around: Any = SimpleNamespace(
         metrics=Metrics(),
         frames=lane,
-        on_the_spot=threading.Semaphore(1),
+        on_the_spot=Spots(1),
         load=SimpleNamespace(analyse_every=1),
     )
     looks = Looks(
@@ -257,3 +258,31 @@ async def test_whoever_waits_for_the_reader_comes_first(lane: ThreadPoolExecutor
     with pytest.raises(ValueError, match="breaks"):
         tell()
     assert reader.seen == [1, 2, 4, 99], "each once, those that were refused not at all"
+
+
+async def test_spots_are_for_when_nobody_waits_for_a_lane(lane: ThreadPoolExecutor) -> None:
+    spots, may_end = Spots(2), threading.Event()
+    around: Any = SimpleNamespace(frames=lane, on_the_spot=spots, metrics=Metrics())
+
+    def looks() -> Looks:
+        return Looks(
+            around,
+            Reader(),
+            ProfileChooser(MediaSettings(), 0.0),
+            unthinned=lambda: False,
+            report=lambda seen, received_ms: None,
+        )
+
+    assert [spots.take() for _ in range(3)] == [True, True, False]
+    spots.give_back()
+    busy = [asyncio.create_task(looks().in_turn(lambda: may_end.wait(5))) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    assert not spots.take(), "the lane's one thread is taken, and another session waits for it"
+    may_end.set()
+    await asyncio.gather(*busy)
+    assert spots.take()
+    spots.give_back()
+    lane.shutdown(wait=False)
+    with pytest.raises(RuntimeError):
+        await looks().in_turn(lambda: None)
+    assert spots.take(), "nobody waits for a lane that is shut"

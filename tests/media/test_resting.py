@@ -14,6 +14,7 @@ from benchmarks.films import FilmTrack, Shape, read_film, write_film
 from core.metrics import Metrics
 from core.settings import MediaSettings
 from examples.client import CaptureClient
+from media.lanes import Spots
 from media.layers import ALL_LAYERS
 from media.looks import Looks
 from media.profiles import ProfileChooser
@@ -107,6 +108,7 @@ async def test_how_many_layers(
     around: Any = SimpleNamespace(
         metrics=Metrics(),
         frames=lane,
+        on_the_spot=Spots(),
         settings=MediaSettings(rest=allowed),
         load=SimpleNamespace(analyse_every=1, layers=under_load),
     )
