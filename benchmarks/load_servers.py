@@ -56,12 +56,15 @@ class BlindDetector:
     def detect(self, frame: Frame) -> Detection | None:
         return None
 
+    def follow(self, frame: Frame, known: Detection) -> Detection | None:
+        return None
+
 
 COUNTED_EVERY = 12
 """Counting holds up everybody else for some milliseconds."""
 
 
-class SlowDetector:
+class SlowDetector(BlindDetector):
     """Sees nothing, slowly."""
 
     def __init__(self) -> None:

@@ -65,27 +65,41 @@ def refine(luma: ImageU8, quad: QuadPx) -> QuadPx:
 
     Corners run clockwise. About 1 ms, whatever the picture's size.
     """
+    return _fitted(luma, quad)[0]
+
+
+def refine_all(luma: ImageU8, quad: QuadPx) -> QuadPx | None:
+    """The same where each of the four sides has an edge; None otherwise."""
+    refined, sides = _fitted(luma, quad)
+    return refined if sides == 4 else None
+
+
+def _fitted(luma: ImageU8, quad: QuadPx) -> tuple[QuadPx, int]:
+    """The quad moved, and how many of its sides have an edge."""
     corners = quad.astype(np.float64)
     following = np.roll(corners, -1, axis=0)
     lengths = np.linalg.norm(following - corners, axis=1)
     reach = _REACH * float(lengths.mean())
     if reach < 1.5 or lengths.min() < 8:
-        return quad
+        return quad, 0
     along = (following - corners) / lengths[:, None]
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
     slopes = _slopes(luma, corners, following, across * reach)
     steps = _steps(slopes)
     lines: list[Line] = []
+    sides = 0
     outside = _outside(corners, luma)
     for k in range(4):
-        base, tilt = (0.0, 0.0) if outside[k] else _best_line(slopes[k], steps[k])
+        found = None if outside[k] else _best_line(slopes[k], steps[k])
+        base, tilt = found or (0.0, 0.0)
+        sides += found is not None
         first = corners[k] + across[k] * (reach * base)
         last = following[k] + across[k] * (reach * (base + tilt))
         lines.append((first, last - first))
     refined = np.stack([_meeting(lines[k - 1], lines[k]) for k in range(4)])
     moved = np.linalg.norm(refined - corners, axis=1)
     # Written so that "not a number" also keeps the quad as it was.
-    return refined.astype(np.float32) if moved.max() < 2 * reach else quad
+    return (refined.astype(np.float32), sides) if moved.max() < 2 * reach else (quad, 0)
 
 
 def _outside(corners: Floats, luma: ImageU8) -> NDArray[np.bool_]:
@@ -121,8 +135,10 @@ def _steps(slopes: NDArray[np.float32]) -> NDArray[np.float32]:
     return steps
 
 
-def _best_line(slopes: NDArray[np.float32], steps: NDArray[np.float32]) -> tuple[float, float]:
-    """Shift at a side's start and its change until the end, of the reach; zeros without a line."""
+def _best_line(
+    slopes: NDArray[np.float32], steps: NDArray[np.float32]
+) -> tuple[float, float] | None:
+    """Shift at a side's start and its change until the end, of the reach; None without a line."""
     wide = np.zeros((_STATIONS, _STEPS + 2 * _BEYOND), np.float32)
     wide[:, _BEYOND:-_BEYOND] = steps
     # A line also meets a step one sample beside it.
@@ -134,14 +150,14 @@ def _best_line(slopes: NDArray[np.float32], steps: NDArray[np.float32]) -> tuple
     score = np.where(share >= _LEAST_SHARE, share**2 * np.sqrt(strength) * _PRIOR, 0)
     place, tilt = np.unravel_index(int(score.argmax()), score.shape)
     if score[place, tilt] <= 0:
-        return 0.0, 0.0
+        return None
     samples = np.clip(_LINES[place, tilt] - _BEYOND, 1, _STEPS - 2)[:, None] + (-1, 0, 1)
     samples = np.clip(samples, 1, _STEPS - 2)
     beside = steps[_ROWS[:, None], samples]
     best = samples[_ROWS, beside.argmax(axis=1)]
     meets = beside.max(axis=1) > 0
     if np.count_nonzero(meets) < _LEAST_SHARE * _STATIONS:
-        return 0.0, 0.0
+        return None
     left, top, right = (slopes[_ROWS, best + k].astype(np.float64) for k in (-1, 0, 1))
     bend = np.minimum(left - 2 * top + right, -1e-9)
     exact = best + np.clip(0.5 * (left - right) / bend, -0.5, 0.5)

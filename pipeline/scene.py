@@ -1,11 +1,16 @@
-"""Has anything changed before the camera? A desk that lies as it lay need not be searched again."""
+"""Has anything changed before the camera? A desk, or a document, that lies as it lay need not be
+searched again."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from pipeline.types import Detection, Detector, Frame, ImageU8
+from pipeline.detect import AT_REST
+from pipeline.geometry import corner_distances, diagonal_px
+from pipeline.types import Detection, Detector, Frame, ImageU8, QuadPx
 
 _SAMPLED_PX = 160
 """Width of the grid of samples; a coarse one costs 20 µs where a whole luma plane costs 1 ms."""
@@ -17,6 +22,11 @@ _LONGEST_MS = 500.0
 """A scene is looked at this often all the same: a detector may be of another mind next time."""
 _NOBODY_THERE_MS = 3000.0
 """With nothing in view for this long, a scene that does not change is not searched each time."""
+_FOLLOWED_MS = 250.0
+"""For so long a document that lies still is followed by its edges alone; then the network is asked
+again, which may have something else to say."""
+_AGREEING = 4
+"""Looks that must agree before: the network errs on some, and what follows repeats what it said."""
 _GAP_MS = 1500.0
 """After so long without a frame nobody knows who has come meanwhile."""
 _RESTING_MS = 1000.0
@@ -52,13 +62,68 @@ class StillScene:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the network found, and in what frame; ``last_px``: where that has been seen since."""
+
+    found: Detection
+    size_px: tuple[int, int]
+    at_ms: float
+    last_px: QuadPx
+    agreeing: int
+    """Looks in a row that found it at rest, in the same turn, format and zone."""
+
+
+class LyingDocument:
+    """Remembers the document that was last found; one thread at a time.
+
+    Corners are always sought from where the network saw them, so that errors do not add up.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._look: _Look | None = None
+
+    def forget(self) -> None:
+        self._look = None
+
+    def follow(self, frame: Frame) -> Detection | None:
+        """It, where it plainly lies as it lay; None where a look is due."""
+        look = self._look
+        if look is None or look.agreeing < _AGREEING or look.size_px != _size_px(frame):
+            return None
+        if not 0 <= frame.received_ms - look.at_ms < _FOLLOWED_MS:
+            return None
+        followed = self._detector.follow(frame, look.found)
+        if followed is not None:
+            self._look = replace(look, last_px=followed.quad_px)
+        return followed
+
+    def found(self, frame: Frame, detection: Detection | None) -> None:
+        """What a look at the frame found."""
+        before, size_px, now_ms = self._look, _size_px(frame), frame.received_ms
+        if detection is None:
+            self._look = None
+            return
+        agrees = (
+            before is not None
+            and before.size_px == size_px
+            and before.found.mrtd_format is detection.mrtd_format
+            and (before.found.mrz_quad_px is None) is (detection.mrz_quad_px is None)
+            and _moved(before.last_px, detection.quad_px, size_px) <= AT_REST
+        )
+        agreeing = 1 + before.agreeing if before and agrees else 1
+        self._look = _Look(detection, size_px, now_ms, detection.quad_px, agreeing)
+
+
 class Search:
     """Finds the document. Where nobody has been for a while, only changes are searched: most of a
-    lobby's day is an empty desk. One thread at a time."""
+    lobby's day is an empty desk. One that lies still is followed. One thread at a time."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self._scene = StillScene()
+        self._lying = LyingDocument(detector)
         self._empty_since_ms: float | None = None
         self._last_ms = 0.0
         self.resting = False
@@ -66,6 +131,10 @@ class Search:
 
     def reset(self) -> None:
         """Forget the scene: the next frame is searched."""
+        self._lying.forget()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._scene.forget()
         self._empty_since_ms = None
         self.resting = False
@@ -80,9 +149,12 @@ class Search:
         self.resting = empty_ms >= _RESTING_MS
         if empty_ms >= _NOBODY_THERE_MS and self._scene.is_known(frame):
             return None
-        detection = self._detector.detect(frame)
+        detection = self._lying.follow(frame)
+        if detection is None:
+            detection = self._detector.detect(frame)
+            self._lying.found(frame, detection)
         if detection is not None:
-            self.reset()
+            self._begin_anew()
         elif since_ms is None:
             self._empty_since_ms = now_ms
         return detection
@@ -94,3 +166,12 @@ def _cells(luma: ImageU8) -> ImageU8:
     samples = np.ascontiguousarray(luma[::step, ::step])
     size = max(1, samples.shape[1] // _CELL), max(1, samples.shape[0] // _CELL)
     return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _size_px(frame: Frame) -> tuple[int, int]:
+    return frame.width_px, frame.height_px
+
+
+def _moved(before_px: QuadPx, now_px: QuadPx, size_px: tuple[int, int]) -> float:
+    """How far the corner went that went farthest, in frame diagonals."""
+    return float(corner_distances(before_px, now_px).max()) / diagonal_px(*size_px)

@@ -82,6 +82,11 @@ class Detector(Protocol):
 
     def detect(self, frame: Frame) -> Detection | None: ...
 
+    def follow(self, frame: Frame, known: Detection) -> Detection | None:
+        """What was found a moment ago, as it lies in ``frame``, without a look at all of it; None
+        where that takes one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stability:

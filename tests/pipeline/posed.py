@@ -109,3 +109,6 @@ class ScriptedDetector:
     def detect(self, frame: Frame) -> Detection | None:
         self.calls += 1
         return self.found
+
+    def follow(self, frame: Frame, known: Detection) -> Detection | None:
+        return None

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.refine import refine
+from pipeline.refine import refine, refine_all
 from pipeline.types import ImageU8, QuadPx
 
 TRUE = np.array([[210.0, 130.0], [1010.0, 170.0], [980.0, 640.0], [230.0, 600.0]], np.float32)
@@ -51,6 +51,19 @@ def test_a_thumb_over_an_edge_does_not_bend_it() -> None:
 def test_without_edges_the_quad_stays() -> None:
     flat = np.full((720, 1280), 128, np.uint8)
     assert np.array_equal(refine(flat, TRUE), TRUE)
+
+
+def test_all_sides_or_none() -> None:
+    rough = TRUE + np.float32(6)
+    every = refine_all(sheet(TRUE), rough)
+    assert every is not None and np.array_equal(every, refine(sheet(TRUE), rough))
+    half = sheet(TRUE)
+    half[:, :400] = 200
+    beside = TRUE - np.array([260, 0], np.float32)
+    for lacking in (half, np.full((720, 1280), 128, np.uint8)):
+        assert refine_all(lacking, rough) is None
+    assert refine_all(sheet(beside), beside + np.float32(4)) is None, "a side beyond the picture"
+    assert refine_all(sheet(TRUE), TRUE * 0.01) is None
 
 
 def test_one_missing_edge_keeps_its_place_while_the_others_move() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pipeline.scene import StillScene
-from pipeline.types import CaptureState, ImageU8
-from tests.pipeline.guest import DESK, HELD, SHARP, Guest
-from tests.pipeline.posed import as_frame
+from pipeline.scene import Search, StillScene
+from pipeline.types import CaptureState, Detection, Frame, ImageU8, MrtdFormat, QuadPx
+from tests.pipeline.guest import DESK, FRAME_MS, HELD, SHARP, Guest
+from tests.pipeline.posed import ScriptedDetector, as_frame
 
 
 def noisy(bgr: ImageU8, seed: int, sigma: float = 4.0) -> ImageU8:
@@ -104,3 +106,105 @@ def test_nobody_knows_who_came_while_no_frame_did() -> None:
     calls = guest.detector.calls
     assert not any(seen.resting for seen in guest.away(24))
     assert guest.detector.calls == calls + 24
+
+
+class Following(ScriptedDetector):
+    """One whose documents can be followed to ``lies_px``, None for one that has moved."""
+
+    lies_px: QuadPx | None = HELD.quad_px
+
+    def follow(self, frame: Frame, known: Detection) -> Detection | None:
+        return None if self.lies_px is None else replace(known, quad_px=self.lies_px)
+
+
+class Watched:
+    """A search, frame by frame, and whether each took a look."""
+
+    def __init__(self) -> None:
+        self.detector = Following(HELD)
+        self.search = Search(self.detector)
+        self.now_ms = 1000.0
+
+    def looks(self, count: int, bgr: ImageU8 = SHARP, step_ms: float = FRAME_MS) -> list[bool]:
+        told = []
+        for _ in range(count):
+            calls = self.detector.calls
+            found = self.search.detect(as_frame(bgr, 0, self.now_ms))
+            assert found is not None
+            told.append(self.detector.calls > calls)
+            self.now_ms += step_ms
+        return told
+
+
+def test_a_document_at_rest_is_looked_at_four_times_and_then_each_quarter_of_a_second() -> None:
+    view = Watched()
+    assert view.looks(4) == [True] * 4
+    assert view.looks(14) == [*[False] * 5, True, *[False] * 5, True, False, False]
+    slow = Watched()
+    slow.looks(4, step_ms=84)
+    assert slow.looks(6, step_ms=84) == [False, False, True] * 2
+
+
+def test_what_cannot_be_followed_is_looked_at_at_once() -> None:
+    view = Watched()
+    view.looks(6)
+    view.detector.lies_px = None
+    assert view.looks(4) == [True] * 4
+    view.detector.lies_px = HELD.quad_px
+    assert view.looks(1) == [False]
+
+
+ELSEWHERE = replace(HELD, quad_px=HELD.quad_px + np.float32(20))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ELSEWHERE,
+        replace(HELD, mrtd_format=MrtdFormat.TD1),
+        replace(HELD, mrz_quad_px=HELD.quad_px),
+        replace(HELD, quad_px=np.roll(HELD.quad_px, 2, axis=0)),
+    ],
+)
+def test_four_looks_must_say_the_same(other: Detection) -> None:
+    view = Watched()
+    view.looks(3)
+    view.detector.found = other
+    assert view.looks(4) == [True] * 4
+    view.detector.lies_px = other.quad_px
+    assert view.looks(2) == [False] * 2
+
+
+def test_a_document_that_drifts_is_known_by_where_it_was_last() -> None:
+    view = Watched()
+    view.looks(4)
+    for drift_px in (2.0, 3.0, 4.0):
+        view.detector.lies_px = HELD.quad_px + np.float32(drift_px)
+        assert view.looks(1) == [False]
+    # Farther from the last look than a document at rest; not from where it was last seen.
+    view.detector.lies_px = None
+    view.detector.found = replace(HELD, quad_px=HELD.quad_px + np.float32(5))
+    assert view.looks(1) == [True]
+    view.detector.lies_px = view.detector.found.quad_px
+    assert view.looks(1) == [False]
+
+
+def test_in_pictures_of_another_size_and_after_a_pause_it_is_looked_for_anew() -> None:
+    view = Watched()
+    view.looks(6)
+    wider = np.hstack([SHARP, SHARP])
+    assert view.looks(5, wider) == [*[True] * 4, False]
+    larger = np.repeat(np.repeat(SHARP, 2, axis=0), 2, axis=1)
+    view.detector.found = replace(HELD, quad_px=HELD.quad_px * 2)
+    view.detector.lies_px = view.detector.found.quad_px
+    assert view.looks(5, larger) == [*[True] * 4, False]
+    view.now_ms += 2000
+    assert view.looks(5, larger) == [*[True] * 4, False]
+    view.search.reset()
+    assert view.looks(5, larger) == [*[True] * 4, False]
+    view.detector.found = None
+    view.detector.lies_px = None
+    assert view.search.detect(as_frame(larger, 0, view.now_ms)) is None
+    view.detector.found = replace(HELD, quad_px=HELD.quad_px * 2)
+    view.detector.lies_px = view.detector.found.quad_px
+    assert view.looks(5, larger) == [*[True] * 4, False], "it was gone"
