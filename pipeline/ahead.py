@@ -2,18 +2,24 @@
 
 A reading that leaves no doubt ends the burst at its next frame, and is the picture's; one with
 doubts is joined by a second frame, and then the burst goes on as if nothing had been read. What
-was read belongs to one run of still frames: whatever moves may be another document.
+was read is of the document that lies there: whatever is lost, or moves fast or far, may be another.
 """
 
 from __future__ import annotations
 
 from pipeline.burst import expose
-from pipeline.types import Document, Exposure, Shot, Trigger
+from pipeline.geometry import aligned_to, corner_distances, diagonal_px
+from pipeline.types import Detection, Document, Exposure, Frame, Shot, Stability, Trigger
 
 _FROM_STILL = 3
 """Still frames before the first is read: a document that has just come in is seldom sharp."""
 _MOST_READ = 2
 """Readings of one run. They take a processor's time that the burst's own reading may need."""
+_FAST = 0.12
+"""Frame diagonals per second, some times the tremor of a hand: a document that is put in another's
+place is faster at some moment, if it is only when the outline changes over to it."""
+_FAR = 0.03
+"""Frame diagonals that a document may have gone in all since it was read."""
 _PAUSE_MS = 400.0
 """Between the first readings of two runs: a hand that trembles begins many."""
 
@@ -31,6 +37,8 @@ class ReadAhead:
         self._run += 1
         self._count = 0
         self._busy = False
+        self._outlived = False
+        """What is being read has outlived the run of still frames that it is of."""
         self._shots: tuple[Shot, ...] = ()
         self._certain: Document | None = None
 
@@ -38,6 +46,27 @@ class ReadAhead:
         """A new run: what is being read says nothing of it."""
         if self._count:
             self._begin()
+
+    def watch(self, frame: Frame, detection: Detection | None, stability: Stability) -> None:
+        """Take in one frame: what was read, or is being read, is of this document or of none.
+
+        With each run of still frames two more are read, where nothing is certain or under way.
+        """
+        lost, begins = stability.stable_count == 0, stability.stable_count == 1
+        if lost or stability.corner_motion_ratio > _FAST or self._is_far(frame, detection):
+            self.forget()
+        elif begins and self._busy:
+            self._outlived = True
+        elif begins and not self.certain:
+            self.forget()
+
+    def _is_far(self, frame: Frame, detection: Detection | None) -> bool:
+        read = self._shots[0] if self._shots else None
+        if read is None or read.detection is None or detection is None:
+            return False
+        before = read.detection.quad_px / diagonal_px(read.frame.width_px, read.frame.height_px)
+        now = detection.quad_px / diagonal_px(frame.width_px, frame.height_px)
+        return bool(corner_distances(aligned_to(now, before), before).max() > _FAR)
 
     @property
     def certain(self) -> bool:
@@ -62,6 +91,8 @@ class ReadAhead:
         """What was read for certain, or None; nothing happens for a run that is over."""
         if self._busy and reading_id == str(self._run):
             self._busy, self._certain = False, document
+            if document is None and self._outlived:
+                self._begin()
 
     def taken(self) -> tuple[Document | None, tuple[Shot, ...]]:
         """The certain reading with the frames that it is of, or nothing; and a new run."""

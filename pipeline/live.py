@@ -328,8 +328,7 @@ class LiveReader:
             before = self._step
             if self._forget:
                 return before, None, None
-            if look.stability.stable_count <= 1:
-                self._ahead.forget()
+            self._ahead.watch(look.frame, look.detection, look.stability)
             cut = look.detection is not None and look.detection.cut
             ready = is_ready(self._fault, cut, before.in_view_ms(now_ms), self._settings)
             sight = Sight(

@@ -30,7 +30,7 @@ from pipeline.types import (
     Shot,
     Trigger,
 )
-from tests.pipeline.guest import QUAD_PX, SETTINGS, Guest, document
+from tests.pipeline.guest import QUAD_PX, SETTINGS, SHARP, Guest, document
 from tests.pipeline.posed import specimen_page, webcam_view
 
 
@@ -136,6 +136,81 @@ def test_a_reading_of_what_was_held_before_is_not_that_of_what_is_held_now() -> 
     taken = next(seen.capture for seen in guest.show(12, ELSEWHERE) if seen.capture)
     assert taken.known is None
     assert taken.page_count == 3, "a whole burst"
+
+
+def hold_moved(guest: Guest, by_px: int, count: int = 1) -> list[Observation]:
+    """The same document, so far to the right."""
+    there = shown(QUAD_PX + np.array([by_px, 0], np.float32))
+    return guest.show(count, there, np.roll(SHARP, by_px, axis=1))
+
+
+def drifting(
+    guest: Guest, to_px: int, step_px: int, tell: Callable[[Exposure], None] = lambda held: None
+) -> list[Exposure]:
+    """Held by somebody who does not quite come to rest: 3 px a frame are .1 diagonals a second.
+    What is offered to be read meanwhile, each of which ``tell`` is told."""
+    offered = []
+    for by_px in range(step_px, to_px + 1, step_px):
+        seen = hold_moved(guest, by_px)[0]
+        assert seen.capture is None
+        if seen.ahead is not None:
+            offered.append(seen.ahead)
+            tell(seen.ahead)
+    return offered
+
+
+def runs(guest: Guest) -> int:
+    """How often a run of still frames has begun."""
+    return sum(seen.stability.stable_count == 1 for seen in guest.seen)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_was_read_of_a_document_that_comes_to_rest_holds_when_it_has(late: bool) -> None:
+    guest = Guest()
+
+    def tell(held: Exposure) -> None:
+        guest.live.read_ahead(held.id, document("read ahead"))
+
+    offered = drifting(guest, 18, 2, (lambda held: None) if late else tell)
+    assert runs(guest) > 1 and len(offered) == 1, "it goes on being read"
+    if late:
+        tell(offered[0])
+    seen = hold_moved(guest, 18, 8)
+    assert next(each.capture for each in seen if each.capture).known is not None
+    assert not any(each.ahead for each in seen), "and nothing more is"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_each_run_of_still_frames_has_two_of_its_own_read_after_a_doubtful_one(late: bool) -> None:
+    guest = Guest()
+
+    def tell(held: Exposure) -> None:
+        guest.live.read_ahead(held.id, None)
+
+    offered = drifting(guest, 18, 2, (lambda held: None) if late else tell)
+    if late:
+        tell(offered[0])
+    pages = []
+    for _ in range(14):
+        ahead = hold_moved(guest, 18)[0].ahead
+        if ahead is not None:
+            pages.append(ahead.page_count)
+            tell(ahead)
+    assert pages == [1, 2], "none of the frames from before it came to rest"
+
+
+@pytest.mark.parametrize("away", ["far", "lost"])
+def test_what_is_lost_or_has_gone_far_may_be_another(away: str) -> None:
+    guest = Guest()
+    offered = next(seen.ahead for seen in guest.show(5, shown()) if seen.ahead)
+    guest.live.read_ahead(offered.id, document("the first"))
+    if away == "far":
+        drifting(guest, 30, 3)
+    else:
+        guest.show(2, None)
+    by_px = 30 if away == "far" else 0
+    taken = next(seen.capture for seen in hold_moved(guest, by_px, 14) if seen.capture)
+    assert taken.known is None
 
 
 def test_certainty_is_lost_with_the_stillness_it_came_of() -> None:
