@@ -4,13 +4,14 @@
 Chromium on this machine. The browser's fake camera plays the specimen scene at 1280x720 and 24
 frames a second, with a small code in the picture that numbers its frames.
 
-- *overlay*: from the camera's capture of a frame to the arrival of its overlay in the page, of
-  every overlay until the result, after which the page shows a form and sends a black picture.
-  RTP timestamps (RFC 3550) are capture times from another start, rounded to milliseconds, and the
-  camera's own jitter shows which start fits. Servers that are compared with read the frame's number
-  in the picture instead: an even camera shows no start, and FastRTC tells no time stamp. By phase:
-  of ``small`` pictures; of the first large ones (``change``), which begin with a key frame; of
-  ``large`` ones; once the picture is ``taken``, while it is read on the same processors.
+- *overlay*: from a frame's arrival in the page (MediaStreamTrackProcessor) to that of its overlay,
+  of every overlay until the result, after which the page shows a form and sends a black picture;
+  and the same from the camera's capture of the frame, which comes first. RTP timestamps (RFC 3550)
+  are capture times from another start, rounded to milliseconds, and the camera's own jitter shows
+  which start fits. Servers that are compared with read the frame's number in the picture instead:
+  an even camera shows no start, and FastRTC tells no time stamp. By phase: of ``small`` pictures;
+  of the first large ones (``change``), which begin with a key frame; of ``large`` ones; once the
+  picture is ``taken``, while it is read on the same processors.
 - *result*: from the capture of the first frame that has the whole document within it, at rest,
   to the arrival of the result.
 
@@ -43,8 +44,9 @@ SIZE = (1280, 720)
 FPS = 24
 PHASES = Phases(empty=1.0, moving_in=1.5, held=8.0, leaving=1.0, empty_after=0.5)
 _READ_EVERY = 12
-"""Of how many frames one has its number read: without a graphics processor little costs a page more
-than drawing a frame, and it would be part of what is measured."""
+"""Of how many frames one has its number read: it would be part of what is measured."""
+_SHOWN = 12
+"""Frames whose capture is told in page time, too: showing them costs a page more than all else."""
 _FIT_MS = 1.2
 _OLDEST_MS = 6000.0
 """An overlay's frame is not older: half a round of the film."""
@@ -59,30 +61,48 @@ _WATCH = (
     (
         """
 (() => {
-  const seen = {frames: [], overlays: [], results: [], states: [], coded: []};
+  const seen = {frames: [], shown: [], overlays: [], results: [], states: [], coded: []};
   window.latencyProbe = seen;
-  const canvas = new OffscreenCanvas(BITS * CELL, CELL);
-  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  // Frames have time stamps of another start; what a video element shows tells when, in page time.
+  const tellTime = async stream => {
+    const video = document.createElement('video');
+    video.muted = true;
+    video.srcObject = stream;
+    const next = (now, meta) => {
+      seen.shown.push(meta.captureTime);
+      if (seen.shown.length < SHOWN) return video.requestVideoFrameCallback(next);
+      video.srcObject = null;
+      stream.getTracks().forEach(track => track.stop());
+    };
+    video.requestVideoFrameCallback(next);
+    await video.play();
+  };
+  const read = async frame => {
+    if (!/^(I420|NV12)/.test(frame.format)) return null;
+    const row = {x: 0, y: CELL / 2, width: BITS * CELL, height: 2};
+    const pixels = new Uint8Array(frame.allocationSize({rect: row}));
+    const [luma] = await frame.copyTo(pixels, {rect: row});
+    let number = 0;
+    for (let bit = 0; bit < BITS; bit++)
+      if (pixels[luma.offset + bit * CELL + CELL / 2] > 127) number |= 1 << bit;
+    return number;
+  };
+  const watch = async track => {
+    const frames = new MediaStreamTrackProcessor({track}).readable.getReader();
+    for (let count = 0; ; count++) {
+      const {value: frame, done} = await frames.read();
+      if (done) return;
+      const at = performance.now();
+      const number = count % EVERY ? null : await read(frame);
+      seen.frames.push([frame.timestamp / 1000, number, at]);
+      frame.close();
+    }
+  };
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async wanted => {
     const stream = await ask(wanted);
-    const video = document.createElement('video');
-    video.muted = true;
-    video.srcObject = stream.clone();
-    await video.play();
-    const read = () => {
-      pen.drawImage(video, 0, 0, BITS * CELL, CELL, 0, 0, BITS * CELL, CELL);
-      const pixels = pen.getImageData(0, CELL / 2, BITS * CELL, 1).data;
-      let number = 0;
-      for (let bit = 0; bit < BITS; bit++)
-        if (pixels[4 * (bit * CELL + CELL / 2)] > 127) number |= 1 << bit;
-      return number;
-    };
-    const next = (now, meta) => {
-      seen.frames.push([meta.captureTime, seen.frames.length % EVERY ? null : read()]);
-      video.requestVideoFrameCallback(next);
-    };
-    video.requestVideoFrameCallback(next);
+    tellTime(stream.clone());
+    watch(stream.clone().getVideoTracks()[0]);
     return stream;
   };
   const open = RTCPeerConnection.prototype.createDataChannel;
@@ -109,22 +129,26 @@ _WATCH = (
     )
     .replace("BITS", str(BITS))
     .replace("EVERY", str(_READ_EVERY))
+    .replace("SHOWN", str(_SHOWN))
     .replace("CELL", str(CELL_PX))
 )
 
 
 Probe = dict[str, list[list[Any]]]
-"""What the page has seen, in page time (ms): ``frames`` of [capture, number or None], ``overlays``
-of [RTP timestamp, arrival, width in px, number or None], ``states`` and ``results`` of [arrival,
-name], ``coded`` of [frames that the encoder was given until the result, ms that it took]."""
+"""What the page has seen, in page time (ms): ``frames`` of [capture, number or None, arrival],
+``overlays`` of [RTP timestamp, arrival, width in px, number or None], ``states`` and ``results`` of
+[arrival, name], ``coded`` of [frames that the encoder was given until the result, ms that it took].
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Its age when it came to the page, in ms, and in which of PHASE_NAMES."""
+    """When it came to the page, in ms since its frame had come there, in which of PHASE_NAMES, and
+    in ms since the camera captured the frame."""
 
     age_ms: float
     phase: str
+    since_capture_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +172,11 @@ class Run:
         """Ages of all overlays."""
         return [overlay.age_ms for overlay in self.overlays]
 
+    @property
+    def since_capture_ms(self) -> list[float]:
+        """The same since the camera's capture."""
+        return [overlay.since_capture_ms for overlay in self.overlays]
+
 
 class NumberedScene(SpecimenScene):
     """The scene with its frame number as a row of black and white cells at the top-left."""
@@ -160,6 +189,24 @@ class NumberedScene(SpecimenScene):
     def first_whole(self) -> int:
         """The first frame in which the document has come to rest, all of it in view."""
         return round((self.phases.empty + self.phases.moving_in) * self.fps)
+
+
+def in_page_time(frames: list[list[Any]], shown_ms: Sequence[float]) -> list[list[Any]]:
+    """``frames`` of [time stamp, number, arrival] with captures in page time for time stamps.
+
+    Stamps tell captures from another start. ``shown_ms``: captures of some of the frames in page
+    time; by the camera's jitter one start fits them best.
+    """
+    stamps = np.asarray([frame[0] for frame in frames])
+    shown = np.asarray(shown_ms)
+
+    def misfit_ms(start_ms: float) -> float:
+        return float(np.abs(shown[:, None] - (stamps + start_ms)[None, :]).min(axis=1).sum())
+
+    # A frame cannot arrive before it was captured.
+    starts = [shown[0] - stamp for stamp, _, at in frames if at >= shown[0] - 0.1]
+    start_ms = min(starts, key=misfit_ms)
+    return [[stamp + start_ms, number, at] for stamp, number, at in frames]
 
 
 def match_clock(
@@ -225,9 +272,15 @@ def overlays_of(probe: Probe) -> list[Overlay]:
             return "small"
         return "change" if at_ms < large_ms + _CHANGE_MS else "large"
 
-    # Of every overlay, also where the page, being busy, was not called for its frame.
+    captures = np.asarray([frame[0] for frame in probe["frames"]])
+
+    def came_after_ms(captured_ms: float) -> float:
+        """From capture to page; of the nearest frame where a busy page did not get this one."""
+        nearest = probe["frames"][int(np.abs(captures - captured_ms).argmin())]
+        return float(nearest[2] - nearest[0])
+
     return [
-        Overlay(age_ms, phase(at_ms, width_px))
+        Overlay(age_ms - came_after_ms(at_ms - age_ms), phase(at_ms, width_px), age_ms)
         for age_ms, (_, at_ms, width_px, _) in zip(ages, overlays, strict=True)
         if age_ms is not None and at_ms <= live_until_ms
     ]
@@ -243,7 +296,7 @@ def captured_ms(probe: Probe, number: int, seen_ms: float = float("inf")) -> flo
     oldest_ms = seen_ms - _OLDEST_MS if np.isfinite(seen_ms) else -np.inf
     near = [
         (abs(number - int(read)), at + (number - int(read)) * 1000 / FPS)
-        for at, read in probe["frames"]
+        for at, read, _ in probe["frames"]
         if read is not None and abs(number - int(read)) <= _READ_EVERY
     ]
     told = [item for item in near if oldest_ms < item[1] <= seen_ms + _FIT_MS]
@@ -282,6 +335,7 @@ async def visit(browser: Browser, url: str, scene: NumberedScene, seconds: float
         await page.click(f"{step}:visible")
     await asyncio.sleep(seconds)
     probe = await page.evaluate("window.latencyProbe")
+    probe["frames"] = in_page_time(probe["frames"], probe["shown"])
     marks = await page.evaluate("window.lobbylens.stats.marks")
     await context.close()
     overlays, granted_ms = probe["overlays"], marks["cameraGranted"]
@@ -315,6 +369,7 @@ def of_phase(runs: Sequence[Run], name: str) -> list[float]:
 
 def report(runs: list[Run]) -> dict[str, object]:
     overlays = [value for run in runs for value in run.overlays_ms]
+    since_capture = [value for run in runs for value in run.since_capture_ms]
     phases = {name: of_phase(runs, name) for name in PHASE_NAMES}
     results = [run.result_ms for run in runs if run.result_ms is not None]
     return {
@@ -331,6 +386,8 @@ def report(runs: list[Run]) -> dict[str, object]:
         "overlay_p50_ms": round(percentile(overlays, 50), 1),
         "overlay_p90_ms": round(percentile(overlays, 90), 1),
         "overlay_p95_ms": round(percentile(overlays, 95), 1),
+        "since_capture_p50_ms": round(percentile(since_capture, 50), 1),
+        "since_capture_p95_ms": round(percentile(since_capture, 95), 1),
         "overlay_phases": {
             name: f"{len(ages)}, p50 {percentile(ages, 50):.0f}, p95 {percentile(ages, 95):.0f} ms"
             for name, ages in phases.items()

@@ -15,12 +15,15 @@ from benchmarks.latency import (
     Run,
     captured_ms,
     encode_ms,
+    in_page_time,
     of_phase,
     overlays_of,
 )
 
 FRAME_MS = 1000 / 24
 AGE_MS = 30.0
+IN_PAGE_MS = 4.0
+"""From a capture to the frame's arrival in the page."""
 
 
 def seen(count: int = 120, large_from: int = 40, taken: int = 80, result: int = 100) -> Probe:
@@ -32,7 +35,7 @@ def seen(count: int = 120, large_from: int = 40, taken: int = 80, result: int = 
         for number, at in enumerate(captures)
     ]
     return {
-        "frames": [[at, None] for at in captures],
+        "frames": [[at, None, at + IN_PAGE_MS] for at in captures],
         "overlays": overlays,
         "states": [[captures[taken], "captured"]],
         "results": [[captures[result], "complete"]],
@@ -43,7 +46,10 @@ def test_overlays_count_until_the_result_each_with_its_age() -> None:
     told = overlays_of(seen())
     # Overlays of the frames from number 100 on come after the result.
     assert len(told) == 100
-    assert [overlay.age_ms for overlay in told] == pytest.approx([AGE_MS] * len(told), abs=2)
+    ages = [overlay.since_capture_ms for overlay in told]
+    assert ages == pytest.approx([AGE_MS] * len(told), abs=2)
+    in_page = [overlay.since_capture_ms - overlay.age_ms for overlay in told]
+    assert in_page == pytest.approx([IN_PAGE_MS] * len(told))
     assert len(overlays_of(seen(result=60))) == 60
 
 
@@ -56,19 +62,38 @@ def test_overlays_are_told_by_phase() -> None:
     assert count["small"] + count["change"] + count["large"] == pytest.approx(80 - 1, abs=1)
 
 
+def test_a_frame_that_the_page_did_not_get_is_as_late_as_its_neighbour() -> None:
+    probe = seen()
+    lacking = {**probe, "frames": [each for n, each in enumerate(probe["frames"]) if n != 30]}
+    told = overlays_of(lacking)
+    assert len(told) == 100
+    assert told[30].since_capture_ms - told[30].age_ms == pytest.approx(IN_PAGE_MS)
+
+
+@pytest.mark.parametrize("missed", [(), (1, 2, 5), (0,)])
+def test_stamps_of_another_start_are_told_in_page_time(missed: tuple[int, ...]) -> None:
+    captures = [each[0] for each in seen()["frames"]]
+    stamped = [[at + 98_765.4, None, at + 35.0] for at in captures]
+    shown = [at for n, at in enumerate(captures[:14]) if n not in missed]
+    told = in_page_time(stamped, shown)
+    assert [frame[0] for frame in told] == pytest.approx(captures)
+    assert [frame[2] for frame in told] == [frame[2] for frame in stamped]
+
+
 def test_phases_of_several_visits_are_one() -> None:
     visits = [
-        Run([Overlay(10.0, "small"), Overlay(age_ms, "large")], None, "none", 1280, {})
+        Run([Overlay(10.0, "small", 12.0), Overlay(age_ms, "large", 40.0)], None, "none", 1280, {})
         for age_ms in (20.0, 30.0)
     ]
     assert of_phase(visits, "large") == [20.0, 30.0]
     assert of_phase(visits, "taken") == []
     assert visits[0].overlays_ms == [10.0, 20.0]
+    assert visits[0].since_capture_ms == [12.0, 40.0]
 
 
 def test_a_visit_without_a_clock_counts_for_nothing() -> None:
     captures = [1000 + number * FRAME_MS for number in range(120)]
-    frames = [[at, None] for at in captures]
+    frames = [[at, None, at + IN_PAGE_MS] for at in captures]
     overlays = [[round(at * 90), at + AGE_MS, 640, None] for at in captures]
     assert overlays_of({**seen(), "frames": frames, "overlays": overlays}) == []
 
@@ -85,7 +110,8 @@ def numbered(round_of: int = 288) -> Probe:
     captures = [1000 + place * FRAME_MS + jitter[place] for place in range(2 * round_of)]
     return {
         "frames": [
-            [at, None if place % 12 else place % round_of] for place, at in enumerate(captures)
+            [at, None if place % 12 else place % round_of, at + IN_PAGE_MS]
+            for place, at in enumerate(captures)
         ],
         "overlays": [
             [None, at + AGE_MS, 640, place % round_of] for place, at in enumerate(captures)
@@ -98,14 +124,15 @@ def numbered(round_of: int = 288) -> Probe:
 def test_frames_are_told_by_the_numbers_in_them_too() -> None:
     told = overlays_of(numbered())
     assert len(told) == 2 * 288
-    assert [overlay.age_ms for overlay in told] == pytest.approx([AGE_MS] * len(told))
+    assert [overlay.since_capture_ms for overlay in told] == pytest.approx([AGE_MS] * len(told))
 
 
 def test_a_server_that_is_far_behind_is_told_so() -> None:
     probe = numbered()
     late = [[None, at + 4000, width, number] for _, at, width, number in probe["overlays"]]
     told = overlays_of({**probe, "overlays": late})
-    assert [overlay.age_ms for overlay in told] == pytest.approx([AGE_MS + 4000] * len(told))
+    ages = [overlay.since_capture_ms for overlay in told]
+    assert ages == pytest.approx([AGE_MS + 4000] * len(told))
 
 
 def test_a_number_that_no_frame_has_counts_for_nothing() -> None:
