@@ -48,6 +48,8 @@ _READ_EVERY = 12
 _SHOWN = 12
 """Frames whose capture is told in page time, too: showing them costs a page more than all else."""
 _FIT_MS = 1.2
+_ROUNDED_MS = 0.2
+"""Page times are rounded to a tenth of a millisecond."""
 _OLDEST_MS = 6000.0
 """An overlay's frame is not older: half a round of the film."""
 _FEWEST = 48
@@ -191,22 +193,32 @@ class NumberedScene(SpecimenScene):
         return round((self.phases.empty + self.phases.moving_in) * self.fps)
 
 
-def in_page_time(frames: list[list[Any]], shown_ms: Sequence[float]) -> list[list[Any]]:
+def in_page_time(frames: list[list[Any]], shown_ms: Sequence[float | None]) -> list[list[Any]]:
     """``frames`` of [time stamp, number, arrival] with captures in page time for time stamps.
 
     Stamps tell captures from another start. ``shown_ms``: captures of some of the frames in page
-    time; by the camera's jitter one start fits them best.
+    time; starts that differ by whole frames fit about as well, and of these the one is right by
+    which the promptest frame came at once, and none before it was captured. No frames where none
+    fits.
     """
+    shown = np.asarray([at_ms for at_ms in shown_ms if at_ms is not None])
     stamps = np.asarray([frame[0] for frame in frames])
-    shown = np.asarray(shown_ms)
+    came = np.asarray([frame[2] for frame in frames])
+    starts = {
+        float(at_ms - stamp)
+        for at_ms in shown
+        for stamp in stamps
+        if -_ROUNDED_MS <= float((came - stamps - (at_ms - stamp)).min()) < 1000 / FPS
+    }
 
     def misfit_ms(start_ms: float) -> float:
-        return float(np.abs(shown[:, None] - (stamps + start_ms)[None, :]).min(axis=1).sum())
+        gaps = np.abs(shown[:, None] - (stamps + start_ms)[None, :]).min(axis=1)
+        return float(np.mean(np.minimum(gaps, _FIT_MS)))
 
-    # A frame cannot arrive before it was captured.
-    starts = [shown[0] - stamp for stamp, _, at in frames if at >= shown[0] - 0.1]
+    if not starts:
+        return []
     start_ms = min(starts, key=misfit_ms)
-    return [[stamp + start_ms, number, at] for stamp, number, at in frames]
+    return [[stamp + start_ms, number, came_ms] for stamp, number, came_ms in frames]
 
 
 def match_clock(
@@ -228,6 +240,8 @@ def match_clock(
             scores[round(offset / (500 / FPS))] = max(
                 scores.get(round(offset / (500 / FPS)), (0, 0.0)), (fitting, offset)
             )
+    if not scores:
+        return None
     best = max(scores.values())
     rivals = [fit for fit, offset in scores.values() if abs(offset - best[1]) > 500 / FPS]
     return best[1] if best[0] - max(rivals, default=0) >= _CLEARLY else None
@@ -255,7 +269,7 @@ def ages_by_number(probe: Probe) -> list[float | None]:
 def overlays_of(probe: Probe) -> list[Overlay]:
     """Each overlay until the result; none where no clock fits."""
     overlays = probe["overlays"]
-    if len(overlays) < _FEWEST:
+    if len(overlays) < _FEWEST or not probe["frames"]:
         return []
     numbered = overlays[0][3] is not None
     ages = ages_by_number(probe) if numbered else ages_by_clock(probe)

@@ -7,6 +7,8 @@ was read is of the document that lies there: whatever is lost, or moves fast or 
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipeline.burst import expose
 from pipeline.geometry import aligned_to, corner_distances, diagonal_px
 from pipeline.types import Detection, Document, Exposure, Frame, Shot, Stability, Trigger
@@ -15,11 +17,12 @@ _FROM_STILL = 3
 """Still frames before the first is read: a document that has just come in is seldom sharp."""
 _MOST_READ = 2
 """Readings of one run. They take a processor's time that the burst's own reading may need."""
-_FAST = 0.12
-"""Frame diagonals per second, some times the tremor of a hand: a document that is put in another's
-place is faster at some moment, if it is only when the outline changes over to it."""
+_SLOW = 0.12
+"""Frame diagonals per second: a document that comes to rest, or trembles, is slower."""
 _FAR = 0.03
 """Frame diagonals that a document may have gone in all since it was read."""
+_NEXT_MS = 100.0
+"""From one frame of it to the next, by the sender's clock: nobody knows what came between."""
 _PAUSE_MS = 400.0
 """Between the first readings of two runs: a hand that trembles begins many."""
 
@@ -31,6 +34,7 @@ class ReadAhead:
         self._page_width_px = page_width_px
         self._run = 0
         self._not_before_ms = float("-inf")
+        self._seen_ms = float("-inf")
         self._begin()
 
     def _begin(self) -> None:
@@ -50,10 +54,15 @@ class ReadAhead:
     def watch(self, frame: Frame, detection: Detection | None, stability: Stability) -> None:
         """Take in one frame: what was read, or is being read, is of this document or of none.
 
-        With each run of still frames two more are read, where nothing is certain or under way.
+        Where the still frames are counted anew, it holds if the document was in view and slow. With
+        each run of them two more are read, where nothing is certain or under way.
         """
+        passed_ms = frame.pts_ms - self._seen_ms
+        if detection is not None:
+            self._seen_ms = frame.pts_ms
+        slow = 0 < passed_ms <= _NEXT_MS and stability.corner_motion_ratio <= _SLOW
         lost, begins = stability.stable_count == 0, stability.stable_count == 1
-        if lost or stability.corner_motion_ratio > _FAST or self._is_far(frame, detection):
+        if lost or (begins and not slow) or self._is_far(frame, detection):
             self.forget()
         elif begins and self._busy:
             self._outlived = True
@@ -61,12 +70,13 @@ class ReadAhead:
             self.forget()
 
     def _is_far(self, frame: Frame, detection: Detection | None) -> bool:
+        """By more than one corner: a finger that moves one moves no document."""
         read = self._shots[0] if self._shots else None
         if read is None or read.detection is None or detection is None:
             return False
         before = read.detection.quad_px / diagonal_px(read.frame.width_px, read.frame.height_px)
         now = detection.quad_px / diagonal_px(frame.width_px, frame.height_px)
-        return bool(corner_distances(aligned_to(now, before), before).max() > _FAR)
+        return float(np.sort(corner_distances(aligned_to(now, before), before))[2]) > _FAR
 
     @property
     def certain(self) -> bool:

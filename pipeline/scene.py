@@ -69,6 +69,7 @@ class _Look:
     found: Detection
     size_px: tuple[int, int]
     at_ms: float
+    pts_ms: float
     last_px: QuadPx
     agreeing: int
     """Looks in a row that found it at rest, in the same turn, format and zone."""
@@ -92,8 +93,11 @@ class LyingDocument:
         look = self._look
         if look is None or look.agreeing < _AGREEING or look.size_px != _size_px(frame):
             return None
-        if not 0 <= frame.received_ms - look.at_ms < _FOLLOWED_MS:
-            return None
+        # By our clock and the sender's: frames of a film come faster than they were taken, and one
+        # of the clocks may stand still.
+        for passed_ms in (frame.received_ms - look.at_ms, frame.pts_ms - look.pts_ms):
+            if not 0 <= passed_ms < _FOLLOWED_MS:
+                return None
         followed = self._detector.follow(frame, look.found)
         if followed is not None:
             self._look = replace(look, last_px=followed.quad_px)
@@ -101,7 +105,7 @@ class LyingDocument:
 
     def found(self, frame: Frame, detection: Detection | None) -> None:
         """What a look at the frame found."""
-        before, size_px, now_ms = self._look, _size_px(frame), frame.received_ms
+        before, size_px = self._look, _size_px(frame)
         if detection is None:
             self._look = None
             return
@@ -113,7 +117,14 @@ class LyingDocument:
             and _moved(before.last_px, detection.quad_px, size_px) <= AT_REST
         )
         agreeing = 1 + before.agreeing if before and agrees else 1
-        self._look = _Look(detection, size_px, now_ms, detection.quad_px, agreeing)
+        self._look = _Look(
+            found=detection,
+            size_px=size_px,
+            at_ms=frame.received_ms,
+            pts_ms=frame.pts_ms,
+            last_px=detection.quad_px,
+            agreeing=agreeing,
+        )
 
 
 class Search:

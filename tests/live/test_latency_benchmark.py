@@ -70,14 +70,36 @@ def test_a_frame_that_the_page_did_not_get_is_as_late_as_its_neighbour() -> None
     assert told[30].since_capture_ms - told[30].age_ms == pytest.approx(IN_PAGE_MS)
 
 
-@pytest.mark.parametrize("missed", [(), (1, 2, 5), (0,)])
-def test_stamps_of_another_start_are_told_in_page_time(missed: tuple[int, ...]) -> None:
-    captures = [each[0] for each in seen()["frames"]]
-    stamped = [[at + 98_765.4, None, at + 35.0] for at in captures]
-    shown = [at for n, at in enumerate(captures[:14]) if n not in missed]
-    told = in_page_time(stamped, shown)
-    assert [frame[0] for frame in told] == pytest.approx(captures)
-    assert [frame[2] for frame in told] == [frame[2] for frame in stamped]
+@pytest.mark.parametrize("jitter_ms", [0, 0.02, 0.2, 4])
+@pytest.mark.parametrize("not_shown", [(), (1, 2, 5), (0,)])
+@pytest.mark.parametrize("not_read", [(), (0,), (3, 4)])
+def test_stamps_of_another_start_are_told_in_page_time(
+    jitter_ms: float, not_shown: tuple[int, ...], not_read: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(3)
+    captures = 1000 + np.arange(200) * FRAME_MS + rng.normal(0, jitter_ms, 200)
+    came = captures + 1.5 + rng.exponential(8, 200)
+    stamped = [
+        [at + 98_765.4, None, came_ms]
+        for number, (at, came_ms) in enumerate(zip(captures, came, strict=True))
+        if number not in not_read
+    ]
+    shown = [round(at, 1) for n, at in enumerate(captures[:14]) if n not in not_shown]
+    told = in_page_time(stamped, [*shown, None])
+    true = [at for number, at in enumerate(captures) if number not in not_read]
+    assert [frame[0] for frame in told] == pytest.approx(true, abs=0.2)
+    assert [frame[1:] for frame in told] == [frame[1:] for frame in stamped]
+
+
+@pytest.mark.parametrize(
+    ("frames", "shown"),
+    [([], [5.0]), ([[1.0, None, 2.0]], []), ([[1.0, None, 2.0]], [None]), ([], [])],
+)
+def test_without_a_start_there_are_no_frames(
+    frames: list[list[float | None]], shown: list[float | None]
+) -> None:
+    assert in_page_time(frames, shown) == []
+    assert overlays_of({**seen(), "frames": []}) == []
 
 
 def test_phases_of_several_visits_are_one() -> None:

@@ -31,7 +31,7 @@ from pipeline.types import (
     Trigger,
 )
 from tests.pipeline.guest import QUAD_PX, SETTINGS, SHARP, Guest, document
-from tests.pipeline.posed import specimen_page, webcam_view
+from tests.pipeline.posed import as_frame, specimen_page, webcam_view
 
 
 def shown(quad_px: QuadPx = QUAD_PX) -> Detection:
@@ -211,6 +211,40 @@ def test_what_is_lost_or_has_gone_far_may_be_another(away: str) -> None:
     by_px = 30 if away == "far" else 0
     taken = next(seen.capture for seen in hold_moved(guest, by_px, 14) if seen.capture)
     assert taken.known is None
+
+
+@pytest.mark.parametrize("clock", ["paused", "back", "still"])
+def test_what_a_clock_that_is_not_even_hides_may_be_another(clock: str) -> None:
+    """A document may have been put in the place of the first while no frame came."""
+    guest = Guest()
+    offered = next(seen.ahead for seen in guest.show(6, shown()) if seen.ahead)
+    guest.live.read_ahead(offered.id, document("the first"))
+    by_ms = {"paused": 10_000.0, "back": -100_000.0, "still": 0.0}[clock]
+    last_ms = guest.frames[-1].pts_ms
+    swapped = shown(QUAD_PX + np.array([14, 0], np.float32))
+    picture = np.roll(SHARP, 14, axis=1)
+    for index in range(14):
+        frame = as_frame(picture, guest.index, guest.now_ms)
+        passed_ms = max(by_ms, 0.0) if clock != "back" else by_ms
+        even_ms = 0.0 if clock == "still" and index < 2 else index * 1000 / 24
+        guest.index += 1
+        guest.detector.found = swapped
+        seen = guest.live.see(replace(frame, pts_ms=last_ms + passed_ms + even_ms))
+        if seen.capture is not None:
+            assert seen.capture.known is None
+            return
+    raise AssertionError("no picture was taken")
+
+
+def test_one_corner_astray_is_no_other_document() -> None:
+    guest = Guest()
+    offered = next(seen.ahead for seen in guest.show(6, shown()) if seen.ahead)
+    guest.live.read_ahead(offered.id, document("read ahead"))
+    astray = QUAD_PX.copy()
+    astray[2] += 30
+    guest.show(1, shown(astray))
+    taken = next(seen.capture for seen in guest.show(4, shown()) if seen.capture)
+    assert taken.known is not None
 
 
 def test_certainty_is_lost_with_the_stillness_it_came_of() -> None:

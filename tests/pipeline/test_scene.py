@@ -124,12 +124,15 @@ class Watched:
         self.detector = Following(HELD)
         self.search = Search(self.detector)
         self.now_ms = 1000.0
+        self.pace = 1.0
+        """Of the sender's clock, by ours."""
 
     def looks(self, count: int, bgr: ImageU8 = SHARP, step_ms: float = FRAME_MS) -> list[bool]:
         told = []
         for _ in range(count):
             calls = self.detector.calls
-            found = self.search.detect(as_frame(bgr, 0, self.now_ms))
+            frame = replace(as_frame(bgr, 0, self.now_ms), pts_ms=self.now_ms * self.pace)
+            found = self.search.detect(frame)
             assert found is not None
             told.append(self.detector.calls > calls)
             self.now_ms += step_ms
@@ -143,6 +146,15 @@ def test_a_document_at_rest_is_looked_at_four_times_and_then_each_quarter_of_a_s
     slow = Watched()
     slow.looks(4, step_ms=84)
     assert slow.looks(6, step_ms=84) == [False, False, True] * 2
+
+
+@pytest.mark.parametrize(("step_ms", "pace"), [(12, 200 / 12), (200, 12 / 200)])
+def test_neither_clock_passes_a_quarter_of_a_second(step_ms: float, pace: float) -> None:
+    """Of a film's frames, decoded as fast as may be, and of those that a network kept back."""
+    view = Watched()
+    view.pace = pace
+    view.looks(4, step_ms=step_ms)
+    assert view.looks(6, step_ms=step_ms) == [False, True] * 3
 
 
 def test_what_cannot_be_followed_is_looked_at_at_once() -> None:
