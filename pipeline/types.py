@@ -78,14 +78,10 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds the one document of a frame."""
+    """Finds the one document of a frame, or without a look what was ``known`` a moment ago."""
 
     def detect(self, frame: Frame) -> Detection | None: ...
-
-    def follow(self, frame: Frame, known: Detection) -> Detection | None:
-        """What was found a moment ago, as it lies in ``frame``, without a look at all of it; None
-        where that takes one."""
-        ...
+    def follow(self, frame: Frame, known: Detection) -> Detection | None: ...
 
 
 @dataclass(frozen=True, slots=True)
