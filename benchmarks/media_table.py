@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks import bad_network, endings, latency, load
 from benchmarks.films import SCENES, SHAPES, read_film, write_film
+from benchmarks.page_probe import PHASE_NAMES
 from core.settings import load_settings
 from models.training.specimen_scene import Phases
 from pipeline.engine import Engine
@@ -115,7 +116,7 @@ async def in_browser(plan: Plan) -> AsyncIterator[Line]:
             spread([age for run in runs for age in getattr(run, name)]) for runs in whole
         )
         yield Line(what, ours, target, others, told)
-    for name in latency.PHASE_NAMES:
+    for name in PHASE_NAMES:
         ages = latency.of_phase(whole[0], name)
         yield Line(f"- of the first line, {name}: {len(ages)}", spread(ages), "", (), ran)
     results = [run.result_ms for run in whole[0]]

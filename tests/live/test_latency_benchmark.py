@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from benchmarks.frame_numbers import draw_number, luma_of, read_number
-from benchmarks.latency import (
+from benchmarks.latency import Run, of_phase
+from benchmarks.page_probe import (
     PHASE_NAMES,
     Overlay,
     Probe,
-    Run,
     captured_ms,
     encode_ms,
     in_page_time,
-    of_phase,
     overlays_of,
 )
 
