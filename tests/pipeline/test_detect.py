@@ -10,7 +10,6 @@ import pytest
 
 from core.settings import DetectSettings
 from models.training.backgrounds import Assets, drawn
-from models.training.face import Face
 from models.training.identity_documents import booklet, td1, td3
 from models.training.placing import paste
 from models.training.scenes import FacePool, compose
@@ -18,33 +17,12 @@ from pipeline.detect import CornerDetector
 from pipeline.geometry import aligned_to, area, iou, mapped, unit_to
 from pipeline.types import Frame, ImageU8, QuadPx
 from pipeline.weights import Weights
-
-WIDTH, HEIGHT = 1280, 720
-HELD = np.array([[330, 130], [960, 160], [940, 600], [350, 575]], np.float32)
+from tests.pipeline.faces import HEIGHT, HELD, WIDTH, frame_of, picture
 
 
 @pytest.fixture(scope="module")
 def detector() -> CornerDetector:
     return CornerDetector.load(DetectSettings(), Weights())
-
-
-def picture(face: Face, quad_px: QuadPx, seed: int) -> ImageU8:
-    """The document at `quad_px` over a drawn background, 720×1280×3."""
-    grown = cv2.resize(drawn(np.random.default_rng(seed), 256), (WIDTH, WIDTH))
-    canvas: ImageU8 = np.ascontiguousarray(cv2.GaussianBlur(grown, (0, 0), 2), np.uint8)
-    paste(canvas, face.bgra, face.outline_px, quad_px)
-    return np.ascontiguousarray(canvas[:HEIGHT])
-
-
-def frame_of(bgr: ImageU8) -> Frame:
-    def colour(width_px: int | None) -> ImageU8:
-        if width_px is None:
-            return bgr
-        size = (width_px, round(bgr.shape[0] * width_px / bgr.shape[1]))
-        return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-    return Frame(index=0, pts_ms=0.0, received_ms=0.0, luma=luma, colour=colour)
 
 
 @pytest.mark.parametrize("draw", [td3, td1, booklet])
@@ -358,54 +336,3 @@ def test_formats_are_named() -> None:
 )
 def test_no_outline(answer: DrawnAnswer, why: str) -> None:
     assert _detector(answer).detect(frame_of(BLACK)) is None, why
-
-
-def shifted(bgr: ImageU8, x: float, y: float) -> ImageU8:
-    """The whole view moved by that many pixels."""
-    by = np.array([[1, 0, x], [0, 1, y]], np.float64)
-    moved = cv2.warpAffine(bgr, by, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.uint8)
-
-
-@pytest.mark.parametrize("draw", [td3, td1, booklet])
-def test_a_document_that_trembles_is_followed_without_a_look(
-    detector: CornerDetector, draw: object
-) -> None:
-    assert callable(draw)
-    bgr = picture(draw(np.random.default_rng(2)), HELD, 2)
-    known = detector.detect(frame_of(bgr))
-    assert known is not None
-    step = np.array([3.4, -2.2], np.float32)
-    followed = detector.follow(frame_of(shifted(bgr, *step)), known)
-    assert followed is not None
-    assert np.abs(followed.quad_px - known.quad_px - step).max() < 1
-    assert replace(followed, quad_px=known.quad_px, mrz_quad_px=None) == replace(
-        known, mrz_quad_px=None
-    )
-    if known.mrz_quad_px is not None:
-        assert followed.mrz_quad_px is not None
-        assert np.abs(followed.mrz_quad_px - known.mrz_quad_px - step).max() < 1
-
-
-def test_what_moved_or_left_is_not_followed(detector: CornerDetector) -> None:
-    bgr = picture(td3(np.random.default_rng(2)), HELD, 2)
-    known = detector.detect(frame_of(bgr))
-    assert known is not None
-    for x, y in ((12, 0), (0, -12), (60, 30)):
-        assert detector.follow(frame_of(shifted(bgr, x, y)), known) is None
-    desk = np.full_like(bgr, 120)
-    assert detector.follow(frame_of(desk), known) is None
-    covered = bgr.copy()
-    covered[:, :500] = 120
-    assert detector.follow(frame_of(covered), known) is None
-    assert detector.follow(frame_of(bgr), known) is not None
-    assert detector.follow(frame_of(bgr), replace(known, cut=True)) is None
-
-
-def test_a_document_on_the_edge_of_the_picture_takes_a_look(detector: CornerDetector) -> None:
-    near = (HELD - HELD.min(axis=0) + np.array([4, 1], np.float32)).astype(np.float32)
-    bgr = picture(td3(np.random.default_rng(2)), near, 2)
-    known = detector.detect(frame_of(bgr))
-    assert known is not None and not known.cut
-    followed = detector.follow(frame_of(shifted(bgr, 0, -5)), known)
-    assert followed is None, "it is cut now, which a look has to say"
