@@ -19,8 +19,7 @@ from core.settings import DetectSettings
 from pipeline.corner_maps import Maps, Outline, best_outline, zone_within
 from pipeline.geometry import (
     area,
-    corner_distances,
-    diagonal_px,
+    farthest_ratio,
     homography,
     iou,
     mapped,
@@ -130,8 +129,7 @@ class CornerDetector:
         quad_px = None if known.cut else refine_all(frame.luma, known.quad_px)
         if quad_px is None:
             return None
-        moved_px = float(corner_distances(quad_px, known.quad_px).max())
-        if moved_px > AT_REST * diagonal_px(frame.width_px, frame.height_px):
+        if farthest_ratio(quad_px, known.quad_px, frame.width_px, frame.height_px) > AT_REST:
             return None
         size = np.array([frame.width_px, frame.height_px], np.float32)
         if _cut(quad_px, size):

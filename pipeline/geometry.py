@@ -138,6 +138,11 @@ def span(quad: QuadPx) -> Span:
     return Span((top + bottom) / 2, (right + left) / 2)
 
 
+def farthest_ratio(quad_px: QuadPx, other_px: QuadPx, width_px: float, height_px: float) -> float:
+    """Distance of the corners that lie farthest apart, in diagonals of a frame of that size."""
+    return float(corner_distances(quad_px, other_px).max()) / diagonal_px(width_px, height_px)
+
+
 def side_lengths(quad: QuadPx) -> tuple[float, float, float, float]:
     """Lengths of the sides 0-1, 1-2, 2-3 and 3-0."""
     lengths = corner_distances(quad[_NEXT], quad)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.detect import AT_REST
-from pipeline.geometry import corner_distances, diagonal_px
+from pipeline.geometry import farthest_ratio
 from pipeline.types import Detection, Detector, Frame, ImageU8, QuadPx
 
 _SAMPLED_PX = 160
@@ -114,7 +114,7 @@ class LyingDocument:
             and before.size_px == size_px
             and before.found.mrtd_format is detection.mrtd_format
             and (before.found.mrz_quad_px is None) is (detection.mrz_quad_px is None)
-            and _moved(before.last_px, detection.quad_px, size_px) <= AT_REST
+            and farthest_ratio(before.last_px, detection.quad_px, *size_px) <= AT_REST
         )
         agreeing = 1 + before.agreeing if before and agrees else 1
         self._look = _Look(
@@ -181,8 +181,3 @@ def _cells(luma: ImageU8) -> ImageU8:
 
 def _size_px(frame: Frame) -> tuple[int, int]:
     return frame.width_px, frame.height_px
-
-
-def _moved(before_px: QuadPx, now_px: QuadPx, size_px: tuple[int, int]) -> float:
-    """How far the corner went that went farthest, in frame diagonals."""
-    return float(corner_distances(before_px, now_px).max()) / diagonal_px(*size_px)
