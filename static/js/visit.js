@@ -10,7 +10,8 @@ export class Visit {
   #handlers;
   #pending = null; // {message, timer}
   #ended = false;
-  #past = new Set(); // ids of documents that have their card
+  #past = new Set(); // ids of documents that have their card, or that are read anew
+  #resetting = false; // until the server is seen to look again
   feed = null;
   /** What is being reviewed; null for data that were typed. */
   documentId = null;
@@ -44,6 +45,7 @@ export class Visit {
     // form holds is then as good as typed.
     if (!resumed) this.documentId = null;
     if (this.#pending) this.#deliver();
+    if (this.#resetting) this.send({ type: "reset" }); // the first was lost with the peer before
     this.#handlers.up({ resumed });
   }
 
@@ -53,7 +55,10 @@ export class Visit {
   }
 
   #message(message) {
-    if (message.type === "state" && message.capture === "captured") this.#still();
+    if (message.type === "state") {
+      if (message.capture === "captured") this.#still();
+      if (message.capture !== "done") this.#resetting = false;
+    }
     const confirming = this.#pending !== null;
     if (message.type === "confirmed" || message.type === "error") this.#settle();
     this.#handlers.message(message, confirming);
@@ -104,13 +109,13 @@ export class Visit {
 
   /** Looks for a document again, in the same session. */
   rescan() {
+    this.#resetting = true;
     this.send({ type: "reset" });
     this.#look();
   }
 
   /** Looks for the next one of a family: what was confirmed stays in the session. */
   another() {
-    this.#past.add(this.documentId);
     this.#look();
   }
 
@@ -120,12 +125,13 @@ export class Visit {
   }
 
   #look() {
+    this.#past.add(this.documentId);
     this.documentId = this.read = null;
     this.feed.again();
     this.watch(true);
   }
 
-  /** Is this a document that the guests are done with? Its print may be compared late. */
+  /** Is this a document that the guests are done with? News of its print may be on the way. */
   isPast(documentId) {
     return this.#past.has(documentId);
   }

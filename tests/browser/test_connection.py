@@ -21,6 +21,16 @@ RTCDataChannel.prototype.addEventListener = function (type, hear, ...options) {
 """
 
 
+RESETS = """
+window.resets = 0;
+const send = RTCDataChannel.prototype.send;
+RTCDataChannel.prototype.send = function (data) {
+  send.call(this, data);
+  window.resets += data.includes('"type":"reset"');
+};
+"""
+
+
 async def test_a_lost_peer_is_replaced_and_the_result_kept(kiosk: OpenKiosk) -> None:
     """Lost on the live screen and again in review: one session all along, and its document."""
     guest = await kiosk(scripts=(WATCH_PEERS,))
@@ -73,6 +83,25 @@ async def test_a_confirmation_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
     await guest.page.click("#confirm")
     await guest.screen("card")
     assert (await guest.stats())["reconnects"] == 1
+
+
+async def test_a_scan_again_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
+    """Where the document lies on, the server would wait with its first reading for ever."""
+    guest = await kiosk(scripts=(WATCH_PEERS, RESETS))
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=30)
+    shown = await guest.page.evaluate(
+        """() => {
+          window.peers.at(-1).close();
+          document.querySelector("[data-action=rescan]").click();
+          window.resets = 0; // that one went into a channel that is closing
+          return document.body.dataset.screen;
+        }"""
+    )
+    assert shown == "live"
+    await guest.page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
+    await guest.screen("review", timeout_s=30)
+    assert await guest.page.evaluate("window.resets") == 1
 
 
 async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:

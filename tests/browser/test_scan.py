@@ -212,6 +212,22 @@ async def test_news_of_the_guest_before_does_not_open_their_form_again(kiosk: Op
     assert await guest.values() == {}
 
 
+async def test_news_that_cross_a_reset_do_not_end_the_scan_again(kiosk: OpenKiosk) -> None:
+    """What its print told is on the way while the guest asks for another reading."""
+    guest = await kiosk(scripts=(SAY_AGAIN,))
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=40)
+    shown = await guest.page.evaluate(
+        """() => {
+          document.querySelector("[data-action=rescan]").click();
+          window.sayAgain();
+          return document.body.dataset.screen;
+        }"""
+    )
+    assert shown == "live"
+    await guest.screen("review", timeout_s=30)
+
+
 async def test_scan_again(kiosk: OpenKiosk) -> None:
     """From the form back to the camera, in the same session, and to a fresh form."""
     guest = await kiosk()
