@@ -15,6 +15,7 @@ const EMPTY_MS = 900; // the desk alone
 const ENTER_MS = 1300; // the passport comes in from below
 const LINGER_MS = 600; // stays a moment after its picture is taken
 const LEAVE_MS = 900; // and goes
+const SHADOW = { blur: 26, below: 12, reach: 40 }; // pixels; it is gone that far from the page
 const HELD_WIDTH = 0.66; // share of the frame; MRZ capitals are then about 17 px high
 
 const clamp = (x) => Math.min(1, Math.max(0, x));
@@ -60,23 +61,63 @@ function pose(ms, leftMs) {
   };
 }
 
-function drawPage(context, image, { x, y, turn }) {
-  const width = WIDTH * HELD_WIDTH;
-  const height = (width * image.height) / image.width;
-  context.save();
-  context.translate(x, y);
-  context.rotate(turn);
-  context.shadowColor = "rgba(0, 0, 0, 0.5)";
-  context.shadowBlur = 26;
-  context.shadowOffsetY = 12;
-  context.imageSmoothingQuality = "high";
-  context.drawImage(image, -width / 2, -height / 2, width, height);
-  context.restore();
+/**
+ * The page with its shadow, drawn once: blurring takes longer than all else of a frame where no
+ * GPU helps. Only what is to be seen around the page is kept of the shadow.
+ */
+class Page {
+  #image;
+  #shadow;
+  #width = WIDTH * HELD_WIDTH;
+  #height;
+
+  constructor(image) {
+    this.#image = image;
+    this.#height = (this.#width * image.height) / image.width;
+    const shadow = document.createElement("canvas");
+    shadow.width = Math.ceil(this.#width + 2 * SHADOW.reach);
+    shadow.height = Math.ceil(this.#height + 2 * SHADOW.reach);
+    const context = shadow.getContext("2d");
+    context.shadowColor = "rgba(0, 0, 0, 0.5)";
+    context.shadowBlur = SHADOW.blur;
+    context.shadowOffsetY = SHADOW.below;
+    context.fillRect(SHADOW.reach, SHADOW.reach, this.#width, this.#height);
+    this.#shadow = shadow;
+  }
+
+  draw(context, { x, y, turn }) {
+    context.save();
+    context.translate(x, y);
+    context.rotate(turn);
+    this.#drawShadow(context);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.#image, -this.#width / 2, -this.#height / 2, this.#width, this.#height);
+    context.restore();
+  }
+
+  /** Four strips around the page, each a little under it. */
+  #drawShadow(context) {
+    const { width, height } = this.#shadow;
+    const deep = SHADOW.reach + 2;
+    for (const [x, y, w, h] of [
+      [0, 0, width, deep],
+      [0, height - deep, width, deep],
+      [0, deep, deep, height - 2 * deep],
+      [width - deep, deep, deep, height - 2 * deep],
+    ]) {
+      context.drawImage(this.#shadow, x, y, w, h, x - width / 2, y - height / 2, w, h);
+    }
+  }
+
+  close() {
+    this.#image.close();
+  }
 }
 
 /** A feed that plays what `draw(context)` draws, on a canvas of that size. */
 class CanvasFeed extends Feed {
   #timer;
+  #skipped = 0;
 
   constructor(draw, { width = WIDTH, height = HEIGHT, fps = FPS, ...options } = {}) {
     const canvas = document.createElement("canvas");
@@ -86,7 +127,14 @@ class CanvasFeed extends Feed {
     draw(context);
     super(canvas.captureStream(fps), options);
     // A timer rather than animation frames: those stop in a tab that is not in front.
-    this.#timer = setInterval(() => draw(context), 1000 / fps);
+    const tick = () => (this.track.enabled || this.#isSignOfLife(fps)) && draw(context);
+    this.#timer = setInterval(tick, 1000 / fps);
+  }
+
+  /** Nobody looks while the guest reads and types: black is sent, and seldom. */
+  #isSignOfLife(fps) {
+    this.#skipped += 1;
+    return this.#skipped % Math.ceil(fps / BLANK.fps) === 0;
   }
 
   stop() {
@@ -97,18 +145,19 @@ class CanvasFeed extends Feed {
 
 /** The specimen comes in, is held until its picture is taken, and goes. */
 class SpecimenFeed extends CanvasFeed {
-  #image;
+  #page;
   #play;
 
   constructor(image) {
     const play = { began: performance.now(), taken: Infinity };
     const desk = drawDesk();
+    const page = new Page(image);
     super((context) => {
       const now = performance.now();
       context.drawImage(desk, 0, 0);
-      drawPage(context, image, pose(now - play.began, now - play.taken));
+      page.draw(context, pose(now - play.began, now - play.taken));
     });
-    this.#image = image;
+    this.#page = page;
     this.#play = play;
   }
 
@@ -123,7 +172,7 @@ class SpecimenFeed extends CanvasFeed {
 
   stop() {
     super.stop();
-    this.#image.close();
+    this.#page.close();
   }
 }
 
