@@ -45,7 +45,8 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
 	@$(PY) -m pytest -q -n 2 --dist loadfile --ignore tests/media --ignore tests/live --ignore tests/browser
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/browser
-	@$(PY) -m pytest -q tests/media tests/live
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not thorough" tests/media tests/live
+	@$(PY) -m pytest -q -m "quiet and not thorough" tests/media tests/live
 
 test-thorough: setup-test ## what takes minutes by itself: every screen in every look, further cases
 	@$(PY) -m pytest -q -m thorough

@@ -17,6 +17,8 @@ from pipeline.types import ImageU8
 from tests.conftest import RunningServer, Serve
 from tests.peer import DrawnTrack
 
+pytestmark = pytest.mark.quiet
+
 FREEZE_S = 0.3
 SCHEDULING_S = 0.15
 """Allowed on top, and whatever the loop itself stood still: all runs in one busy process."""

@@ -18,6 +18,8 @@ from benchmarks.soak import Sample, growth_per_hour
 from examples.client import CaptureClient
 from tests.conftest import Serve
 
+pytestmark = pytest.mark.quiet
+
 TINY = Shape(320, 180, 12, 200)
 
 

@@ -18,6 +18,8 @@ from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
+pytestmark = pytest.mark.quiet
+
 DECODE_S = 0.1
 SEE_S = 0.08
 FPS = 24

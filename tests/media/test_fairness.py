@@ -12,6 +12,8 @@ from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
+pytestmark = pytest.mark.quiet
+
 SEE_S = 0.05
 SHORT_SEE_S = 0.017
 """Short enough to be done by the threads that decode."""

@@ -21,6 +21,8 @@ from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
+pytestmark = pytest.mark.quiet
+
 SETTINGS = LoadSettings(max_lag_ms=20, max_cpu_share=0.7, hold_s=4)
 CALM, BETWEEN = Load(0.001, 0.1, 0.2), Load(0.017, 0.3, 0.6)
 LATE, HOT = Load(0.025, 0.3, 0.6), Load(0.001, 0.75, 1.5)

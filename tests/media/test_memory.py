@@ -32,6 +32,8 @@ from tests.conftest import Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
 
+pytestmark = pytest.mark.quiet
+
 GLIBC = platform.libc_ver()[0] == "glibc"
 
 

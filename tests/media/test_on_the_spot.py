@@ -30,6 +30,8 @@ from tests.fakes import FakeEngine, FakeReader
 from tests.peer import DrawnTrack
 from tests.pipeline.posed import as_frame
 
+pytestmark = pytest.mark.quiet
+
 DECODER, LANE = "video-decoder", "frames"
 
 
