@@ -5,6 +5,8 @@ VENV := .venv
 VENV_TRAIN := .venv-train
 TRAIN := OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 $(VENV_TRAIN)/bin/python
 PY := $(VENV)/bin/python
+# Tests import NumPy before what keeps its threads from spinning, two of them at a time.
+TEST := OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -q
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
@@ -43,13 +45,13 @@ demo: setup ## a peer without a screen: prints the messages, leaves the card in 
 	@$(PY) -m examples.demo
 
 test: setup-test lint types ## lint, types, unit tests, real peers and a real browser
-	@$(PY) -m pytest -q -n 2 --dist loadfile --ignore tests/media --ignore tests/live --ignore tests/browser
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/browser
-	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not thorough" tests/media tests/live
-	@$(PY) -m pytest -q -m "quiet and not thorough" tests/media tests/live
+	@$(TEST) -n 2 --dist loadfile --ignore tests/media --ignore tests/live --ignore tests/browser
+	@$(TEST) -n 2 --dist loadfile tests/browser
+	@$(TEST) -n 2 --dist loadfile -m "not quiet and not thorough" tests/media tests/live
+	@$(TEST) -m "quiet and not thorough" tests/media tests/live
 
 test-thorough: setup-test ## what takes minutes by itself: every screen in every look, further cases
-	@$(PY) -m pytest -q -m thorough
+	@$(TEST) -m thorough
 
 lint: setup-test ## ruff, on code and its form
 	@$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -67,6 +68,26 @@ def refusal(*arguments: str) -> str:
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
     return done.stderr
+
+
+THREADS = """
+import os
+import server
+import numpy as np
+many = np.ones((600, 600), np.float32)
+many @ many
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_no_thread_of_numpy_s_waits_by_spinning() -> None:
+    """It had one for each processor, which took a tenth of what a reading takes."""
+    environment = {name: at for name, at in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    command = [sys.executable, "-c", THREADS]
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(told.stdout) == 1
 
 
 def test_a_port_in_use_is_told() -> None:
