@@ -22,7 +22,7 @@ PROBLEMS = 10
     ("language", "all_looks"),
     [
         ("en", False),
-        ("ar", False),
+        pytest.param("ar", False, marks=pytest.mark.thorough),
         pytest.param("en", True, marks=pytest.mark.thorough),
         pytest.param("ar", True, marks=pytest.mark.thorough),
     ],
@@ -54,7 +54,7 @@ async def test_nothing_is_wrong_with_any_screen(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize("language", ["he", pytest.param("en", marks=pytest.mark.thorough)])
 async def test_nothing_is_wrong_with_the_front_desk(kiosk: OpenKiosk, language: str) -> None:
     guest = await kiosk(patience_s=60)
     await guest.do("specimen")

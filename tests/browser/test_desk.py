@@ -135,7 +135,10 @@ async def test_a_clerk_begins_where_the_camera_does_not_help(kiosk: OpenKiosk) -
     await guest.page.wait_for_selector("#review-desk:visible")
 
 
-@pytest.mark.parametrize(("language", "direction"), [("ar", "rtl"), ("he", "rtl"), ("pl", "ltr")])
+@pytest.mark.parametrize(
+    ("language", "direction"),
+    [("ar", "rtl"), pytest.param("he", "rtl", marks=pytest.mark.thorough), ("pl", "ltr")],
+)
 async def test_the_desk_speaks_the_clerk_s_language(
     kiosk: OpenKiosk, language: str, direction: str
 ) -> None:

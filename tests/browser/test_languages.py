@@ -25,7 +25,10 @@ CONVERT = """async ([language, texts]) => {
 }"""
 
 
-@pytest.mark.parametrize(("language", "direction"), [("de", "ltr"), ("ar", "rtl")])
+@pytest.mark.parametrize(
+    ("language", "direction"),
+    [pytest.param("de", "ltr", marks=pytest.mark.thorough), ("ar", "rtl")],
+)
 async def test_a_scan_in_each_direction(kiosk: OpenKiosk, language: str, direction: str) -> None:
     guest = await kiosk(language=language)
     page = guest.page

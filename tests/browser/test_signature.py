@@ -145,7 +145,7 @@ async def test_a_signature_stays_with_its_guest_and_a_palm_writes_nothing(kiosk:
     assert before < grown + 200 and grown < before + 200, "only a dot was added"
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("language", ["ar", pytest.param("en", marks=pytest.mark.thorough)])
 async def test_axe_finds_nothing_wrong_with_the_pad(kiosk: OpenKiosk, language: str) -> None:
     guest = await at_the_form(kiosk, language)
     await sign(guest.page)

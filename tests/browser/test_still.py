@@ -23,10 +23,10 @@ def metric(server: Server, name: str) -> float:
 
 @pytest.fixture
 def wide_scene_y4m(tmp_path: Path) -> Iterator[Path]:
-    """The same specimen from a camera of 1920x1080."""
+    """The same specimen from a camera of 1920x1080, which has 12 frames a second."""
     path = tmp_path / "wide.y4m"
-    phases = Phases(empty=0.3, moving_in=0.6, held=1.8, leaving=0.2, empty_after=0.1)
-    write_y4m(path, SpecimenScene(phases=phases, size=(1920, 1080)))
+    phases = Phases(empty=0.3, moving_in=0.6, held=2.0, leaving=0.2, empty_after=0.1)
+    write_y4m(path, SpecimenScene((1920, 1080), 12, phases=phases))
     yield path
     path.unlink()
 

@@ -246,7 +246,9 @@ def coming_in(moving_in: float, **scene: Any) -> list[str]:
 EXPECTED = ["NO_DOCUMENT", "HOLD_STILL", "READING"]
 
 
-@pytest.mark.parametrize(("moving_in", "seed"), [(0.6, 1), (0.9, 0), (2.5, 2)])
+@pytest.mark.parametrize(
+    ("moving_in", "seed"), [(0.6, 1), pytest.param(0.9, 0, marks=pytest.mark.thorough), (2.5, 2)]
+)
 def test_a_document_that_comes_in_is_told_nothing_of_what_it_will_soon_show(
     moving_in: float, seed: int
 ) -> None:
@@ -255,7 +257,7 @@ def test_a_document_that_comes_in_is_told_nothing_of_what_it_will_soon_show(
     assert [code for code in told if code != "PARTLY_OUT_OF_VIEW"] == EXPECTED
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_nor_is_it_taken_for_several(seed: int) -> None:
     """Its outline lags behind, and what sticks out of it looks like another."""
     visa = draw_specimen(MrtdFormat.MRVA, width_px=1000).bgr

@@ -66,7 +66,10 @@ def test_half_a_letter_is_in_doubt(
     assert min(others) >= BEYOND_DOUBT, "only what has paled is in doubt"
 
 
-@pytest.mark.parametrize("soft_px", [0.5, 1.5, 2.5, 3.2])
+@pytest.mark.parametrize(
+    "soft_px",
+    [0.5, *(pytest.param(px, marks=pytest.mark.thorough) for px in (1.5, 2.5)), 3.2],
+)
 @pytest.mark.parametrize("mrtd_format", list(MrtdFormat))
 def test_soft_print_is_whole(reader: MrzReader, mrtd_format: MrtdFormat, soft_px: float) -> None:
     """No letter that has less ink in one half than in the other is taken for half of one."""
@@ -98,7 +101,7 @@ def test_a_cell_is_marred_beside_better_ones() -> None:
     assert CellMatch(likeness[:1], nothing[:1], nothing[:1], 0).marred.tolist() == [False]
 
 
-@pytest.mark.parametrize("tone", [40, 230])
+@pytest.mark.parametrize("tone", [40, pytest.param(230, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("mrtd_format", list(MrtdFormat))
 def test_a_zone_with_a_covered_line_is_never_sure(
     reader: MrzReader, mrtd_format: MrtdFormat, tone: int
