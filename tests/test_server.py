@@ -81,7 +81,7 @@ print(len(os.listdir("/proc/self/task")))
 
 
 def test_no_thread_of_numpy_s_waits_by_spinning() -> None:
-    """It had one for each processor, which took a tenth of what a reading takes."""
+    """It had one for each processor, which took the time of others while documents were read."""
     environment = {name: at for name, at in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     command = [sys.executable, "-c", THREADS]
     told = subprocess.run(
