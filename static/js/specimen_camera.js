@@ -117,7 +117,6 @@ class Page {
 /** A feed that plays what `draw(context)` draws, on a canvas of that size. */
 class CanvasFeed extends Feed {
   #timer;
-  #skipped = 0;
 
   constructor(draw, { width = WIDTH, height = HEIGHT, fps = FPS, ...options } = {}) {
     const canvas = document.createElement("canvas");
@@ -126,15 +125,15 @@ class CanvasFeed extends Feed {
     const context = canvas.getContext("2d", { alpha: false });
     draw(context);
     super(canvas.captureStream(fps), options);
+    // Nobody looks while the guest reads and types: black is sent, and seldom.
+    const seldom = Math.ceil(fps / BLANK.fps);
+    let skipped = 0;
+    const tick = () => {
+      if (!this.track.enabled && ++skipped % seldom) return;
+      draw(context);
+    };
     // A timer rather than animation frames: those stop in a tab that is not in front.
-    const tick = () => (this.track.enabled || this.#isSignOfLife(fps)) && draw(context);
     this.#timer = setInterval(tick, 1000 / fps);
-  }
-
-  /** Nobody looks while the guest reads and types: black is sent, and seldom. */
-  #isSignOfLife(fps) {
-    this.#skipped += 1;
-    return this.#skipped % Math.ceil(fps / BLANK.fps) === 0;
   }
 
   stop() {

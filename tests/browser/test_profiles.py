@@ -112,3 +112,13 @@ async def test_a_guest_who_types_sends_next_to_nothing(kiosk: OpenKiosk) -> None
     await asyncio.sleep(2)
     sent, width = await guest.page.evaluate(SENT)
     assert 1 <= sent - first <= 6 and width == 320
+
+
+async def test_a_guest_who_reads_what_was_read_sends_next_to_nothing(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(scripts=(WATCH_PEERS,))
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=30)
+    first, _ = await guest.page.evaluate(SENT)
+    await asyncio.sleep(2)
+    sent, _ = await guest.page.evaluate(SENT)
+    assert 1 <= sent - first <= 8
