@@ -42,7 +42,7 @@ from pipeline.types import Detection, Detector, Frame
 UNBOUNDED = (
     *("--port", "0", "--log-level", "warning", "--signaling.max-sessions", "1000"),
     *("--load.max-cpu-share", "9", "--load.max-lag-ms", "100000"),
-    *("--access.openings-per-min", "100000"),
+    *("--access.openings-per-min", "100000", "--access.audit", "off"),
 )
 
 
