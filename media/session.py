@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 
@@ -20,6 +19,7 @@ from core.log import Log, session_label
 from media import messages, reports
 from media.cards import SessionCards
 from media.channels import Channels, Outlet
+from media.deadlines import Deadlines
 from media.desk import Desk
 from media.ingest import drain
 from media.peer import Peer, PeerSettings
@@ -59,8 +59,8 @@ class Session:
         self._reason = CloseReason.CRASH
         self.connections = 0
         self._channel_count = 0
-        self._born_s = self._heard_s = self._acted_s = self._moved_s = time.monotonic()
-        self._bucket = TokenBucket(around.settings.messages_per_s, self._born_s)
+        self._deadlines = Deadlines(around.settings)
+        self._bucket = TokenBucket(around.settings.messages_per_s, self._deadlines.heard())
         self._viewing = Viewing(
             around,
             self._channels,
@@ -173,7 +173,8 @@ class Session:
         self._viewing.looks.begin_anew(peer.clock)
         self._channels.clear()
         self._channel_count = 0
-        self._heard_s = self._acted_s = self._moved_s = time.monotonic()
+        self.touch()
+        self._deadlines.moved()
         self._door.move(SessionState.CONNECTING)
         if before is not None:
             self._dismiss(before)
@@ -199,7 +200,8 @@ class Session:
 
     def touch(self) -> None:
         """Note that the client did something that a person asks for."""
-        self._heard_s = self._acted_s = time.monotonic()
+        self._deadlines.heard()
+        self._deadlines.acted()
 
     async def _ingest(self, peer: Peer) -> None:
         session_label.set(self.label)
@@ -226,7 +228,7 @@ class Session:
         since: the reader has seen it, and what it completed must be read."""
         if not self._ending.is_set():
             if peer is self._peer:
-                self._heard_s = time.monotonic()
+                self._deadlines.heard()
             try:
                 told()
             except Exception as error:
@@ -234,12 +236,12 @@ class Session:
                 self.close(CloseReason.CRASH)
 
     def _frame_arrived(self, frame: Frame) -> None:
-        self._heard_s = time.monotonic()
+        self._deadlines.heard()
         self._viewing.looks.put(frame)
 
     def _peer_moved(self, peer: Peer, state: str) -> None:
         if peer is self._peer and state == "connected":
-            self._heard_s = self._acted_s = time.monotonic()
+            self.touch()
             self.connections += 1
             self._door.move(SessionState.CONNECTED)
         elif state in ("failed", "closed"):
@@ -286,7 +288,7 @@ class Session:
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
-        self._moved_s = time.monotonic()
+        self._deadlines.moved()
         if state is not SessionState.CLOSED:
             self._send_state()
 
@@ -300,34 +302,22 @@ class Session:
 
     async def _watch(self) -> None:
         # Time is what is waited for: there is no event to wait for instead.
-        while (reason := self._overdue(time.monotonic())) is None:
+        while (reason := self._overdue()) is None:
+            if self._peer is not None and self._deadlines.stalled(self._door.state):
+                self._lose(self._peer)
             await asyncio.sleep(_WATCH_EVERY_S)
         self._door.move(SessionState.FAILED)
         self.close(reason)
 
-    def _overdue(self, now_s: float) -> CloseReason | None:
-        limits, state = self._limits, self._door.state
-        in_state_s = now_s - self._moved_s
-        if now_s - self._born_s > limits.total_timeout_s:
-            return CloseReason.TOO_LONG
-        if state in (SessionState.NEW, SessionState.CONNECTING):
-            late = in_state_s > limits.connect_timeout_s
-            return CloseReason.NOT_CONNECTED if late else None
-        if state is SessionState.DISCONNECTED:
-            return CloseReason.PEER_LOST if in_state_s > limits.resume_timeout_s else None
-        if self._peer is not None and now_s - self._heard_s > limits.stall_timeout_s:
-            self._lose(self._peer)
-            return None
-        acted_s = max(self._acted_s, self._viewing.document_seen_s)
-        return CloseReason.IDLE if now_s - acted_s > limits.idle_timeout_s else None
+    def _overdue(self) -> CloseReason | None:
+        return self._deadlines.overdue(self._door.state, self._viewing.document_seen_s)
 
     # What the client says
 
     def _message_arrived(self, peer: Peer, data: str | bytes) -> None:
         if peer is not self._peer or self._ending.is_set():
             return
-        self._heard_s = time.monotonic()
-        if not self._bucket.take(self._heard_s):
+        if not self._bucket.take(self._deadlines.heard()):
             self._tell(RateLimited("too many messages: the session ends"))
             self.close(CloseReason.FLOOD)
             return
@@ -338,7 +328,7 @@ class Session:
 
     def _obey(self, message: messages.AnyClientMessage) -> None:
         if not isinstance(message, messages.Ping | messages.FollowProfile):
-            self._acted_s = time.monotonic()
+            self._deadlines.acted()
         match message:
             case messages.Ping():
                 self._channels.send_event(messages.Pong(id=message.id))
@@ -363,7 +353,7 @@ class Session:
 
         Raises NotFound, InvalidMessage, DocumentFillingError, Overloaded.
         """
-        self._acted_s = time.monotonic()
+        self._deadlines.acted()
         review = await self.cards.confirm(message, self._reviews)
         self._around.metrics.cards.inc()
         self._around.tell(review.as_confirmed(self.label))
@@ -385,13 +375,13 @@ class Session:
         False when no picture is being taken, or not any more. Raises RateLimited while another
         still is on its way, and what ``upload`` raises.
         """
-        self._acted_s = time.monotonic()
+        self._deadlines.acted()
         return await self._viewing.receive_still(upload)
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""
         card = self._reviews.get(document_id).filled_card()
-        self._acted_s = time.monotonic()
+        self._deadlines.acted()
         return card
 
     def _tell(self, error: LobbyLensError) -> None:
