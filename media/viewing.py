@@ -24,6 +24,9 @@ from pipeline.types import Capture, CaptureState, Document, Exposure, Observatio
 
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
 """A picture that is about to be taken gets every frame, however busy the server is."""
+_TAKEN = frozenset({CaptureState.CAPTURED, CaptureState.READING})
+_UPLOADS = 2
+"""Stills on their way at once: a guest with a slow link may have begun another picture."""
 
 
 class Viewing:
@@ -69,7 +72,10 @@ class Viewing:
             unthinned=lambda: self.state in _UNTHINNED,
             report=self._report,
         )
-        self._uploading = False
+        self._picture = 0
+        """Number of the picture being taken, or of the last one."""
+        self._uploading: set[int] = set()
+        """Pictures whose still is on its way."""
         self.stills = False
         """Whether this client sends stills, so that a capture waits for one."""
 
@@ -98,7 +104,7 @@ class Viewing:
     @property
     def busy(self) -> bool:
         """Whether a capture is being taken or read."""
-        return self.state in (CaptureState.CAPTURED, CaptureState.READING)
+        return self.state in _TAKEN
 
     async def take(self, shots: Sequence[Shot], filters: EnhanceSettings | None) -> None:
         """Take the picture of frames seen before, and have it read; see ``LiveReader.take``.
@@ -148,8 +154,10 @@ class Viewing:
 
     def _move(self, state: CaptureState) -> None:
         if state is not self.state:
-            if not self.busy:
+            if not self.busy or state not in _TAKEN:
                 self._still.clear()
+            if not self.busy and state in _TAKEN:
+                self._picture += 1
             self.state = state
             self._metrics.capture_states.labels(state.value).inc()
             self._moved()
@@ -184,14 +192,18 @@ class Viewing:
 
         Raises RateLimited while another still is on its way, and what ``upload`` raises.
         """
-        if self._uploading:
+        picture = self._picture
+        if picture in self._uploading or len(self._uploading) >= _UPLOADS:
             raise RateLimited("another still is on its way")
-        self._uploading = True
+        if not self.busy:
+            return False
+        self._uploading.add(picture)
         try:
-            jpeg = await upload() if self.busy else None
+            jpeg = await upload()
         finally:
-            self._uploading = False
-        if jpeg is None or not self.busy:
+            self._uploading.discard(picture)
+        # Of the picture before it would show the other side, or somebody else's document.
+        if picture != self._picture or not self.busy:
             return False
         self._still.put(jpeg)
         return True

@@ -18,7 +18,10 @@ JPEG = b"\xff\xd8\xff" + bytes(5000)
 
 
 async def post(
-    server: RunningServer, session_id: str, body: bytes = JPEG, kind: str = "image/jpeg"
+    server: RunningServer,
+    session_id: str,
+    body: bytes | AsyncIterator[bytes] = JPEG,
+    kind: str = "image/jpeg",
 ) -> tuple[int, str | bool]:
     """Status, and error code or whether it was taken."""
     address = f"{server.url}/api/sessions/{session_id}/still"
@@ -98,6 +101,44 @@ async def test_a_still_that_comes_too_late_is_not_kept_for_the_next_picture(serv
     assert await post(visit.server, visit.client.session_id) == (200, False)
     await visit.take()
     assert visit.engine.pages_read == [1, 1] and visit.engine.stills == []
+    await visit.client.close()
+
+
+class SlowLink:
+    """A still whose last byte comes when ``free`` is set."""
+
+    def __init__(self, jpeg: bytes) -> None:
+        self.begun, self.free = asyncio.Event(), asyncio.Event()
+        self._jpeg = jpeg
+
+    async def body(self) -> AsyncIterator[bytes]:
+        yield self._jpeg[:1000]
+        self.begun.set()
+        await self.free.wait()
+        yield self._jpeg[1000:]
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["next_picture", "after_a_reset"])
+async def test_a_still_still_on_its_way_is_not_the_next_picture_s(
+    serve: Serve, reset: bool
+) -> None:
+    visit = await begin(serve, 1500)
+    link, own = SlowLink(JPEG), b"\xff\xd8\xff" + bytes(6000)
+    visit.client.send({"type": "capture"})
+    await visit.client.wait_for("capture")
+    late = asyncio.create_task(post(visit.server, visit.client.session_id, link.body()))
+    await link.begun.wait()
+    if reset:
+        visit.client.send({"type": "reset"})
+    else:
+        await visit.client.wait_for("result")
+    visit.client.send({"type": "capture"})
+    await visit.client.wait_for("capture")
+    link.free.set()
+    assert await late == (200, False), "it shows what was held up before"
+    assert await post(visit.server, visit.client.session_id, own) == (200, True)
+    await visit.client.wait_for("result")
+    assert visit.engine.stills == [own] and visit.engine.pages_read[-1] == 2
     await visit.client.close()
 
 
