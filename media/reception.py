@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,8 @@ class FrameAssembler:
         self._first = 0
         self._newest = 0
         self._want_key = True
+        self._unsearched = False
+        """Whether a key frame may be among what has waited since none was wanted."""
         self._blocked_s: float | None = None
         self._asked_s = self._sent_s = float("-inf")
         self._ask_every_s = PLI_EVERY_S
@@ -99,12 +101,14 @@ class FrameAssembler:
         if self._want_key:
             frames = self._mended(now_s)
             if self._want_key:
-                frames = self._from_key()
+                everywhere, self._unsearched = self._unsearched, False
+                frames = self._from_key(sorted(self._packets) if everywhere else self._by(number))
         else:
             frames = self._complete() if self._may_complete(packet, number) else []
         if not self._want_key and self._overdue(now_s):
             self._want_a_key()
-            frames += self._from_key()
+            self._unsearched = False
+            frames += self._from_key(sorted(self._packets))
         layer_lacks = self._gate is not None and self._gate.needs_key()
         return self._ask(now_s) or layer_lacks, FrameRun(frames) if frames else None
 
@@ -115,7 +119,7 @@ class FrameAssembler:
 
     def _want_a_key(self) -> None:
         self.given_up += 1
-        self._want_key = True
+        self._want_key = self._unsearched = True
         # Not with the next packet where one was sent just now: encoders make no more of them.
         recent = self._clock() - self._sent_s < PLI_EVERY_S
         self._asked_s = self._sent_s if recent else float("-inf")
@@ -201,12 +205,40 @@ class FrameAssembler:
         wait_s = max(self._wait_s, min(1.25 * self.round_trip_s + NACK_EVERY_S, LONGEST_WAIT_S))
         return now_s - self._blocked_s > wait_s or len(self._packets) > MAX_PACKETS
 
-    def _from_key(self) -> list[JitterFrame]:
-        """Go on from the first whole key frame, wherever it is; nothing before it is of use."""
-        while len(self._packets) > MAX_PACKETS:
-            del self._packets[min(self._packets)]
-        for start in sorted(self._packets):
-            if not self._begins_frame(start) or (end := self._end_of(start)) is None:
+    def _by(self, number: int) -> list[int]:
+        """Where frames begin that the packet of this number may have made whole: its own, the one
+        before, which has no marker and so ends with it, and the one behind, if now it is known
+        where that begins. To look through all that waits, with each packet, for a key frame that
+        does not come would take all of the event loop."""
+        packet = self._packets.get(number)
+        if packet is None:
+            return []
+        before, behind = self._packets.get(number - 1), self._packets.get(number + 1)
+        goes_on = before is not None and not before.marker
+        same = before is not None and before.timestamp == packet.timestamp
+        if goes_on and same and not packet.marker and behind is None:
+            return []
+        earlier = [self._start_of(number - 1)] if goes_on and not same else []
+        return [*earlier, self._start_of(number), number + 1]
+
+    def _start_of(self, number: int) -> int:
+        """The first packet that is there, without a gap, of the frame that this one belongs to."""
+        timestamp = self._packets[number].timestamp
+        while (before := self._packets.get(number - 1)) is not None:
+            if before.marker or before.timestamp != timestamp:
+                break
+            number -= 1
+        return number
+
+    def _from_key(self, starts: Iterable[int]) -> list[JitterFrame]:
+        """Go on from the first whole key frame of those that begin there; nothing before it is of
+        use."""
+        if len(self._packets) > MAX_PACKETS:
+            for number in sorted(self._packets)[: MAX_PACKETS // 2]:
+                del self._packets[number]
+        for start in starts:
+            known = start in self._packets and self._begins_frame(start)
+            if not known or (end := self._end_of(start)) is None:
                 continue
             data = b"".join(_data(self._packets[number]) for number in range(start, end))
             if data and is_key_frame(data):

@@ -239,10 +239,13 @@ def test_no_order_of_packets_breaks_it(entries: list[tuple[int, int, bool]]) -> 
 
 
 class Thorough(FrameAssembler):
-    """Goes through the frame that is awaited with each packet."""
+    """Goes through the frame that is awaited with each packet, and for a key frame through all."""
 
     def _may_complete(self, packet: RtpPacket, number: int) -> bool:
         return True
+
+    def _by(self, number: int) -> list[int]:
+        return sorted(self._packets)
 
 
 @given(
@@ -254,7 +257,7 @@ def test_looking_at_fewer_packets_finds_the_same_frames(
     entries: list[tuple[int, bool, int]],
 ) -> None:
     """Any order, with losses, repetitions, and markers that are left out."""
-    sent = packets(15)
+    sent = packets(15, key_at=8)
     time = Time()
     ours, thorough = FrameAssembler(WAIT_S, time), Thorough(WAIT_S, time)
     # Mostly in order, so that frames are whole.
@@ -270,6 +273,23 @@ def test_looking_at_fewer_packets_finds_the_same_frames(
 def _contents(frame: JitterFrame | None) -> list[tuple[int, bytes]]:
     run = [] if frame is None else [frame, *getattr(frame, "later", [])]
     return [(each.timestamp, each.data) for each in run]
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_waiting_for_a_key_frame_costs_the_same_however_much_waits(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembler, looked = FrameAssembler(WAIT_S, Time()), list[int]()
+    end_of = assembler._end_of
+
+    def counted(start: int) -> int | None:
+        looked.append(start)
+        return end_of(start)
+
+    monkeypatch.setattr(assembler, "_end_of", counted)
+    for packet in packets(5000 // size, size=size)[1:]:
+        assembler.add(packet)
+    assert len(looked) <= 3 * 5000 / size
 
 
 def test_a_frame_of_many_packets_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
