@@ -34,9 +34,13 @@ class Deadlines:
         """The session's state begins, or begins anew."""
         self._moved_s = self._clock()
 
-    def stalled(self, state: SessionState) -> bool:
-        """Whether a client that is connected has sent nothing for too long."""
-        silent_s = self._clock() - self._heard_s
+    def stalled(self, state: SessionState, packet_s: float) -> bool:
+        """Whether a client that is connected has sent nothing for too long.
+
+        ``packet_s``: when the last packet of its video came. There may be no picture in what comes:
+        a sender that makes no key frame when it is asked has been heard all the same.
+        """
+        silent_s = self._clock() - max(self._heard_s, packet_s)
         return state is SessionState.CONNECTED and silent_s > self._limits.stall_timeout_s
 
     def overdue(self, state: SessionState, document_seen_s: float) -> CloseReason | None:

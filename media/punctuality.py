@@ -25,6 +25,12 @@ class FrameClock:
         self._passed = 0
         self._window_s = 0.0
         self._least_s = self._least_before_s = float("inf")
+        self.heard_s = float("-inf")
+        """When a packet of the stream last came."""
+
+    def hear(self, now_s: float) -> None:
+        """A packet came, of whatever use it is."""
+        self.heard_s = now_s
 
     def note(self, timestamp: int) -> None:
         """A frame has been completely received now."""

@@ -59,12 +59,14 @@ class FrameAssembler:
         clock: Clock = time.monotonic,
         gate: LayerGate | None = None,
         arrived: Callable[[int], None] = lambda timestamp: None,
+        heard: Callable[[float], None] = lambda now_s: None,
     ) -> None:
         """``gate``: which frames to leave out; None for none. ``arrived`` is called with the RTP
-        timestamp of each frame that is whole."""
+        timestamp of each frame that is whole, ``heard`` with the time of each packet."""
         self._wait_s = wait_s
         self._gate = gate
         self._arrived = arrived
+        self._heard = heard
         self._clock = clock
         self._packets: dict[int, RtpPacket] = {}
         self._next: int | None = None
@@ -88,6 +90,7 @@ class FrameAssembler:
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """Take in a packet; returns whether to ask for a key frame (PLI), and what is complete."""
         now_s = self._clock()
+        self._heard(now_s)
         number = self._extended(packet.sequence_number)
         if self._next is None or abs(number - self._newest) > _FAR:
             # The first key frame is on its way without being asked for.
@@ -295,7 +298,7 @@ class Watch:
     """What a session wants of a stream, and is told of it.
 
     ``gate``: which frames are left out before they are decoded; None for none. ``clock`` learns
-    when frames were received. ``shortcut``: where its pictures may be taken.
+    when packets and frames were received. ``shortcut``: where its pictures may be taken.
     """
 
     gate: LayerGate | None = None
@@ -323,7 +326,9 @@ def adapt_reception(
     ):
         return False
     watch = watch or Watch()
-    assembler = FrameAssembler(wait_s, gate=watch.gate, arrived=watch.clock.note)
+    assembler = FrameAssembler(
+        wait_s, gate=watch.gate, arrived=watch.clock.note, heard=watch.clock.hear
+    )
     setattr(receiver, names["jitter_buffer"], assembler)
     setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
     estimator = lightened(getattr(receiver, names["remote_bitrate_estimator"]))

@@ -303,8 +303,9 @@ class Session:
     async def _watch(self) -> None:
         # Time is what is waited for: there is no event to wait for instead.
         while (reason := self._overdue()) is None:
-            if self._peer is not None and self._deadlines.stalled(self._door.state):
-                self._lose(self._peer)
+            peer = self._peer
+            if peer and self._deadlines.stalled(self._door.state, peer.clock.heard_s):
+                self._lose(peer)
             await asyncio.sleep(_WATCH_EVERY_S)
         self._door.move(SessionState.FAILED)
         self.close(reason)

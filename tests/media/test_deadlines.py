@@ -80,8 +80,9 @@ def test_only_who_is_connected_stalls_and_is_heard_again() -> None:
     time = Time()
     deadlines = Deadlines(LIMITS, time)
     time.now_s += 5.1
-    stalled = {state for state in SessionState if deadlines.stalled(state)}
+    stalled = {state for state in SessionState if deadlines.stalled(state, 0.0)}
     assert stalled == {SessionState.CONNECTED}
+    assert not deadlines.stalled(SessionState.CONNECTED, packet_s=time.now_s - 4)
     deadlines.heard()
     time.now_s += 5
-    assert not deadlines.stalled(SessionState.CONNECTED)
+    assert not deadlines.stalled(SessionState.CONNECTED, 0.0)

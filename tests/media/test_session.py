@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from benchmarks.films import FilmTrack
 from examples.client import CaptureClient, Refused
-from media.state import CloseReason
+from media.state import CloseReason, SessionState
 from pipeline.types import Frame
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
@@ -210,6 +211,20 @@ async def test_a_peer_that_vanishes_is_noticed_and_freed(serve: Serve, clients: 
     await client.wait_for("overlay")
     await server.settle(timeout_s=10)
     assert server.metric("lobbylens_sessions_ended_total", reason="peer_lost") == 1
+
+
+async def test_a_peer_whose_pictures_cannot_be_decoded_is_still_there(
+    serve: Serve, clients: Clients
+) -> None:
+    """One that makes no key frame when it is asked: packets come, and no picture is in them."""
+    server = await serve(None, "--media.stall-timeout-s", "0.5")
+    client = clients.make(server, track=FilmTrack([b"\x11" + bytes(50)], fps=24))
+    await client.open()
+    await client.wait_for("ready")
+    await asyncio.sleep(1.5)
+    assert server.metric("lobbylens_frames_received_total") == 0
+    session = server.registry.get(client.session_id)
+    assert session.state is SessionState.CONNECTED
 
 
 async def test_a_peer_that_never_connects_is_freed(serve: Serve, clients: Clients) -> None:
