@@ -29,6 +29,8 @@ EVENTS = "events"
 _OVERLAY_BACKLOG_BYTES = 2 * 1024
 """Two or three outlines that wait for their turn: what comes behind more of them shows the past."""
 _EVENTS_BACKLOG_BYTES = 1024 * 1024
+_MOST_BACKLOG_BYTES = 2 * _EVENTS_BACKLOG_BYTES
+"""Hundreds of events, and none acknowledged (RFC 9260, 6.2): nobody is there to take them."""
 _WAITING_EVENTS = 64
 _AT_ANY_RATE = (GuidanceMessage, Pong)
 _TOLD_AGAIN = (StateMessage, GuidanceMessage, ProfileMessage)
@@ -72,6 +74,8 @@ class Channels:
         """For those who watch without a channel."""
         self.outlet: Outlet | None = None
         """Where messages go instead, while a stream has the session."""
+        self.clogged: Callable[[], None] = self.clear
+        """Called when the client takes nothing of what it must have: to be left without it."""
 
     def clear(self, reason: CloseReason | None = None) -> None:
         """Forget the channels of a peer that is gone; events wait for the next one.
@@ -119,6 +123,9 @@ class Channels:
             self.outlet.event(message)
             return
         channel = self._channel(EVENTS) if self._settled else None
+        if channel is not None and channel.bufferedAmount > _MOST_BACKLOG_BYTES:
+            self.clogged()
+            channel = None
         if channel is None:
             if not isinstance(message, _TOLD_AGAIN):
                 self._waiting.append(message)

@@ -172,6 +172,7 @@ class Session:
         before, self._peer = self._peer, peer
         self._viewing.looks.begin_anew(peer.clock)
         self._channels.clear()
+        self._channels.clogged = partial(self._lose, peer)
         self._channel_count = 0
         self.touch()
         self._deadlines.moved()

@@ -227,6 +227,30 @@ async def test_a_peer_whose_pictures_cannot_be_decoded_is_still_there(
     assert session.state is SessionState.CONNECTED
 
 
+async def test_a_peer_that_acknowledges_nothing_is_left(
+    serve: Serve, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await serve()
+    client = clients.make(server, track=DrawnTrack((160, 120), fps=5))
+    await client.open()
+    await client.wait_for("ready")
+
+    async def silent(*_: object) -> None:
+        pass
+
+    sctp = client.pc.sctp
+    assert hasattr(sctp, "_send_sack")
+    monkeypatch.setattr(sctp, "_send_sack", silent)
+    session = server.registry.get(client.session_id)
+    for _ in range(3000):
+        session.desk.hint(None, "x" * 2000)
+        if session.state is SessionState.DISCONNECTED:
+            break
+        await asyncio.sleep(0)
+    assert session.state is SessionState.DISCONNECTED
+    assert server.registry.get(client.session_id) is session, "it may come back"
+
+
 async def test_a_peer_that_never_connects_is_freed(serve: Serve, clients: Clients) -> None:
     server = await serve(None, "--media.connect-timeout-s", "0.5")
     client = clients.make(server)

@@ -142,7 +142,20 @@ def test_a_stuck_client_gets_no_more_guidance_but_every_error(channels: Channels
     events = FakeChannel("events")
     channels.add(events)
     channels.settle(Pong(id=None))
-    events.bufferedAmount = 10**7
+    events.bufferedAmount = 15 * 10**5
     channels.send_event(GUIDANCE)
     channels.send_event(ERROR)
     assert [message["type"] for message in events.sent] == ["pong", "error"]
+
+
+def test_a_client_that_takes_nothing_is_left_and_finds_its_events_again(channels: Channels) -> None:
+    events, again = FakeChannel("events"), FakeChannel("events")
+    channels.add(events)
+    channels.settle(Pong(id=None))
+    events.bufferedAmount = 10**7
+    channels.send_event(ERROR)
+    channels.send_event(ERROR)
+    assert [message["type"] for message in events.sent] == ["pong"]
+    channels.add(again)
+    channels.settle(Pong(id=None))
+    assert [message["type"] for message in again.sent] == ["pong", "error", "error"]
