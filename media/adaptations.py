@@ -25,7 +25,7 @@ from aiortc import RTCPeerConnection, RTCRtpReceiver
 from core.errors import Overloaded
 from core.log import Log
 from media.datagrams import read_in_bursts
-from media.relied_on import are_there, from_module, has_all
+from media.relied_on import are_there, from_module, has_all, warn_once
 
 if TYPE_CHECKING:
     from aioice.candidate import candidate_foundation, candidate_priority
@@ -217,7 +217,12 @@ async def _reflexive(
     done, late = await asyncio.wait(asked, timeout=timeout_s)
     for task in late:
         task.cancel()
-    return [task.result()[0] for task in done if task.exception() is None]
+    answers = [task.result() for task in done if task.exception() is None]
+    told = [answer[0] if isinstance(answer, tuple) else answer for answer in answers]
+    found = [candidate for candidate in told if isinstance(candidate, Candidate)]
+    if len(found) < len(told):
+        warn_once("aioice has changed: no candidates by stun-urls", "a Candidate of STUN's answer")
+    return found
 
 
 def strip_mdns_candidates(sdp: str) -> str:

@@ -157,9 +157,10 @@ class Handover:
 
     def _deliver(self) -> None:
         with self._lock:
+            # Before the place is empty: ``put`` looks at both without the lock.
+            self._delivering = True
             picture, self._newest = self._newest, None
             count, self._replaced = self._replaced, 0
-            self._delivering = True
         try:
             self._hand_over(picture, count)
         finally:

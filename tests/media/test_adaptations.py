@@ -11,10 +11,12 @@ import time
 from typing import Any
 
 import pytest
+from aioice import Candidate, stun
 from aioice.ice import Connection, StunProtocol
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtcrtpreceiver
 
 from core.errors import Overloaded
+from media import adaptations
 from media.adaptations import (
     DecoderStop,
     IceOptions,
@@ -103,6 +105,60 @@ async def test_public_addresses_replace_our_own(monkeypatch: pytest.MonkeyPatch)
     hosts = {item.host for item in connection.local_candidates}
     await connection.close()
     assert hosts == {"192.0.2.9"}
+
+
+class StunServer(asyncio.DatagramProtocol):
+    """Tells each that it is seen at ADDRESS (RFC 8489, section 14.2)."""
+
+    ADDRESS = ("192.0.2.77", 40_000)
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        asked = stun.parse_message(data)
+        answer = stun.Message(
+            message_method=asked.message_method,
+            message_class=stun.Class.RESPONSE,
+            transaction_id=asked.transaction_id,
+        )
+        answer.attributes["XOR-MAPPED-ADDRESS"] = self.ADDRESS
+        self._transport.sendto(bytes(answer), addr)
+
+
+async def asking_stun() -> list[Candidate]:
+    """What one socket, which is not loopback's, gathers with a STUN server there."""
+    loop = asyncio.get_running_loop()
+    server, _ = await loop.create_datagram_endpoint(StunServer, ("127.0.0.1", 0))
+    connection = Connection(
+        ice_controlling=False, stun_server=server.get_extra_info("sockname")[:2]
+    )
+    adapt_gathering(connection, IceOptions(loopback=False))
+    try:
+        return await connection.get_component_candidates(1, ["0.0.0.0"])
+    finally:
+        await connection.close()
+        server.close()
+
+
+async def test_a_stun_server_tells_where_we_are_seen() -> None:
+    host, seen = await asking_stun()
+    assert (host.type, seen.type) == ("host", "srflx")
+    assert (seen.host, seen.port) == StunServer.ADDRESS
+    assert seen.related_port == host.port
+
+
+async def test_an_answer_of_stun_s_that_nobody_knows_costs_that_candidate_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def changed(*_: object) -> object:
+        return {"candidate": "in another shape"}
+
+    monkeypatch.setattr(adaptations, "server_reflexive_candidate", changed)
+    for _ in range(2):
+        (host,) = await asking_stun()
+        assert host.type == "host"
+    assert sum("aioice has changed" in record.getMessage() for record in caplog.records) == 1
 
 
 async def test_consent_checks_end_with_a_connection_closed_while_connecting() -> None:

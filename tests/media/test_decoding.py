@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Queue
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -329,6 +329,52 @@ async def test_no_picture_overtakes_one_that_is_being_handed_over() -> None:
     assert (taken, looked) == (["older", "newer"], [])
     handover.put("last", newest=True)
     assert looked == ["last"]
+
+
+class Calls:
+    """An event loop that does what it is told when the test says so."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def call_soon_threadsafe(self, call: Callable[[], None]) -> None:
+        self._waiting.append(call)
+
+    def run(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0)()
+
+
+def test_nor_one_that_is_just_being_taken_out() -> None:
+    """The decoder's thread comes in between, while the older one is on its way to the loop."""
+    order: list[tuple[str, object]] = []
+    decoders: list[threading.Thread] = []
+
+    class Interrupted(Handover):
+        @property
+        def _newest(self) -> Any:
+            return vars(self).get("kept")
+
+        @_newest.setter
+        def _newest(self, picture: Any) -> None:
+            before, vars(self)["kept"] = vars(self).get("kept"), picture
+            if before == "older" and not decoders:
+                decoders.append(threading.Thread(target=self.put, args=("newer", True)))
+                decoders[0].start()
+                # Either it is done at once, or it waits for the lock that this thread holds.
+                decoders[0].join(0.2)
+
+    shortcut = Shortcut(
+        take=lambda picture: order.append(("taken", picture)),
+        look=lambda picture: order.append(("looked at", picture)),
+    )
+    loop, place = Calls(), asyncio.Queue[Any]()
+    handover = Interrupted(cast(Any, loop), lambda: place, lambda count: None, shortcut)
+    handover.put("older")
+    loop.run()
+    decoders[0].join()
+    loop.run()
+    assert order == [("taken", "older"), ("taken", "newer")]
 
 
 async def test_aiortcs_decoder_thread_does_its_work_in_our_queue() -> None:
