@@ -226,7 +226,7 @@ async def _reflexive(
 
 
 def strip_mdns_candidates(sdp: str) -> str:
-    """Leave out ``.local`` candidates, which aioice asks the network for, a second each.
+    """Leave out ``.local`` candidates: aioice asks the network for each, for a second (aioice 77).
 
     The browser's checks still arrive and make peer-reflexive candidates (RFC 8445, 7.3.1.3),
     so its end-of-candidates must not end our waiting when a candidate was left out.
@@ -271,7 +271,8 @@ def usable_candidates(sdp: str, most: int) -> str:
 def with_start_bitrate(sdp: str, kbps: int) -> str:
     """Ask the browser to begin at ``kbps``: without it 720p comes after most of a minute.
 
-    ``x-google-start-bitrate`` is libwebrtc's own codec parameter; others ignore it.
+    ``x-google-start-bitrate`` is libwebrtc's own codec parameter, as W3C WebRTC has none (webrtc-pc
+    1635); others ignore it.
     """
     extra = f"x-google-start-bitrate={kbps};x-google-max-bitrate={2 * kbps}"
     payloads = re.findall(r"^a=rtpmap:(\d+) (?:VP8|H264)/90000\r?$", sdp, re.MULTILINE)

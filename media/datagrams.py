@@ -1,8 +1,9 @@
 """Reading datagrams in bursts.
 
 asyncio takes one datagram off a socket, and then asks the kernel again which sockets have any. A
-frame of 720p comes in some eight packets. Where other programs take the processors each of these
-rounds may wait for its turn, the kernel's buffer fills, and what is read is seconds old.
+frame of 720p comes in some eight packets, one behind the other (RFC 3550, section 5.1). Where other
+programs take the processors each of these rounds may wait for its turn, the kernel's buffer fills,
+and what is read is seconds old.
 """
 
 from __future__ import annotations
