@@ -12,7 +12,7 @@ PORT ?= 8080
 
 # What running needs beyond Python packages, and what tests need on top, as Debian packages.
 RUN_PACKAGES := python3-venv tesseract-ocr-eng fonts-noto-core fonts-noto-cjk
-TEST_PACKAGES := chromium tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1 \
+TEST_PACKAGES := chromium firefox-esr tesseract-ocr fonts-ocr-b fonts-dejavu-core fonts-liberation poppler-utils coturn nginx libatomic1 \
 	libpdfbox2-java libcommons-logging-java libcommons-io-java libactivation-java libjaxb-api-java
 
 .PHONY: help setup setup-test run demo test test-thorough lint format types bench schema screens lock clean train-corners train-mrz train-tessdata train-smoke evaluate
