@@ -270,7 +270,7 @@ async def test_nothing_but_the_figures_is_reachable(kiosk: OpenKiosk) -> None:
     assert found == [["stats"], {}]
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (1080, 1920), (390, 844)])
+@pytest.mark.parametrize("size", [(1280, 800), (1080, 1920), (390, 844), (320, 568)])
 async def test_targets_are_large_enough_to_touch(kiosk: OpenKiosk, size: tuple[int, int]) -> None:
     """44 px in each direction on every screen size, and nothing wider than the screen."""
     guest = await kiosk()
