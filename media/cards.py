@@ -51,8 +51,9 @@ class SessionCards:
         )
         return form_message(form)
 
-    async def confirm(self, message: messages.Confirm, reviews: Reviews) -> Review:
-        """Fill the card of a document, with its fields as they were accepted.
+    async def confirm(self, message: messages.Confirm, reviews: Reviews) -> tuple[Review, bool]:
+        """Fill the card of a document, with its fields as they were accepted; and whether that is
+        news: the same message again, whose answer was lost, is answered again and no more.
 
         Raises NotFound, InvalidMessage, DocumentFillingError, and Overloaded where several cards
         are waited for already: they are filled one at a time, so that other guests are served.
@@ -60,15 +61,18 @@ class SessionCards:
         fields = clean_fields(message.fields)
         if self._confirms >= _MAX_CONFIRMS:
             raise Overloaded("cards are still being filled: try again in a moment", 1)
-        review = reviews.get(message.document_id)
+        review = reviews.get(message.document_id, message.entry)
         self._confirms += 1
         try:
             async with self._filling:
+                if review.accepted == message and reviews.find(review.document.id) is review:
+                    return review, False
                 card = await self._fill(message, review.document, fields)
+                review.confirm(fields, message.actor, card)
+                review.accepted = message
         finally:
             self._confirms -= 1
-        review.confirm(fields, message.actor, card)
-        return review
+        return review, True
 
     async def _fill(
         self, message: messages.Confirm, document: Document, fields: Mapping[str, str]

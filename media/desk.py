@@ -60,6 +60,8 @@ class Desk:
         self._born_s = time.monotonic()
         self._latest: dict[str, Notice] = {}
         self._watchers: set[asyncio.Queue[Notice | None]] = set()
+        self._reviewing: str | None = None
+        """The document in the guest's form, if the client says so."""
         channels.overheard = self._overhear
 
     def _overhear(self, message: messages.ServerMessage) -> None:
@@ -119,17 +121,20 @@ class Desk:
         self._viewing.take_picture()
 
     def take_form(self) -> tuple[str | None, dict[str, str]]:
-        """Take over the form: id and values of the newest document, or (None, {}) for typing.
+        """Take over the form: id and values of the document that it shows, or (None, {}) for
+        typing.
 
-        The guest's page is told, and shows it.
+        The guest's page is told, and shows it. Of a client that does not say what it shows it is
+        the newest document that waits to be confirmed: one before it in a family is done with.
         """
         self._channels.send_event(messages.FormMessage(holder="clerk"))
-        documents = self._reviews.all()
-        if not documents:
+        waiting = [each for each in self._reviews.all() if each.card is None]
+        shown = self._reviews.find(self._reviewing) if self._reviewing else None
+        review = shown or (waiting[-1] if waiting else None)
+        if review is None:
             return None, {}
-        newest = documents[-1]
-        read = {name: field.value or "" for name, field in newest.document.fields.items()}
-        return newest.document.id, {**read, **newest.confirmed}
+        read = {name: field.value or "" for name, field in review.document.fields.items()}
+        return review.document.id, {**read, **review.confirmed}
 
     def give_back_form(self) -> None:
         """The guest fills in the form again; the guest's page and whoever watches are told."""
@@ -139,6 +144,8 @@ class Desk:
     def configure(self, message: messages.Configure) -> None:
         """What the client changes, and the form, if it takes that back. Raises InvalidMessage."""
         self._viewing.configure(message)
+        if "reviewing" in message.model_fields_set:
+            self._reviewing = message.reviewing
         if message.form == "guest":
             self.give_back_form()
 

@@ -275,12 +275,16 @@ class DrawnSignature(ClientMessage):
 
 
 class Configure(ClientMessage):
+    """What is left out stays as it is. ``reviewing``: the document whose form the client shows;
+    null for an empty form, or none."""
+
     type: Literal["configure"]
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
     sides: Literal[1, 2] | None = None
     stable_required: Annotated[int, Field(ge=3, le=60)] | None = None
     card: CardName | None = None
     form: Literal["guest"] | None = None
+    reviewing: Short | None = None
 
 
 class TakePicture(ClientMessage):
@@ -292,10 +296,15 @@ class Reset(ClientMessage):
 
 
 class Confirm(ClientMessage):
-    """Reviewed fields by their names; ``document_id`` null for data entered by hand."""
+    """Reviewed fields by their names; ``document_id`` null for data entered by hand.
+
+    ``entry``: a word of the client's for these; sent again with the same word, as after a lost
+    connection, they are the same document.
+    """
 
     type: Literal["confirm"]
     document_id: Short | None = None
+    entry: Short | None = None
     fields: Annotated[dict[Short, Annotated[str, Field(max_length=500)]], Field(max_length=60)]
     actor: Literal["guest", "clerk"] = "guest"
     card: CardName | None = None

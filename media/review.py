@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from core.errors import InvalidMessage, NotFound
 from media.events import Confirmed
+from media.messages import Confirm
 from pipeline.types import Document, DocumentStatus, Field, FieldStatus
 
 MAX_DOCUMENTS = 20
@@ -25,6 +26,10 @@ class Review:
     confirmed: dict[str, str] = field(default_factory=dict)
     edited: list[str] = field(default_factory=list)
     actor: str | None = None
+    accepted: Confirm | None = None
+    """The message with which it was confirmed."""
+    entry: str | None = None
+    """The client's own word for data entered by hand."""
     card: bytes | None = None
     portrait: bytes | None = None
     """A JPEG file, where the settings ask for it."""
@@ -76,7 +81,7 @@ class Reviews:
         """Keep a document; one that is known gained its other side, and keeps its card."""
         known = self._by_id.get(document.id)
         if known is not None:
-            known.document = document
+            known.document, known.accepted = document, None
             return known
         review = Review(document)
         self._by_id[document.id] = review
@@ -88,20 +93,26 @@ class Reviews:
         """The review of a document; None once it was forgotten."""
         return self._by_id.get(document_id)
 
-    def get(self, document_id: str | None) -> Review:
-        """The review of a document; None begins one for data entered by hand.
+    def get(self, document_id: str | None, entry: str | None = None) -> Review:
+        """The review of a document; None begins one for data entered by hand, unless those of the
+        same ``entry`` are here already.
 
         Raises NotFound for an id that this session does not have.
         """
         if document_id is None:
-            self._by_hand += 1
-            return self.add(
-                Document(id=f"h{self._by_hand}", status=DocumentStatus.FAILED, mrz=None)
-            )
+            again = [each for each in self._by_id.values() if entry and each.entry == entry]
+            return again[0] if again else self._by_hand_anew(entry)
         try:
             return self._by_id[document_id]
         except KeyError:
             raise NotFound("this session has no such document") from None
+
+    def _by_hand_anew(self, entry: str | None) -> Review:
+        self._by_hand += 1
+        document = Document(id=f"h{self._by_hand}", status=DocumentStatus.FAILED, mrz=None)
+        review = self.add(document)
+        review.entry = entry
+        return review
 
     def all(self) -> list[Review]:
         return list(self._by_id.values())

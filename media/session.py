@@ -356,9 +356,10 @@ class Session:
         Raises NotFound, InvalidMessage, DocumentFillingError, Overloaded.
         """
         self._deadlines.acted()
-        review = await self.cards.confirm(message, self._reviews)
-        self._around.metrics.cards.inc()
-        self._around.tell(review.as_confirmed(self.label))
+        review, news = await self.cards.confirm(message, self._reviews)
+        if news:
+            self._around.metrics.cards.inc()
+            self._around.tell(review.as_confirmed(self.label))
         return messages.ConfirmedMessage(
             document_id=review.document.id,
             card=self._around.card_link(self.id, review.document.id),

@@ -58,21 +58,24 @@ export interface Close {
   type: "close";
 }
 
+/** What is left out stays as it is. ``reviewing``: the document whose form the client shows; null for an empty form, or none. */
 export interface Configure {
   card?: string | null;
   form?: "guest" | null;
   language?: string | null;
+  reviewing?: string | null;
   sides?: 1 | 2 | null;
   stable_required?: number | null;
   type: "configure";
 }
 
-/** Reviewed fields by their names; ``document_id`` null for data entered by hand. */
+/** Reviewed fields by their names; ``document_id`` null for data entered by hand. ``entry``: a word of the client's for these; sent again with the same word, as after a lost connection, they are the same document. */
 export interface Confirm {
   actor?: "guest" | "clerk";
   archival?: boolean;
   card?: string | null;
   document_id?: string | null;
+  entry?: string | null;
   fields: Record<string, string>;
   signature?: DrawnSignature | null;
   type: "confirm";

@@ -16,6 +16,10 @@ export class Card {
       this.#window = open(this.#link.href, "lobbylens-card");
       if (this.#window) event.preventDefault();
     });
+    // One that the browser opened, by the middle button or its menu, would stay for the next guest.
+    for (const type of ["auxclick", "contextmenu"]) {
+      this.#link.addEventListener(type, (event) => event.preventDefault());
+    }
   }
 
   /** Fetches the card once; throws doors.Refused. */

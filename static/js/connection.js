@@ -79,10 +79,11 @@ export class Connection {
     const { signal } = this.#abort;
     // A page's own token is used up by then; the answer told the servers to come back by.
     const iceServers = this.#session?.iceServers ?? (await doors.iceServers(signal));
-    const session = { language: this.#language, stills: stillPays(this.#track) };
+    let track = this.#track;
+    const session = { language: this.#language, stills: stillPays(track) };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
-      track: this.#track,
+      track,
       session,
       resumed: this.#session?.id,
       iceServers,
@@ -95,6 +96,13 @@ export class Connection {
         this.#session = { id: session_id, resumeToken: resume_token, iceServers: ice_servers };
       },
     });
+    try {
+      // Another camera may have been chosen while this peer connected.
+      while (track !== this.#track && !this.#closed) await peer.replaceTrack((track = this.#track));
+    } catch (error) {
+      peer.close();
+      throw error;
+    }
     if (this.#closed) {
       peer.close();
       doors.close(peer.answer.session_id);
@@ -166,9 +174,10 @@ export class Connection {
     }
   }
 
+  /** At once, or with the peer that is on its way. */
   replaceTrack(track) {
     this.#track = track;
-    return this.#peer?.replaceTrack(track);
+    return this.#replacing ? undefined : this.#peer?.replaceTrack(track);
   }
 
   /** Ends the session here and on the server. Safe to call at any time, and twice. */

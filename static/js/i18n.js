@@ -26,6 +26,7 @@ const loaded = new Map(); // code -> texts by key
 let words = {};
 let fallback = {};
 let current = LANGUAGES[0];
+let newest = 0; // number of the language that was asked for last
 
 /** {a: {b: "c"}} -> {"a.b": "c"} */
 function flatten(tree, path = "") {
@@ -67,12 +68,24 @@ export function preferred() {
 
 export const language = () => current.code;
 
-/** Loads a language and rewrites every element that carries data-i18n. */
-export async function use(code) {
+/**
+ * Loads a language. What is given rewrites every element that carries data-i18n; null where another
+ * language was asked for meanwhile, perhaps by the next guest.
+ */
+export async function prepare(code) {
+  const mine = ++newest;
   const chosen = LANGUAGES.find((each) => each.code === code) ?? LANGUAGES[0];
-  fallback = await load(LANGUAGES[0].code);
-  words = await load(chosen.code);
-  current = chosen;
+  const usualWords = await load(LANGUAGES[0].code);
+  const chosenWords = await load(chosen.code);
+  return mine === newest ? () => apply(chosen, chosenWords, usualWords) : null;
+}
+
+export async function use(code) {
+  (await prepare(code))?.();
+}
+
+function apply(chosen, chosenWords, usualWords) {
+  [current, words, fallback] = [chosen, chosenWords, usualWords];
   document.documentElement.lang = chosen.code;
   document.documentElement.dir = chosen.dir;
   for (const node of document.querySelectorAll("[data-i18n]")) {

@@ -5,11 +5,13 @@ import { t } from "./i18n.js";
 
 const WARN_S = 15;
 const PRESENT_EVERY_MS = 20_000;
+const SLEPT_MS = 30_000; // clocks that are put right differ by less
 
 export class Idle {
   #dialog = byId("idle");
   #timer = 0;
   #touchedMs = 0;
+  #touchedAt = 0; // by the wall clock
   #toldMs = 0;
   #quiet = false;
   /** Seconds without a sign of the guest. */
@@ -44,13 +46,26 @@ export class Idle {
 
   /** A sign of the guest: a key, a finger, a document in view. */
   touch() {
-    this.#touchedMs = performance.now();
+    this.#note();
     if (this.#dialog.open) this.#dialog.close();
+  }
+
+  #note() {
+    this.#touchedMs = performance.now();
+    this.#touchedAt = Date.now();
+  }
+
+  /** A machine that sleeps stops the one clock; nobody stands before it as long. */
+  get #sinceMs() {
+    const awakeMs = performance.now() - this.#touchedMs;
+    const passedMs = Date.now() - this.#touchedAt;
+    return passedMs - awakeMs > SLEPT_MS ? passedMs : awakeMs;
   }
 
   /** While the question is on the screen only an answer to it counts, not a brushed mouse. */
   #interaction() {
-    if (!this.#dialog.open) this.#touchedMs = performance.now();
+    // Whoever wakes the machine may be somebody else: that is for the next look to say.
+    if (!this.#dialog.open && this.#sinceMs < 1000 * this.limitS) this.#note();
     if (this.#timer && performance.now() - this.#toldMs > PRESENT_EVERY_MS) {
       this.#toldMs = performance.now();
       this.present();
@@ -58,7 +73,7 @@ export class Idle {
   }
 
   #look() {
-    const leftS = this.limitS - (performance.now() - this.#touchedMs) / 1000;
+    const leftS = this.limitS - this.#sinceMs / 1000;
     if (leftS <= 0) {
       this.stop();
       this.gone();

@@ -167,6 +167,7 @@ function toReview(event) {
   if (!screens.go(event)) return;
   const read = visit?.read ?? null;
   if (read) visit.documentId = read.document_id;
+  visit?.reviewing();
   review.fill(read);
   if (visit) visit.watch(false);
   else start(openBlank, { watch: false });
@@ -174,9 +175,12 @@ function toReview(event) {
 
 async function onConfirmed(message) {
   const mine = visit;
+  const awaited = () =>
+    screens.now === "card" || (screens.now === "review" && (mine.asked || review.held));
+  if (!awaited()) return; // the guest has left the form meanwhile
   mine.documentId = message.document_id; // typed data have one from now on
   const shown = await card.show(message.card).then(() => true, () => false);
-  if (visit !== mine) return card.clear();
+  if (visit !== mine || !awaited()) return card.clear();
   if (!shown) return unanswered();
   stats.mark("confirmed");
   review.busy = false;
@@ -215,8 +219,10 @@ function onError(message, confirming) {
 
 function confirm(values, signature) {
   review.busy = true;
-  if (visit) visit.confirm(values, signature);
-  else start(openBlank, { watch: false }).then(() => visit?.confirm(values, signature));
+  if (visit) return visit.confirm(values, signature);
+  const opened = start(openBlank, { watch: false });
+  const mine = visit;
+  return opened.then(() => visit === mine && mine?.confirm(values, signature));
 }
 
 function endVisit() {
@@ -261,6 +267,7 @@ function look(event, again) {
   if (!screens.go(canGoOn ? event : `${event}_anew`)) return;
   review.clear();
   card.clear();
+  letGo();
   if (!canGoOn) return start(lastOpen);
   again();
   live.show(visit.feed);
@@ -274,23 +281,26 @@ async function chooseCamera(deviceId) {
   if (screens.now === "problem") return retry();
   const mine = visit;
   try {
-    await mine.changeFeed(lastOpen);
-    if (visit === mine) show(mine.feed);
+    // Nobody is filmed who has gone on to type meanwhile.
+    if ((await mine.changeFeed(lastOpen)) && visit === mine && screens.now === "live") show(mine.feed);
   } catch (error) {
     if (visit === mine) problem(error.kind ?? "camera");
   }
 }
 
+/** False where another language was chosen before this one's words had come. */
 async function setLanguage(code) {
-  await review.reword(() => i18n.use(code));
+  const apply = await i18n.prepare(code);
+  if (!apply) return false;
+  review.reword(apply);
   byId("language").value = i18n.language();
   configure();
   live.reword();
+  return true;
 }
 
 async function chooseLanguage(code) {
-  await setLanguage(code);
-  screens.go("chosen");
+  if (await setLanguage(code)) screens.go("chosen");
 }
 
 function configure() {

@@ -208,11 +208,11 @@ export class Review {
     }
   }
 
-  /** The language has changed, and with it how dates are written. `change` makes it. */
-  async reword(change) {
+  /** The language changes, and with it how dates are written. `change()` makes it, at once. */
+  reword(change) {
     const entries = [...dateNames()].map((name) => byId(`field-${name}`)).filter(Boolean);
     const held = entries.map((entry) => [entry, meaning(entry)]);
-    await change();
+    change();
     for (const [entry, value] of held) entry.value = dates.toLocal(value);
     if (entries.length) this.#echoDates();
   }

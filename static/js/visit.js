@@ -6,17 +6,25 @@ import { stillPays, takeStill } from "./still.js";
 
 const CONFIRM_MS = 15_000;
 
+/** Names what is typed: sent again, after a lost connection, it is no second guest's. */
+const newEntry = () => [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("-");
+
 export class Visit {
   #handlers;
   #pending = null; // {message, timer}
   #ended = false;
   #past = new Set(); // ids of documents that have their card, or that are read anew
   #resetting = false; // until the server is seen to look again
+  #watching = true;
+  #change = 0; // of cameras: the newest choice counts
+  #entry = newEntry();
   feed = null;
   /** What is being reviewed; null for data that were typed. */
   documentId = null;
   /** The last result that was told, until the next document is looked for. */
   read = null;
+  /** Has the guest confirmed what is reviewed, whether or not that was answered? */
+  asked = false;
   /** Sides of a card that the server wants. */
   sides = 1;
   connected = false;
@@ -29,6 +37,7 @@ export class Visit {
   /** Takes over the feed and opens the session with it; throws doors.Refused. */
   async connect(feed, language) {
     this.feed = feed;
+    this.#watching = feed.track.enabled;
     this.connection = new Connection({
       message: (message) => this.#message(message),
       up: ({ resumed }) => this.#up(resumed),
@@ -44,6 +53,7 @@ export class Visit {
     // A session that could not be resumed knows nothing of the document any more: what the
     // form holds is then as good as typed.
     if (!resumed) this.documentId = null;
+    if (this.documentId) this.reviewing();
     if (this.#pending) this.#deliver();
     if (this.#resetting) this.send({ type: "reset" }); // the first was lost with the peer before
     this.#handlers.up({ resumed });
@@ -78,6 +88,7 @@ export class Visit {
   /** Sends the reviewed fields, and the signature where there is one; kept and sent again when the connection is lost on the way. */
   confirm(values, signature) {
     this.#settle();
+    this.asked = true;
     const timer = setTimeout(() => {
       this.#pending = null;
       this.#handlers.unanswered();
@@ -88,7 +99,7 @@ export class Visit {
 
   #deliver() {
     const { values, signature } = this.#pending;
-    const message = { type: "confirm", document_id: this.documentId, fields: values };
+    const message = { type: "confirm", document_id: this.documentId, entry: this.#entry, fields: values };
     this.send(signature ? { ...message, signature } : message);
   }
 
@@ -99,6 +110,7 @@ export class Visit {
 
   /** While the guest reads and types, the camera sends black: nothing more is looked at. */
   watch(flag) {
+    this.#watching = flag;
     if (this.feed) this.feed.track.enabled = flag;
   }
 
@@ -125,10 +137,19 @@ export class Visit {
   }
 
   #look() {
+    this.#settle(); // what was not confirmed by now shall not be
     this.#past.add(this.documentId);
     this.documentId = this.read = null;
+    this.asked = false;
+    this.#entry = newEntry();
+    this.reviewing();
     this.feed.again();
     this.watch(true);
+  }
+
+  /** Tells the front desk whose form shows, if it asks for it. */
+  reviewing() {
+    this.send({ type: "configure", reviewing: this.documentId });
   }
 
   /** Is this a document that the guests are done with? News of its print may be on the way. */
@@ -136,13 +157,26 @@ export class Visit {
     return this.#past.has(documentId);
   }
 
-  /** Goes on with another camera in the same session. */
+  /** Goes on with another camera in the same session; false where a newer choice came before. */
   async changeFeed(open) {
+    const change = ++this.#change;
+    const past = () => this.#ended || change !== this.#change;
     this.feed.stop(); // first: many phones open one camera at a time
-    const feed = await open();
-    if (this.#ended) return feed.stop();
+    let feed;
+    try {
+      feed = await open();
+    } catch (error) {
+      if (past()) return false;
+      throw error;
+    }
+    if (past()) {
+      feed.stop();
+      return false;
+    }
+    feed.track.enabled = this.#watching;
     this.feed = feed;
-    return this.connection.replaceTrack(feed.track);
+    await this.connection.replaceTrack(feed.track);
+    return true;
   }
 
   end() {

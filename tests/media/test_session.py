@@ -108,6 +108,33 @@ async def test_capture_result_confirm_and_card(serve: Serve, clients: Clients) -
     assert engine.threads and all(name.startswith("captures") for name in engine.threads)
 
 
+@pytest.mark.parametrize("typed", [False, True], ids=["read", "typed"])
+async def test_a_confirmation_that_comes_again_is_the_same_guest_s(
+    serve: Serve, clients: Clients, typed: bool
+) -> None:
+    """Its answer was lost with the connection: the page sends it again."""
+    server = await serve(FakeEngine(capture_at=5))
+    client = clients.make(server)
+    await client.open()
+    read = (await client.wait_for("result"))["document_id"]
+    message = {
+        "type": "confirm",
+        "document_id": None if typed else read,
+        "entry": "one",
+        "fields": {"primary_identifier": "ERIKSSON"},
+    }
+    for _ in range(2):
+        client.send(message)
+    first, again = [await client.wait_for("confirmed") for _ in range(2)]
+    assert (first["document_id"], first["card"]) == (again["document_id"], again["card"])
+    assert server.metric("lobbylens_cards_total") == 1, "told to nobody else"
+    client.send({**message, "fields": {"primary_identifier": "ERIKSEN"}})
+    assert (await client.wait_for("confirmed"))["document_id"] == first["document_id"]
+    assert server.metric("lobbylens_cards_total") == 2, "put right, not a second one"
+    client.send({**message, "document_id": None, "entry": "two"})
+    assert (await client.wait_for("confirmed"))["document_id"] != first["document_id"]
+
+
 async def test_a_glyph_that_is_missing_is_an_error_and_the_session_lives(
     serve: Serve, clients: Clients
 ) -> None:

@@ -158,6 +158,27 @@ async def test_a_form_can_be_filled_before_anything_was_read(serve: Serve) -> No
         assert await client.wait_for("confirmed")
 
 
+async def test_the_form_of_a_family_s_next_guest_is_not_the_one_before_s(serve: Serve) -> None:
+    server = await serve(FakeEngine(capture_at=3))
+    async with guest(server) as client, desk(server) as http:
+        first = (await client.wait_for("result"))["document_id"]
+        fields = {"primary_identifier": "ERIKSSON"}
+        client.send({"type": "confirm", "document_id": first, "fields": fields})
+        await client.wait_for("confirmed")
+        [line] = await sessions(http)
+        door = f"/api/staff/sessions/{line['label']}"
+        async with http.post(f"{door}/form", json={}) as answer:
+            assert await answer.json() == {"document_id": None, "fields": {}}
+        # The guest has gone back to it, and says so.
+        client.send({"type": "configure", "reviewing": first})
+        client.send({"type": "ping", "id": 1})
+        await client.wait_for("pong")
+        async with http.post(f"{door}/form", json={}) as answer:
+            taken = await answer.json()
+        assert taken["document_id"] == first
+        assert taken["fields"]["primary_identifier"] == "ERIKSSON"
+
+
 async def test_a_reset_takes_the_guest_before_out_of_the_stream(serve: Serve) -> None:
     server = await serve(FakeEngine(capture_at=3))
     async with guest(server) as client, desk(server) as http:
