@@ -7,6 +7,7 @@ heavy. Each worker is a process of its own; one that dies takes its own sessions
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -75,6 +76,7 @@ class Worker:
         self._began_s = self._due_s = 0.0
 
     def start(self, supervisor: Supervisor) -> None:
+        """Raises OSError where there is no room for another process."""
         reading, self._lifeline = os.pipe()
         try:
             assignment = supervisor.assignment(self.number, reading)
@@ -86,6 +88,9 @@ class Worker:
                 # A Ctrl-C is for the supervisor, which then ends the workers in good order.
                 process_group=0,
             )
+        except OSError:
+            os.close(self._lifeline)
+            raise
         finally:
             os.close(reading)
         self._began_s = time.monotonic()
@@ -95,9 +100,7 @@ class Worker:
         """Replace the process if it has ended, end it if it hangs."""
         if self.process is None:
             if now_s >= self._due_s:
-                self.restarts += 1
-                supervisor.board.clear(self.number, self.restarts)
-                self.start(supervisor)
+                self._replace(supervisor, now_s)
             return
         status = self.process.poll()
         if status is None:
@@ -109,9 +112,29 @@ class Worker:
         self.forget()
         supervisor.board.clear(self.number, self.restarts)
         self._failures = 0 if now_s - self._began_s > _PROVEN_S else self._failures + 1
+        wait_s = self._wait(now_s)
+        _log.error("x worker ended", worker=self.number, status=status, again_in_s=wait_s)
+
+    def _replace(self, supervisor: Supervisor, now_s: float) -> None:
+        """Start the next process. A machine that has no room for it just now, as after one was
+        killed for memory, may have it soon: the other workers go on meanwhile."""
+        supervisor.board.clear(self.number, self.restarts + 1)
+        try:
+            self.start(supervisor)
+        except OSError as error:
+            self._failures += 1
+            wait_s, reason = self._wait(now_s), errno.errorcode.get(error.errno or 0, "unknown")
+            _log.error(
+                "x worker does not start", worker=self.number, error=reason, again_in_s=wait_s
+            )
+        else:
+            self.restarts += 1
+
+    def _wait(self, now_s: float) -> float:
+        """Seconds until the next process is started, by the failures so far."""
         wait_s = _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S)) - 1] if self._failures else 0
         self._due_s = now_s + wait_s
-        _log.error("x worker ended", worker=self.number, status=status, again_in_s=wait_s)
+        return wait_s
 
     def forget(self) -> None:
         self.process = None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,8 +15,12 @@ import pytest
 from core.settings import load_settings
 from server import own_names
 from signaling import tls
+from signaling.assignment import Assignment
 from signaling.board import Board
 from signaling.supervisor import Supervisor, Worker, listen, worker_count
+
+NO_PROCESS = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+"""What a fork says where there is no room for another process."""
 
 
 class FakeProcess:
@@ -33,10 +40,15 @@ class FakeSupervisor:
     def __init__(self, board: Board) -> None:
         self.board = board
         self.starts: list[float] = []
+        self.refusals: list[float] = []
+        self.refuses_until_s = 0.0
         self.now_s = 1000.0
         self.process = FakeProcess()
 
     def start(self, worker: Worker) -> None:
+        if self.now_s < self.refuses_until_s:
+            self.refusals.append(self.now_s)
+            raise NO_PROCESS
         self.starts.append(self.now_s)
         self.process = FakeProcess()
         worker.process = cast(Any, self.process)
@@ -77,6 +89,45 @@ def test_a_worker_that_keeps_dying_is_replaced_ever_later(fake: FakeSupervisor) 
     fake.process.status = -9
     fake.pass_time(worker, 0.3)
     assert worker.process is not None, "one that has proven itself is replaced at once"
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again_ever_later(
+    fake: FakeSupervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(0)
+    fake.start(worker)
+    fake.pass_time(worker, 61)
+    fake.process.status, fake.refuses_until_s = -9, fake.now_s + 60
+    fake.pass_time(worker, 100)
+    tries = [*fake.refusals, fake.starts[-1]]
+    assert [round(b - a) for a, b in itertools.pairwise(tries)] == [0, 1, 3, 10, 30, 30]
+    assert worker.process is not None and worker.restarts == 1
+    assert fake.board.sessions == 3, "those of the new process alone"
+    told = [each for each in caplog.records if each.message == "x worker does not start"]
+    assert len(told) == len(fake.refusals)
+    assert vars(told[0])["values"] == {"worker": 0, "error": "EAGAIN", "again_in_s": 0.2}
+
+
+def test_a_start_that_fails_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    board, folder = Board.create(1), Path("/proc/self/fd")
+
+    class Assigning:
+        def assignment(self, worker: int, lifeline: int) -> Assignment:
+            return Assignment(
+                load_settings([]), worker, 1, (), board.fd, Path(), lifeline, certificate=None
+            )
+
+    def no_process(*_: object, **__: object) -> None:
+        raise NO_PROCESS
+
+    monkeypatch.setattr("signaling.supervisor.subprocess.Popen", no_process)
+    before = len(list(folder.iterdir()))
+    worker = Worker(0)
+    for _ in range(3):
+        with pytest.raises(BlockingIOError):
+            worker.start(cast(Supervisor, Assigning()))
+    assert len(list(folder.iterdir())) == before and worker.process is None
+    board.close()
 
 
 def test_a_worker_that_hangs_is_ended(fake: FakeSupervisor) -> None:
