@@ -72,7 +72,7 @@ class Metrics:
         )
         self.cpu_share = Gauge(
             "lobbylens_cpu_share",
-            "Share of all processors that the server took over the last 5 s.",
+            "Share of the processors that it may use which the server took over the last 5 s.",
             registry=self.registry,
         )
         self.tasks = Gauge("lobbylens_tasks", "Tasks on the event loop.", registry=self.registry)

@@ -174,7 +174,9 @@ class LoadSettings(Section):
         "than this while the server itself uses half a processor or more.",
     )
     max_cpu_share: Annotated[float, Field(gt=0)] = Field(
-        0.7, description="Overloaded above this share of all processors (more than 1: never)."
+        0.7,
+        description="Overloaded above this share of the processors that the server may use (more "
+        "than 1: never).",
     )
     hold_s: Annotated[float, Field(gt=0, le=600)] = Field(
         4,
@@ -297,7 +299,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: Port = Field(8080, description="TCP port to serve on; 0: any free one.")
     workers: Annotated[int, Field(ge=0, le=64)] = Field(
-        1, description="Processes that share the port and the sessions; 0: one for each processor."
+        1,
+        description="Processes that share the port and the sessions; 0: one for each processor "
+        "that the server may use.",
     )
     api_token: SecretStr | None = Field(
         None,

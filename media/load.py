@@ -19,7 +19,6 @@ It steps down again, one level at a time, when calm for twice ``hold_s``.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from core.log import Log
 from core.metrics import Metrics
 from core.settings import LoadSettings
 from media.layers import ALL_LAYERS
+from media.processors import usable_processors
 
 _log = Log("load")
 _TICK_S = 0.1
@@ -53,8 +53,8 @@ class LoadLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: the server's, of the whole
-    machine; ``cores``: the processors that this process itself uses."""
+    """``lag_s``: 95th percentile of the loop's lag; ``cpu_share``: the server's, of the processors
+    that it may use; ``cores``: the processors that this process itself uses."""
 
     lag_s: float
     cpu_share: float
@@ -104,6 +104,7 @@ class LoadProbe:
     ) -> None:
         """``cores_beside``: processors in use by other processes of this server."""
         self._cores_beside = cores_beside
+        self._usable_cores = usable_processors()
         self.cores = 0.0
         self._metrics = metrics
         self._ladder = LoadLadder(settings)
@@ -158,7 +159,7 @@ class LoadProbe:
         then_s, used_s = self._cpu[0]
         cores = (cpu_s - used_s) / (now_s - then_s) if now_s > then_s else 0.0
         self.cores = cores
-        share = (cores + self._cores_beside()) / (os.cpu_count() or 1)
+        share = (cores + self._cores_beside()) / self._usable_cores
         load = Load(percentile_95(self._lags), share, cores)
         before, level = self._ladder.level, self._ladder.update(load, now_s)
         self._metrics.loop_lag.set(load.lag_s)

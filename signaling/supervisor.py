@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from pathlib import Path
 from core.errors import LobbyLensError
 from core.log import Log, setup_logging
 from core.settings import Settings, load_settings
+from media.processors import usable_processors
 from signaling import tls
 from signaling.assignment import Assignment, send
 from signaling.board import Board
@@ -40,7 +42,7 @@ _UNUSABLE = 2
 
 def worker_count(settings: Settings) -> int:
     """As set, or one for each processor that this process may use."""
-    return settings.workers or len(os.sched_getaffinity(0))
+    return settings.workers or math.ceil(usable_processors())
 
 
 def announce(scheme: str, host: str, port: int) -> None:

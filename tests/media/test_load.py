@@ -74,8 +74,8 @@ def test_the_percentile(samples: list[float], expected: float) -> None:
     assert percentile_95(deque(samples)) == expected
 
 
-def test_the_share_is_of_all_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+def test_the_share_is_of_all_processors_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media.load.usable_processors", lambda: 4)
     metrics = Metrics()
     probe = LoadProbe(SETTINGS, metrics)
     for step in range(100):
@@ -85,8 +85,20 @@ def test_the_share_is_of_all_processors(monkeypatch: pytest.MonkeyPatch) -> None
     assert probe.level is LoadLevel.NORMAL and probe.analyse_every == 1
 
 
+def test_half_a_processor_is_fully_used_by_half_of_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("media.load.usable_processors", lambda: 0.5)
+    metrics = Metrics()
+    probe = LoadProbe(SETTINGS, metrics)
+    for step in range(400):
+        probe.judge(10 + step * 0.1, 5 + step * 0.05)
+    assert metrics.registry.get_sample_value("lobbylens_cpu_share") == pytest.approx(1)
+    assert probe.refusing
+
+
 def test_the_share_is_of_all_workers_and_lag_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("media.load.usable_processors", lambda: 4)
     metrics = Metrics()
     probe = LoadProbe(SETTINGS, metrics, lambda: 2.5)
     for step in range(400):
@@ -98,7 +110,7 @@ def test_the_share_is_of_all_workers_and_lag_of_one(monkeypatch: pytest.MonkeyPa
 def test_each_level_takes_its_share_from_frames_and_then_from_streams(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr("media.load.usable_processors", lambda: 1)
     probe = LoadProbe(SETTINGS, Metrics())
     told = {}
     for step in range(200):
@@ -155,7 +167,7 @@ async def test_of_a_stream_in_layers_one_is_left_out(serve: Serve, tmp_path: Pat
 
 async def test_a_loop_that_is_held_up_is_measured() -> None:
     metrics = Metrics()
-    probe = LoadProbe(SETTINGS, metrics)
+    probe = await asyncio.to_thread(LoadProbe, SETTINGS, metrics)
     task = asyncio.create_task(probe.run())
     for _ in range(8):
         await asyncio.sleep(0.1)

@@ -149,8 +149,9 @@ def test_a_worker_that_still_loads_is_left_alone(fake: FakeSupervisor) -> None:
 
 
 def test_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 5})
-    assert worker_count(load_settings(["--workers", "0"])) == 3
+    for usable, workers in ((3, 3), (1.5, 2), (0.2, 1)):
+        monkeypatch.setattr("signaling.supervisor.usable_processors", lambda usable=usable: usable)
+        assert worker_count(load_settings(["--workers", "0"])) == workers
     assert worker_count(load_settings([])) == 1
 
 
