@@ -28,6 +28,10 @@ _CONNECT_S = 2
 _ANSWER_S = 30
 _GATHERED_S = 5
 """Whoever is slower is left out where all are asked."""
+_LOOK_EVERY_S = 1.0
+_SILENT_LOOKS = 10
+"""A worker whose event loop has not turned between so many looks is waited for no longer; the
+supervisor ends it later."""
 _MOST_CONNECTIONS = 256
 _PIECE_BYTES = 65_536
 
@@ -90,12 +94,13 @@ class Colleagues:
         try:
             async with self._ask(request, worker, body, upload) as answer:
                 return await _relay(request, answer)
+        except TimeoutError:
+            # First: aiohttp's own are connection errors too, and the session may be as it was.
+            raise Overloaded("the session's worker does not answer: try again", 2) from None
         except aiohttp.ClientConnectionError:
             if upload.error is not None:
                 raise upload.error from None
             raise InvalidSession("this session ended with its worker: begin a new one") from None
-        except TimeoutError:
-            raise Overloaded("the session's worker does not answer: try again", 2) from None
 
     async def at_the_least_busy(
         self, request: web.Request, body: bytes, here: Callable[[], Awaitable[web.StreamResponse]]
@@ -162,7 +167,7 @@ class Colleagues:
             headers.popall(name, None)
         headers[INTERNAL_CLIENT] = client_address(request)
         streamed = upload.pieces() if upload and body is None and request.can_read_body else None
-        async with self._client(worker).request(
+        asked = self._client(worker).request(
             method or request.method,
             URL(f"http://worker{request.rel_url.raw_path_qs}", encoded=True),
             headers=headers,
@@ -172,8 +177,31 @@ class Colleagues:
             timeout=aiohttp.ClientTimeout(
                 sock_connect=_CONNECT_S, sock_read=_ANSWER_S if upload is None else None
             ),
-        ) as answer:
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._unless_silent(worker):
+                answer = await stack.enter_async_context(asked)
             yield answer
+
+    @contextlib.asynccontextmanager
+    async def _unless_silent(self, worker: int) -> AsyncIterator[None]:
+        """Raises TimeoutError once the worker hangs. No time limit tells that: a large upload, or
+        the wait for a reading, may take minutes at a worker that is well."""
+        async with asyncio.timeout(None) as limit:
+            watching = asyncio.create_task(self._end_when_silent(worker, limit))
+            try:
+                yield
+            finally:
+                watching.cancel()
+
+    async def _end_when_silent(self, worker: int, limit: asyncio.Timeout) -> None:
+        heard_s, silent = -1.0, 0
+        while silent < _SILENT_LOOKS:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            # Counted in looks, so that it is no silence when this very worker stood still as well.
+            before_s, heard_s = heard_s, self.board.row(worker).beat_s
+            silent = silent + 1 if heard_s == before_s else 0
+        limit.reschedule(asyncio.get_running_loop().time())
 
     def _client(self, worker: int) -> aiohttp.ClientSession:
         if worker not in self._clients:

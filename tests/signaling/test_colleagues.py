@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,9 +14,10 @@ from aiohttp import web
 from aiortc import RTCSessionDescription
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.http import INTERNAL_CLIENT, client_address, public
+from core.http import INTERNAL_CLIENT, SERVER_OPTIONS, client_address, public
 from core.metrics import Metrics, merge
 from examples.client import CaptureClient, Refused
+from signaling import colleagues
 from signaling.board import Board, Row
 from signaling.shards import Shard, shard_of
 from tests.peer import DrawnTrack
@@ -160,6 +162,82 @@ async def test_long_answers_are_passed_on_as_they_are_made() -> None:
                 assert await answer.content.readany() == b"127.0.0.1"
                 more.set()
                 assert await answer.content.read() == b" and more"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker hangs that has been silent for half a second."""
+    monkeypatch.setattr(colleagues, "_LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(colleagues, "_SILENT_LOOKS", 5)
+    monkeypatch.setattr("server._BEAT_S", 0.05)
+    # And aiohttp does not wait ten seconds for the rest of a body.
+    monkeypatch.setitem(SERVER_OPTIONS, "lingering_time", 0.1)
+
+
+@pytest.mark.parametrize("size", [0, 5_000_000])
+async def test_whoever_waits_for_a_worker_that_hangs_is_told_to_try_again(
+    impatient: None, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    ended = asyncio.Event()
+
+    @public
+    async def hanging(request: web.Request) -> web.Response:
+        await ended.wait()
+        return web.Response()
+
+    async with house(routes=[web.post("/api/sessions/{session_id}/hanging", hanging)]) as two:
+        beat = two.board.beat
+
+        def only_the_first(worker: int, **told: Any) -> None:
+            if worker == 0:
+                beat(worker, **told)
+
+        monkeypatch.setattr(two.board, "beat", only_the_first)
+        path = f"{two.workers[0].url}/api/sessions/{Shard('', 1).new_secret()}/hanging"
+        try:
+            async with asyncio.timeout(10), aiohttp.ClientSession() as http:
+                answer = await http.post(path, data=io.BytesIO(bytes(size)))
+                assert await code(answer) == (503, "OVERLOADED")
+                assert int(answer.headers["Retry-After"]) > 0
+        finally:
+            ended.set()
+
+
+async def test_what_takes_long_at_a_worker_that_lives_is_waited_for(impatient: None) -> None:
+    @public
+    async def slow(request: web.Request) -> web.Response:
+        length = len(await request.read())
+        await asyncio.sleep(1)
+        return web.json_response(length)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield bytes(1000)
+            await asyncio.sleep(0.4)
+
+    async with house(routes=[web.post("/api/sessions/{session_id}/slow", slow)]) as two:
+        path = f"{two.workers[0].url}/api/sessions/{Shard('', 1).new_secret()}/slow"
+        async with aiohttp.ClientSession() as http, http.post(path, data=pieces()) as answer:
+            assert (answer.status, await answer.json()) == (200, 3000)
+
+
+async def test_a_session_is_not_called_over_because_its_worker_is_silent(
+    two: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.asynccontextmanager
+    async def request(*_: object, **__: object) -> AsyncIterator[None]:
+        raise aiohttp.ConnectionTimeoutError
+        yield
+
+    class Silent:
+        def __init__(self) -> None:
+            self.request = request
+
+    monkeypatch.setattr(colleagues.Colleagues, "_client", lambda *_: Silent())
+    async with aiohttp.ClientSession() as http:
+        answer = await http.delete(f"{two.workers[0].url}/api/sessions/{Shard('', 1).new_secret()}")
+        assert await code(answer) == (503, "OVERLOADED")
+    monkeypatch.undo()
 
 
 async def test_nothing_is_passed_on_twice_nor_to_nobody(two: House) -> None:
