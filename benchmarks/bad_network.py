@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import itertools
 import os
 import platform
 import time
@@ -153,9 +152,8 @@ async def play(
         swallowing.cancel()
     await client.close()
     await server.close()
-    gaps = [b - a for a, b in itertools.pairwise([*watch.times_s, watch.ended_s])] or [seconds]
-    freezes = int(np.sum(np.array(gaps) > _FREEZE_S))
-    return Call(max(gaps), freezes, len(watch.times_s) / seconds, repeated.count)
+    freezes = int(np.sum(np.array(watch.gaps_s) > _FREEZE_S))
+    return Call(max(watch.gaps_s), freezes, len(watch.times_s) / seconds, repeated.count)
 
 
 @contextlib.contextmanager

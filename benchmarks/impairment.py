@@ -19,6 +19,8 @@ from aiortc.rtp import RtpPacket, is_rtcp
 from examples.client import CaptureClient
 
 Send = Callable[[bytes], Awaitable[None]]
+_CLOCK_RATE_HZ = 90_000
+"""Of all video (RFC 3551, section 5)."""
 
 
 class Impairment:
@@ -150,16 +152,18 @@ class Watch:
     def __init__(self, client: CaptureClient) -> None:
         self._client = client
         self.times_s: list[float] = []
-        self.frames: list[int] = []
+        self.frames: list[tuple[int, int]] = []
+        """Each one's index, and its sender's RTP timestamp."""
         self.stall_s = 0.0
-        self.ended_s = 0.0
+        self._began_s = self._ended_s = 0.0
 
     async def run(self, seconds: float) -> None:
+        self._began_s = time.monotonic()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
                 group.create_task(self._tick())
                 group.create_task(self._listen())
-        self.ended_s = time.monotonic()
+        self._ended_s = time.monotonic()
 
     async def _tick(self) -> None:
         while True:
@@ -171,8 +175,20 @@ class Watch:
         async for message in self._client.messages():
             if message["type"] == "overlay":
                 self.times_s.append(time.monotonic())
-                self.frames.append(message["frame"]["index"])
+                stamp = message["frame"]
+                self.frames.append((stamp["index"], stamp["rtp_timestamp"]))
 
     @property
-    def longest_gap_s(self) -> float:
-        return max(b - a for a, b in itertools.pairwise(self.times_s))
+    def gaps_s(self) -> list[float]:
+        """Between overlays, and up to the end: a stream that has died is silent until then."""
+        moments_s = [self._began_s, *self.times_s, self._ended_s]
+        return [b - a for a, b in itertools.pairwise(moments_s)]
+
+    def lost(self, fps: int) -> int:
+        """Frames between the first overlay and the last that were sent and never came.
+
+        The server's indices count all that came, looked at or replaced by a newer one.
+        """
+        (first, began), (last, ended) = min(self.frames), max(self.frames)
+        sent = round(((ended - began) & 0xFFFFFFFF) * fps / _CLOCK_RATE_HZ)
+        return sent - (last - first)

@@ -19,6 +19,9 @@ from tests.peer import DrawnTrack
 
 pytestmark = pytest.mark.quiet
 
+FPS = 24
+LEAST_A_SECOND = 8
+"""Overlays: a third of the frames, as a slow machine has time for fewer."""
 FREEZE_S = 0.3
 SCHEDULING_S = 0.15
 """Allowed on top, and whatever the loop itself stood still: all runs in one busy process."""
@@ -28,7 +31,7 @@ class TexturedTrack(DrawnTrack):
     """Moving texture: several packets a frame, as from a camera."""
 
     def __init__(self) -> None:
-        super().__init__((640, 360))
+        super().__init__((640, 360), FPS)
         noise = np.random.default_rng(1).integers(60, 190, (45, 80, 3), np.uint8)
         self._texture = np.asarray(cv2.resize(noise, (640, 360)), np.uint8)
 
@@ -37,8 +40,9 @@ class TexturedTrack(DrawnTrack):
 
 
 def assert_no_freeze(watch: Watch) -> None:
-    allowed_s = FREEZE_S + SCHEDULING_S + watch.stall_s
-    assert watch.longest_gap_s <= allowed_s, f"{watch.longest_gap_s:.3f} s, {watch.stall_s=:.3f}"
+    allowed_s, longest_s = FREEZE_S + SCHEDULING_S + watch.stall_s, max(watch.gaps_s)
+    assert longest_s <= allowed_s, f"{longest_s:.3f} s, {watch.stall_s=:.3f}"
+    assert len(watch.times_s) > LEAST_A_SECOND * sum(watch.gaps_s)
 
 
 class Counted:
@@ -51,6 +55,20 @@ class Counted:
     async def __call__(self, number: int) -> None:
         self.count += 1
         await self._original(number)
+
+
+class KeyFramesAsked:
+    """Counts how often a peer is asked for a key frame (PLI)."""
+
+    def __init__(self, client: CaptureClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        sender = client.pc.getSenders()[0]
+        self._original = sender._send_keyframe
+        self.count = 0
+        monkeypatch.setattr(sender, "_send_keyframe", self)
+
+    def __call__(self) -> None:
+        self.count += 1
+        self._original()
 
 
 @contextlib.asynccontextmanager
@@ -90,13 +108,23 @@ async def test_random_loss_freezes_nothing_for_long(client: CaptureClient) -> No
     assert_no_freeze(watch)
 
 
-async def test_packets_that_overtake_one_another_lose_no_frame(client: CaptureClient) -> None:
-    network, watch = Impairment(client.pc, delay_s=0.02, jitter_s=0.03), Watch(client)
-    network.begin()
-    await watch.run(6)
-    await network.end()
+async def test_packets_that_overtake_one_another_lose_no_frame(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than by default, as a slow machine makes a late packet later still.
+    server = await serve(None, "--media.loss-wait-ms", "250")
+    async with connected(server) as client:
+        asked = KeyFramesAsked(client, monkeypatch)
+        network, watch = Impairment(client.pc, delay_s=0.02, jitter_s=0.03), Watch(client)
+        network.begin()
+        await watch.run(6)
+        await network.end()
     assert network.overtaken > 50
     assert_no_freeze(watch)
+    # A machine that stands still loses frames by itself: they wait for too long.
+    if watch.stall_s < SCHEDULING_S and not server.metric("lobbylens_frames_outdated_total"):
+        assert watch.lost(FPS) == 0
+        assert asked.count == 0, "what comes late is no loss"
 
 
 async def test_a_link_too_narrow_for_the_stream_recovers(
@@ -117,6 +145,5 @@ async def test_a_link_too_narrow_for_the_stream_recovers(
         await network.end()
     # Asking without measure takes the whole link: 2400 repetitions and a freeze of 3 s.
     assert repeated.count < 150
-    assert watch.longest_gap_s < 2
-    assert len(late.times_s) > 40
+    assert max(watch.gaps_s) < 2
     assert_no_freeze(late)
