@@ -62,21 +62,21 @@ class Store:
         self._clock = clock
 
     def put(self, record: str, kind: str, data: bytes) -> None:
-        """Store one file, in place of the record's earlier one of this kind. Raises OSError."""
+        """Store one file, in place of the record's earlier ones of this kind. Raises OSError."""
         now_s = self._clock()
         expires_s = now_s + self._hours[kind] * 3600
         sealed = seal(self._ring, record, kind, (now_s, expires_s), data)
-        earlier = self._find(record, kind)
         target = self._folder / self._day(now_s) / f"{record}.{kind}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         write_file(target, sealed)
-        if earlier is not None and earlier != target:
-            remove_file(earlier)
+        for earlier in self._found(record, kind):
+            if earlier != target:
+                remove_file(earlier)
 
     def get(self, record: str, kind: str) -> bytes:
         """The data. Raises NotFound, also when its time is over, and StoredFileError."""
-        path = self._find(record, kind)
+        path = next(self._found(record, kind), None)
         if path is None:
             raise NotFound("nothing of this kind is stored for this record")
         header, data = unseal(self._ring, path.read_bytes())
@@ -88,10 +88,11 @@ class Store:
 
     def delete(self, record: str) -> int:
         """Delete all that is stored of a record; how many files are gone. Raises NotFound."""
-        found = [path for kind in KINDS if (path := self._find(record, kind)) is not None]
+        found = [path for kind in KINDS for path in self._found(record, kind)]
         if not found:
             raise NotFound("nothing is stored for this record")
-        for path in found:
+        # Oldest first: a deletion that is cut off brings no earlier file back.
+        for path in sorted(found):
             remove_file(path)
         return len(found)
 
@@ -172,11 +173,14 @@ class Store:
             expires_s = min(expires_s, header.created_s + hours * 3600)
         return self._clock() >= expires_s
 
-    def _find(self, record: str, kind: str) -> Path | None:
-        if not _RECORD.fullmatch(record) or kind not in KINDS:
-            return None
-        paths = (day / f"{record}.{kind}" for day in self._days())
-        return next((path for path in paths if path.is_file()), None)
+    def _found(self, record: str, kind: str) -> Iterator[Path]:
+        """Newest first. One is all there is, unless a `put` over midnight was cut off between the
+        new file and the earlier one."""
+        if _RECORD.fullmatch(record) and kind in KINDS:
+            for day in self._days():
+                path = day / f"{record}.{kind}"
+                if path.is_file():
+                    yield path
 
     def _days(self) -> list[Path]:
         if not self._folder.is_dir():
