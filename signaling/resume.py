@@ -3,6 +3,8 @@
 A token works once: it is spent as soon as the peer that it brought is connected. Not sooner, for
 the network that fails is the very case, and the answer with the next token may be lost on its
 way; whoever asks again with the same token then gets another answer, and the newest one counts.
+An offer may also be late, and come after the page has the answer to its second: so the tokens of
+both answers hold, until a peer is connected and those that were given before its own are spent.
 
 A token is bound to the origin of the page that got it (RFC 6454), so that a page of elsewhere
 which came by it cannot use the guest's browser to enter. It is not bound to a network address:
@@ -17,22 +19,22 @@ from core.errors import Forbidden, InvalidSession
 from media.session import Session
 from signaling.shards import Shard
 
-_MOST_KEPT = 4
+_MOST_UNUSED = 3
+"""Tokens of one session that nobody came with: of offers that are late there are few."""
+_MOST_USED = 3
 """Tokens of one session, the spent ones among them, so that using them again can be explained."""
 
 
 @dataclass(slots=True)
 class _Token:
-    """``connections``: how many peers of the session were connected when it was last used."""
+    """``connections``: how many peers of the session had been connected when it was given."""
 
     session: Session
     origin: str | None
     expires_s: float
-    connections: int | None = None
-
-    @property
-    def spent(self) -> bool:
-        return self.connections is not None and self.session.connections > self.connections
+    connections: int
+    used: bool = False
+    spent: bool = False
 
 
 class ResumeTokens:
@@ -47,17 +49,28 @@ class ResumeTokens:
         return len(self._tokens)
 
     def issue(self, session: Session, origin: str | None, now_s: float) -> str:
-        """A fresh token. Of those before only the one that is being used lives on."""
-        mine = [(key, token) for key, token in self._tokens.items() if token.session is session]
-        for key, token in mine:
-            if token.connections is None:
-                del self._tokens[key]
-        used = [key for key, token in mine if token.connections is not None]
-        for key in used[: 1 - _MOST_KEPT]:
+        """A fresh token. Of those before the newest live on, see above."""
+        mine = self._spend(session)
+        used = [key for key, token in mine.items() if token.used]
+        unused = [key for key, token in mine.items() if not token.used]
+        for key in used[:-_MOST_USED] + unused[: 1 - _MOST_UNUSED]:
             del self._tokens[key]
         secret = self._shard.new_secret()
-        self._tokens[secret] = _Token(session, origin, now_s + self._ttl_s)
+        self._tokens[secret] = _Token(session, origin, now_s + self._ttl_s, session.connections)
         return secret
+
+    def _spend(self, session: Session) -> dict[str, _Token]:
+        """The session's tokens, oldest first, those spent that a connected peer has left behind.
+
+        Only the newest peer of a session can become connected: its token is the last that was
+        given before the count rose.
+        """
+        mine = {key: token for key, token in self._tokens.items() if token.session is session}
+        given = list(mine.values())
+        before = [n for n, token in enumerate(given) if token.connections < session.connections]
+        for token in given[: before[-1]] if before else ():
+            token.spent = True
+        return mine
 
     def redeem(self, secret: str, origin: str | None, now_s: float) -> Session:
         """The token's session. Raises Forbidden for another origin, InvalidSession."""
@@ -68,11 +81,14 @@ class ResumeTokens:
             )
         if token.origin != origin:
             raise Forbidden("this resume token was given to a page of another origin")
+        self._spend(token.session)
         if token.spent:
-            raise InvalidSession("this resume token was used already: begin a new session")
+            raise InvalidSession(
+                "this resume token was used already, or one that came after it: begin a new session"
+            )
         if now_s > token.expires_s:
             raise InvalidSession("this resume token has expired: begin a new session")
-        token.connections = token.session.connections
+        token.used = True
         return token.session
 
     def forget(self, session: Session) -> None:

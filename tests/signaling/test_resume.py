@@ -60,6 +60,57 @@ def test_tokens_expire_are_bound_and_do_not_pile_up() -> None:
         tokens.redeem(token, HERE, 1)
 
 
+def test_an_offer_that_comes_late_takes_no_token_from_the_page() -> None:
+    session, tokens = fake_session(), ResumeTokens(Shard(), 100)
+    first = tokens.issue(session, HERE, 0)
+    tokens.redeem(first, HERE, 1)
+    held = tokens.issue(session, HERE, 1)
+    # The offer that was given up before arrives now; nobody waits for its answer.
+    tokens.redeem(first, HERE, 2)
+    unseen = tokens.issue(session, HERE, 2)
+    assert tokens.redeem(held, HERE, 3) is session
+    last = tokens.issue(session, HERE, 3)
+    session.connections += 1
+    for spent in (first, held, unseen):
+        with pytest.raises(InvalidSession, match="used already"):
+            tokens.redeem(spent, HERE, 4)
+    assert tokens.redeem(last, HERE, 4) is session
+
+
+def test_a_peer_that_is_connected_while_another_is_answered_spends_none_of_their_tokens() -> None:
+    session, tokens = fake_session(), ResumeTokens(Shard(), 100)
+    first = tokens.issue(session, HERE, 0)
+    tokens.redeem(first, HERE, 1)
+    held = tokens.issue(session, HERE, 1)
+    tokens.redeem(first, HERE, 2)
+    session.connections += 1
+    unseen = tokens.issue(session, HERE, 2)
+    with pytest.raises(InvalidSession, match="used already"):
+        tokens.redeem(first, HERE, 3)
+    # Whichever of the two peers is there in the end, its page comes back.
+    assert tokens.redeem(held, HERE, 3) is tokens.redeem(unseen, HERE, 3) is session
+
+
+def test_a_spent_token_stays_spent_and_few_are_kept() -> None:
+    session, tokens = fake_session(), ResumeTokens(Shard(), 100)
+    given = [tokens.issue(session, HERE, 0)]
+    for _ in range(3):
+        tokens.redeem(given[0], HERE, 1)
+        given.append(tokens.issue(session, HERE, 1))
+    session.connections += 1
+    live = given[-1]
+    for _ in range(12):
+        tokens.redeem(live, HERE, 2)
+        # Of two answers one is lost.
+        tokens.issue(session, HERE, 2)
+        live = tokens.issue(session, HERE, 2)
+        assert len(tokens) <= 6
+        for spent in given[:-1]:
+            with pytest.raises(InvalidSession, match=r"used already|unknown"):
+                tokens.redeem(spent, HERE, 2)
+    assert tokens.redeem(live, HERE, 2) is session
+
+
 async def ask(
     server: RunningServer, path: str, token: str | None, origin: str | None = None
 ) -> tuple[int, dict[str, Any]]:
@@ -98,6 +149,17 @@ async def test_a_session_s_own_address_takes_its_own_token_only(serve: Serve) ->
     assert (status, told["error_code"]) == (404, "INVALID_SESSION")
     status, told = await ask(server, door, begun[0]["resume_token"])
     assert (status, told["session_id"]) == (200, begun[0]["session_id"])
+
+
+async def test_a_page_that_was_answered_comes_back_though_its_first_offer_came_late(
+    serve: Serve,
+) -> None:
+    server = await serve()
+    begun = (await ask(server, DOOR, None, HERE))[1]
+    answered = (await ask(server, DOOR, begun["resume_token"], HERE))[1]
+    assert (await ask(server, DOOR, begun["resume_token"], HERE))[0] == 200
+    status, told = await ask(server, DOOR, answered["resume_token"], HERE)
+    assert (status, told["session_id"]) == (200, begun["session_id"])
 
 
 def cut(client: CaptureClient) -> None:
