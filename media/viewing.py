@@ -253,7 +253,8 @@ class Viewing:
     def _finish(self, document: Document, capture: Capture) -> None:
         shown = self._reader.reading_finished(document)
         if shown is None:
-            self._unshown = capture.page
+            if self._reader.kept:
+                self._unshown = capture.page
         else:
             known = self._reviews.find(shown.id) is not None
             review = self._reviews.add(shown)

@@ -107,6 +107,8 @@ class LiveReader:
         self._reading: Taken | None = None
         self._sides = Sides(settings.sides.wanted)
         self._ahead = ReadAhead(settings.capture.page_width_px)
+        self.kept = False
+        """Whether the other side is awaited with the picture whose reading ended last."""
 
     @property
     def sides_wanted(self) -> int:
@@ -201,11 +203,12 @@ class LiveReader:
         side taken says nothing by itself, or the capture was disowned by a reset.
         """
         with self._lock:
+            self.kept = False
             if self._reading is None or document.id != self._reading.id:
                 return None
             card, self._reading = self._reading.card, None
             verdict = judge(self._sides, document, card, self._new_id)
-            self._sides = verdict.sides
+            self._sides, self.kept = verdict.sides, verdict.kept
             self._step = finish(
                 self._step,
                 (verdict.show or document).status,

@@ -47,13 +47,15 @@ class Verdict:
 
     sides: the state from now on. show: the document as far as it is known, None where there is
     nothing to show. advice: what to ask the guest for, None where the reading speaks for itself.
-    ends: whether the picture served, so that it is not to be tried again.
+    ends: whether the picture served, so that it is not to be tried again. kept: whether it is the
+    one with which its other side is awaited.
     """
 
     sides: Sides
     show: Document | None
     advice: GuidanceCode | None = None
     ends: bool = True
+    kept: bool = False
 
 
 class ZoneWatch:
@@ -154,7 +156,8 @@ def judge(sides: Sides, document: Document, card: bool, new_id: Callable[[], str
     if side is sides.taken:
         better = document if document.status is DocumentStatus.COMPLETE else pending
         again = replace(sides, pending=replace(better, sides=(side,)))
-        return Verdict(again, None, GuidanceCode.SAME_SIDE_AGAIN)
+        kept = better is document
+        return Verdict(again, None, GuidanceCode.SAME_SIDE_AGAIN, kept=kept)
     return Verdict(fresh, joined(pending, document, side))
 
 
@@ -172,7 +175,8 @@ def _first(sides: Sides, document: Document, side: Side | None) -> Verdict:
     document = replace(document, sides=(side,))
     if sides.wanted == 2:
         pending = replace(sides, pending=document, taken=side)
-        return Verdict(pending, document if read else None, GuidanceCode.TURN_OVER)
+        shown = document if read else None
+        return Verdict(pending, shown, GuidanceCode.TURN_OVER, kept=True)
     if read:
         return Verdict(sides, document)
     return Verdict(replace(sides, wrong=True), document, GuidanceCode.WRONG_SIDE, ends=False)

@@ -76,6 +76,10 @@ class FakeReader:
         self.stable_required = 8
         self.sides_wanted = 1
 
+    @property
+    def kept(self) -> bool:
+        return False
+
     def see(self, frame: Frame) -> Observation:
         if self._engine.on_see is not None:
             self._engine.on_see(frame)
@@ -161,6 +165,10 @@ class TwoSidedReader(FakeReader):
         following = self._order[1] if not self._taken and len(self._order) > 1 else None
         made = self.picture(self._order[len(self._taken)], following)
         return replace(seen, capture=replace(seen.capture, id=made.id, develop=lambda: made))
+
+    @property
+    def kept(self) -> bool:
+        return Side.BACK not in self._taken
 
     def reading_finished(self, document: Document) -> Document | None:
         self._taken.append(self._order[len(self._taken)])

@@ -72,6 +72,8 @@ def test_the_same_side_again_is_told_and_the_other_still_awaited(side: Document)
     again = judge(first.sides, side, True, lambda: "fresh")
     assert (again.advice, again.show) == (GuidanceCode.SAME_SIDE_AGAIN, None)
     assert again.sides.taken is first.sides.taken
+    # A blurred back looks like a front: its picture must not take the place of the front's.
+    assert first.kept and again.kept is side.was_read
 
 
 def test_a_better_reading_of_the_same_side_is_kept() -> None:
@@ -80,6 +82,7 @@ def test_a_better_reading_of_the_same_side_is_kept() -> None:
     again = judge(first.sides, read(), True, lambda: "fresh")
     assert again.sides.pending is not None
     assert again.sides.pending.status is DocumentStatus.COMPLETE
+    assert again.kept
 
 
 @pytest.mark.parametrize("other", [read("B2"), read("A1", known="TD3")])
