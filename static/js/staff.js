@@ -216,8 +216,18 @@ async function confirm() {
     entries.filter(({ name, value }) => value || DOCUMENT_FIELDS.some((each) => each.name === name))
       .map(({ name, value }) => [name, value.trim()]),
   );
-  await staff.confirm(label, documentId, fields);
-  dropForm();
+  waiting(true);
+  try {
+    await staff.confirm(label, documentId, fields);
+    dropForm();
+  } finally {
+    waiting(false);
+  }
+}
+
+/** While an answer is awaited the form is not sent once more: typed, it would be two documents. */
+function waiting(flag) {
+  for (const button of byId("form").querySelectorAll("button")) button.disabled = flag;
 }
 
 function ask() {

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk, OpenKiosk
 from tests.browser.test_page import texts
 
+DOCUMENT = {
+    "primary_identifier": "Eriksson",
+    "document_number": "L898902C3",
+    "nationality": "UTO",
+    "date_of_birth": "1974-08-12",
+}
 HIDDEN = ("ERIKSSON", "L898902C3", "ANNA MARIA")
 
 
@@ -109,6 +117,40 @@ async def test_a_clerk_gives_the_form_back(kiosk: OpenKiosk) -> None:
         await page.wait_for_selector("#review-desk", state="hidden")
         assert await page.is_enabled("#confirm")
         assert await desk.is_hidden("#form")
+
+
+async def fill_desk_form(desk: Page) -> None:
+    """What the card needs, typed at the desk."""
+    for name, value in DOCUMENT.items():
+        await desk.fill(f"#staff-{name}", value)
+
+
+async def test_a_clerk_s_form_is_confirmed_once(kiosk: OpenKiosk) -> None:
+    """Whoever clicks twice made two documents of one that was typed."""
+    guest = await kiosk()
+    await guest.do("manual")
+    desk = await open_desk(guest)
+    asked, answered = 0, asyncio.Event()
+
+    async def late(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        await answered.wait()
+        await route.continue_()
+
+    await desk.route("**/confirm", late)
+    await desk.click("#take-form")
+    await fill_desk_form(desk)
+    await desk.dblclick("#form [type=submit]")
+    assert await desk.is_disabled("#drop-form")
+    answered.set()
+    await guest.screen("card")
+    await desk.wait_for_selector("#form", state="hidden")
+    assert asked == 1
+    # The next form waits for nothing.
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    assert await desk.is_enabled("#form [type=submit]") and await desk.is_enabled("#drop-form")
 
 
 async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
