@@ -17,7 +17,7 @@ const staff = new Staff();
 const { say, t } = i18n;
 let label = ""; // of the session that shows
 let watching = null; // AbortController of its stream
-let documentId = null; // of the form taken over
+let form = null; // {label, documentId} of the one taken over
 
 let latest = []; // the sessions as last told
 let notices = []; // {at, notice} of the session that shows, the newest first
@@ -141,7 +141,7 @@ function log() {
 async function show(chosen) {
   watching?.abort();
   watching = new AbortController();
-  if (!byId("form").hidden) help(giveBack);
+  if (form) help(giveBack);
   label = chosen;
   dropForm();
   for (const type of Object.keys(seen)) delete seen[type];
@@ -183,8 +183,11 @@ async function help(act) {
 const hush = () => i18n.hush(byId("state"));
 
 async function takeForm() {
-  const taken = await staff.takeForm(label);
-  documentId = taken.document_id;
+  const mine = label;
+  const taken = await staff.takeForm(mine);
+  // The clerk has gone on to another guest; whose form it is fills it in.
+  if (label !== mine) return staff.giveBack(mine);
+  form = { label: mine, documentId: taken.document_id };
   const rows = [...DOCUMENT_FIELDS, ...GUEST_FIELDS].map(({ name, required, date }) => {
     const id = `staff-${name}`;
     const value = taken.fields[name] ?? "";
@@ -199,18 +202,21 @@ async function takeForm() {
   byId("fields").replaceChildren(...rows);
   byId("form").hidden = false;
   byId("fields").querySelector("input").focus();
+  return undefined;
 }
 
 /** The guest goes on with it; the notice of that closes it here. */
-const giveBack = () => staff.giveBack(label);
+const giveBack = () => staff.giveBack(form.label);
 
 function dropForm() {
-  documentId = null;
+  form = null;
+  waiting(false);
   byId("fields").replaceChildren();
   byId("form").hidden = byId("refusal").hidden = true;
 }
 
 async function confirm() {
+  const mine = form;
   const entries = [...byId("fields").querySelectorAll("input")];
   const fields = Object.fromEntries(
     entries.filter(({ name, value }) => value || DOCUMENT_FIELDS.some((each) => each.name === name))
@@ -218,10 +224,10 @@ async function confirm() {
   );
   waiting(true);
   try {
-    await staff.confirm(label, documentId, fields);
-    dropForm();
+    await staff.confirm(mine.label, mine.documentId, fields);
+    if (form === mine) dropForm();
   } finally {
-    waiting(false);
+    if (form === mine) waiting(false);
   }
 }
 

@@ -153,6 +153,53 @@ async def test_a_clerk_s_form_is_confirmed_once(kiosk: OpenKiosk) -> None:
     assert await desk.is_enabled("#form [type=submit]") and await desk.is_enabled("#drop-form")
 
 
+async def test_a_form_that_comes_late_is_shown_for_no_other_guest(kiosk: OpenKiosk) -> None:
+    """The clerk has gone on: whose form it is fills it in, and the other's is the other's."""
+    first = await kiosk()
+    await first.do("manual")
+    desk = await open_desk(first)
+    label = await desk.get_attribute("#list [aria-pressed=true]", "data-label")
+    second = await kiosk()
+    await second.do("manual")
+    await second.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    other = f"#list li:last-child button:not([data-label='{label}'])"
+    await desk.wait_for_selector(other)
+    answered = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await answered.wait()
+        await route.fulfill(response=answer)
+
+    await desk.route(f"**/{label}/form", late, times=1)
+    await desk.click("#take-form")
+    await first.page.wait_for_selector("#review-desk:visible")
+    await desk.click(other)
+    answered.set()
+    await first.page.wait_for_selector("#review-desk", state="hidden")
+    assert await desk.is_hidden("#form")
+
+    # Nor does the end of one thing close what was begun with another guest.
+    answered.clear()
+    await desk.click(f"#list [data-label='{label}']")
+    await desk.click("#take-form")
+    await fill_desk_form(desk)
+    await desk.route(f"**/{label}/confirm", late, times=1)
+    await desk.click("#form [type=submit]")
+    await first.screen("card")
+    await desk.click(other)
+    await desk.click("#take-form")
+    await second.page.wait_for_selector("#review-desk:visible")
+    await desk.wait_for_selector("#fields input")
+    async with desk.expect_response("**/confirm"):
+        answered.set()
+    await expect(desk.locator("#state")).to_have_text(texts("en")["staff.done"])
+    assert await desk.is_visible("#form")
+    assert await desk.is_enabled("#form [type=submit]")
+    await desk.click("#drop-form")
+    await second.page.wait_for_selector("#review-desk", state="hidden")
+
+
 async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
     """Of a camera with nothing before it: the guest gets a form to go on with."""
     guest = await kiosk(FAKE_CAMERA, ALLOWED)
