@@ -9,6 +9,8 @@ import { Refused, Staff } from "./staff_doors.js";
 
 const LIST_MS = 2000;
 const LOG_LINES = 30;
+const AGAIN_MS = 1000; // until a stream that broke is asked for again; each time twice as long
+const MOST_AGAIN_MS = 15_000;
 /** What a clerk may want to say; the guest reads it in the guest's language. */
 const HINTS = ["MOVE_CLOSER", "MOVE_BACK", "HOLD_STILL", "GLARE", "TILTED", "ROTATE",
   "MRZ_NOT_VISIBLE", "MRZ_COVERED", "TURN_OVER", "WRONG_SIDE", "ASK_STAFF"];
@@ -17,6 +19,7 @@ const staff = new Staff();
 const { say, t } = i18n;
 let label = ""; // of the session that shows
 let watching = null; // AbortController of its stream
+let cut = false; // whether that stream has broken
 let form = null; // {label, documentId} of the one taken over
 
 let latest = []; // the sessions as last told
@@ -138,22 +141,50 @@ function log() {
   byId("log").replaceChildren(...lines);
 }
 
+/** A stream tells first what there is to know: nothing heard before stays, to be told twice. */
+function begin() {
+  cut = false;
+  for (const type of Object.keys(seen)) delete seen[type];
+  notices = [];
+  log();
+  facts();
+}
+
+/** Resolves when the session has ended. A stream that only breaks is asked for again. */
+async function follow(signal) {
+  let pauseMs = AGAIN_MS;
+  const begun = () => {
+    pauseMs = AGAIN_MS;
+    begin();
+  };
+  while (!signal.aborted) {
+    try {
+      await staff.watch(label, { begun, heard }, signal);
+      return;
+    } catch (error) {
+      if (signal.aborted || error.status === 404) return;
+    }
+    cut = true;
+    hush();
+    await new Promise((done) => setTimeout(done, pauseMs));
+    pauseMs = Math.min(2 * pauseMs, MOST_AGAIN_MS);
+  }
+}
+
 async function show(chosen) {
   watching?.abort();
   watching = new AbortController();
   if (form) help(giveBack);
   label = chosen;
   dropForm();
-  for (const type of Object.keys(seen)) delete seen[type];
-  notices = [];
-  log();
+  begin();
   byId("one").hidden = false;
   say(byId("one-title"), "staff.session", () => ({ label }));
-  facts();
   byId("one").focus();
-  const mine = watching;
-  await staff.watch(label, heard, mine.signal).catch(() => {});
-  if (watching !== mine) return;
+  const { signal } = watching;
+  await follow(signal);
+  if (signal.aborted) return;
+  cut = false;
   dropForm();
   seen.state = { session: "ended", capture: null };
   facts();
@@ -168,7 +199,7 @@ async function help(act) {
     if (!(error instanceof Refused)) throw error;
     if (error.status) {
       // The server's own sentence, which says more than a code could.
-      hush();
+      i18n.hush(byId("state"));
       const told = element("bdi", { lang: "en", textContent: error.message });
       byId("state").replaceChildren(told);
       byId("refusal").replaceChildren(told.cloneNode(true));
@@ -180,7 +211,11 @@ async function help(act) {
   }
 }
 
-const hush = () => i18n.hush(byId("state"));
+/** Nothing more to say, but that what shows may be out of date. */
+function hush() {
+  if (cut) say(byId("state"), "staff.silent");
+  else i18n.hush(byId("state"));
+}
 
 async function takeForm() {
   const mine = label;
@@ -237,6 +272,8 @@ function waiting(flag) {
 }
 
 function ask() {
+  watching?.abort(); // whoever may not see the list is not let in there either
+  cut = false;
   byId("gate").hidden = false;
   byId("sessions").hidden = byId("one").hidden = true;
   byId("token").focus();

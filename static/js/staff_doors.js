@@ -12,6 +12,20 @@ export class Refused extends Error {
 
 const json = (answer) => answer.json();
 
+/** Each notice, until the server says that it was the last; a stream that breaks before is an error. */
+async function listen(body, heard) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = "", part = await reader.read(); !part.done; part = await reader.read()) {
+    const blocks = (rest + part.value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      if (block.startsWith("event: end")) return;
+      if (block.startsWith("data: ")) heard(JSON.parse(block.slice(6)));
+    }
+  }
+  throw new Error("The stream broke off");
+}
+
 export class Staff {
   token = "";
 
@@ -38,19 +52,15 @@ export class Staff {
   }
 
   /**
-   * Server-sent events until the session ends (WHATWG HTML, 9.2.6). Not EventSource, which cannot
-   * send a token but in the address.
+   * Server-sent events until the session ends (WHATWG HTML, 9.2.6); `begun` before the first. Not
+   * EventSource, which cannot send a token but in the address.
    */
-  async watch(label, heard, signal) {
-    const answer = await this.#request(`/${label}/events`, null, { signal });
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let rest = "", part = await reader.read(); !part.done; part = await reader.read()) {
-      const blocks = (rest + part.value).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) {
-        if (block.startsWith("data: ")) heard(JSON.parse(block.slice(6)));
-      }
-    }
+  watch(label, { begun, heard }, signal) {
+    const read = (answer) => {
+      begun();
+      return listen(answer.body, heard);
+    };
+    return this.#request(`/${label}/events`, null, { signal, read });
   }
 
   hint(label, hint) {

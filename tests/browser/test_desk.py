@@ -30,6 +30,18 @@ async def open_desk(guest: Kiosk) -> Page:
     return page
 
 
+# Ends the stream of events as a network does; the server is told of it by the browser.
+CUT = """
+const ask = window.fetch;
+window.fetch = async (address, options) => {
+  const answer = await ask(address, options);
+  if (!String(address).endsWith("/events") || !answer.ok) return answer;
+  const cutter = new TransformStream({ start(stream) {
+    window.cut = () => stream.error(new TypeError("network error"));
+  } });
+  return new Response(answer.body.pipeThrough(cutter), answer);
+};
+"""
 LATE = "Date.prototype.toLocaleTimeString = () => '10:58:58 PM';"
 GAP = """() => {
   const box = (node) => {
@@ -198,6 +210,50 @@ async def test_a_form_that_comes_late_is_shown_for_no_other_guest(kiosk: OpenKio
     assert await desk.is_enabled("#form [type=submit]")
     await desk.click("#drop-form")
     await second.page.wait_for_selector("#review-desk", state="hidden")
+
+
+async def test_a_connection_that_breaks_is_not_the_session_s_end(kiosk: OpenKiosk) -> None:
+    """What the clerk has typed stays, and what happens is told again, once."""
+    guest = await kiosk()
+    page = guest.page
+    await guest.do("manual")
+    await page.context.add_init_script(CUT)
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await desk.fill("#staff-primary_identifier", "Eriksson")
+    taken = desk.locator("#log li", has_text="Form taken over")
+    await expect(taken).to_have_count(1)
+
+    await desk.route("**/events", lambda route: route.fulfill(status=502, body="<html>"), times=1)
+    async with desk.expect_response("**/events"):
+        await desk.evaluate("window.cut()")
+    await expect(desk.locator("#state")).to_have_text(texts("en")["staff.silent"])
+    async with desk.expect_response("**/events"):
+        assert await desk.input_value("#staff-primary_identifier") == "Eriksson"
+    await expect(desk.locator("#state")).to_be_empty()
+    await desk.click("#send-hint")
+    await desk.wait_for_selector("#log li:has-text('Hint sent')")
+    await expect(taken).to_have_count(1)
+    assert await desk.input_value("#staff-primary_identifier") == "Eriksson"
+    assert "ended" not in await desk.inner_text("#facts")
+
+    # It ends where the server knows of it no more, and when the server says so.
+    await desk.route("**/events", lambda route: route.fulfill(status=404, body="{}"), times=1)
+    await desk.evaluate("window.cut()")
+    await desk.wait_for_selector("#facts dd:has-text('ended')")
+    assert await desk.is_hidden("#form")
+    await desk.click("#list button >> nth=-1")
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    await page.click("#review-mine")
+    await guest.type_document()
+    await page.click("#confirm")
+    await guest.screen("card")
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    await guest.do("finish")
+    await desk.wait_for_selector("#facts dd:has-text('ended')")
+    assert await desk.is_hidden("#form")
 
 
 async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
