@@ -164,9 +164,11 @@ class Desk:
         return self._channels.feed
 
     def reset(self) -> None:
-        """The guest began anew: nothing of the one before is shown."""
+        """The guest began anew: nothing of the one before is shown, nor held by a clerk."""
+        self.give_back_form()
         self.feed.forget()
-        for kind in ("capture", "result", "confirmed", "error", "form"):
+        # Who holds the form is told on: a clerk whose connection was broken would keep it open.
+        for kind in ("capture", "result", "confirmed", "error"):
             self._latest.pop(kind, None)
 
     def close(self) -> None:

@@ -240,8 +240,12 @@ async function takeForm() {
   return undefined;
 }
 
-/** The guest goes on with it; the notice of that closes it here. */
-const giveBack = () => staff.giveBack(form.label);
+/** The guest goes on with it; here it closes, also where the server knew of no clerk's. */
+async function giveBack() {
+  const mine = form;
+  await staff.giveBack(mine.label);
+  if (form === mine) dropForm();
+}
 
 function dropForm() {
   form = null;

@@ -256,6 +256,28 @@ async def test_a_connection_that_breaks_is_not_the_session_s_end(kiosk: OpenKios
     assert await desk.is_hidden("#form")
 
 
+async def test_a_guest_who_scans_again_closes_the_clerk_s_form(kiosk: OpenKiosk) -> None:
+    """What was read is gone: a clerk could not confirm it, nor close the form."""
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("live")
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    await guest.page.wait_for_selector("#review-desk:visible")
+    await guest.do("rescan")
+    await desk.wait_for_selector("#form", state="hidden")
+    await guest.screen("review", timeout_s=40)
+    assert await guest.page.is_hidden("#review-desk")
+
+    # It closes too where nobody tells the page that it has been given back.
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#fields input")
+    await desk.route("**/form", lambda route: route.fulfill(status=204), times=1)
+    await desk.click("#drop-form")
+    await desk.wait_for_selector("#form", state="hidden")
+
+
 async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
     """Of a camera with nothing before it: the guest gets a form to go on with."""
     guest = await kiosk(FAKE_CAMERA, ALLOWED)

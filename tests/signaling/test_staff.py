@@ -190,6 +190,24 @@ async def test_a_reset_takes_the_guest_before_out_of_the_stream(serve: Serve) ->
         assert (await sessions(http))[0]["confirmed"] is False
 
 
+async def test_a_guest_who_begins_anew_takes_the_form_back(serve: Serve) -> None:
+    """A clerk whose connection was broken just then is told of it afterwards."""
+    server = await serve(FakeEngine(capture_at=3))
+    async with guest(server) as client, desk(server) as http:
+        await client.wait_for("result")
+        door = f"/api/staff/sessions/{(await sessions(http))[0]['label']}"
+        async with http.post(f"{door}/form", json={}) as answer:
+            assert answer.status == 200
+        assert (await client.wait_for("form"))["holder"] == "clerk"
+        async with http.get(f"{door}/events") as stream:
+            assert (await notices(stream, "form"))[-1]["holder"] == "clerk"
+            client.send({"type": "reset"})
+            assert (await notices(stream, "form"))[-1]["holder"] == "guest"
+        assert (await client.wait_for("form"))["holder"] == "guest"
+        async with http.get(f"{door}/events") as stream:
+            assert (await notices(stream, "form"))[-1]["holder"] == "guest"
+
+
 async def test_the_desk_needs_the_token(serve: Serve) -> None:
     server = await serve(FakeEngine(), "--api-token", "right")
     async with guest(server, "right") as client, desk(server, "wrong") as http:
