@@ -2,6 +2,7 @@
 
 import * as dates from "./dates.js";
 import { byId, element } from "./dom.js";
+import { newEntry } from "./entry.js";
 import { DOCUMENT_FIELDS, GUEST_FIELDS } from "./fields.js";
 import * as i18n from "./i18n.js";
 import { loadProperty } from "./property.js";
@@ -20,7 +21,7 @@ const { say, t } = i18n;
 let label = ""; // of the session that shows
 let watching = null; // AbortController of its stream
 let cut = false; // whether that stream has broken
-let form = null; // {label, documentId} of the one taken over
+let form = null; // {label, documentId, entry} of the one taken over
 
 let latest = []; // the sessions as last told
 let notices = []; // {at, notice} of the session that shows, the newest first
@@ -222,7 +223,7 @@ async function takeForm() {
   const taken = await staff.takeForm(mine);
   // The clerk has gone on to another guest; whose form it is fills it in.
   if (label !== mine) return staff.giveBack(mine);
-  form = { label: mine, documentId: taken.document_id };
+  form = { label: mine, documentId: taken.document_id, entry: newEntry() };
   const rows = [...DOCUMENT_FIELDS, ...GUEST_FIELDS].map(({ name, required, date }) => {
     const id = `staff-${name}`;
     const value = taken.fields[name] ?? "";
@@ -263,7 +264,7 @@ async function confirm() {
   );
   waiting(true);
   try {
-    await staff.confirm(mine.label, mine.documentId, fields);
+    await staff.confirm(mine, fields);
     if (form === mine) dropForm();
   } finally {
     if (form === mine) waiting(false);

@@ -79,7 +79,8 @@ export class Staff {
     return this.#request(`/${label}/form`, {}, { method: "DELETE" });
   }
 
-  async confirm(label, documentId, fields) {
-    return this.#request(`/${label}/confirm`, { document_id: documentId, fields }, { read: json });
+  async confirm({ label, documentId, entry }, fields) {
+    const body = { document_id: documentId, entry, fields };
+    return this.#request(`/${label}/confirm`, body, { read: json });
   }
 }

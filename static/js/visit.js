@@ -2,12 +2,11 @@
 
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
+import { newEntry } from "./entry.js";
 import { stillPays, takeStill } from "./still.js";
 
 const CONFIRM_MS = 15_000;
 
-/** Names what is typed: sent again, after a lost connection, it is no second guest's. */
-const newEntry = () => [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("-");
 
 export class Visit {
   #handlers;
