@@ -270,7 +270,7 @@ function look(event, again) {
   letGo();
   if (!canGoOn) return start(lastOpen);
   again();
-  live.show(visit.feed);
+  show(visit.feed);
 }
 
 const rescan = () => look("rescan", () => visit.rescan());

@@ -7,7 +7,6 @@ import { stillPays, takeStill } from "./still.js";
 
 const CONFIRM_MS = 15_000;
 
-
 export class Visit {
   #handlers;
   #pending = null; // {message, timer}

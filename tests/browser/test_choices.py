@@ -176,3 +176,19 @@ async def test_an_answer_to_what_the_guest_has_left_shows_no_card(kiosk: OpenKio
     await guest.page.click("#confirm")
     await guest.screen("card")
     assert len(fetched) == 1
+    # Nor does a card stay in a tab that the browser opens by itself.
+    await guest.page.click("#card-link", button="middle")
+    await guest.page.wait_for_timeout(300)
+    assert len(guest.page.context.pages) == 1
+
+
+async def test_whoever_wakes_a_machine_sees_nothing_of_the_guest_before(kiosk: OpenKiosk) -> None:
+    guest = await kiosk()
+    await guest.do("manual")
+    await guest.type_document()
+    await guest.page.evaluate(
+        "{ const now = Date.now; Date.now = () => now.call(Date) + 3_600_000; }"
+    )
+    await guest.page.mouse.move(5, 5)
+    await guest.screen("attract", timeout_s=5)
+    assert await guest.page.locator("#field-primary_identifier").count() == 0
