@@ -53,6 +53,18 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
 """
 
 
+def count_sent(kind: str) -> str:
+    """A script that counts in ``window.sent`` what the page sends of this type."""
+    return """
+window.sent = 0;
+const send = RTCDataChannel.prototype.send;
+RTCDataChannel.prototype.send = function (data) {
+  send.call(this, data);
+  window.sent += data.includes('"type":"KIND"');
+};
+""".replace("KIND", kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server process; ``url`` ends without a slash."""

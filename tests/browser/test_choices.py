@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable
 
 from playwright.async_api import Page, Request, Route
 
-from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, HASTE, WATCH_PEERS, Kiosk, OpenKiosk
+from tests.browser.kiosk import (
+    ALLOWED,
+    FAKE_CAMERA,
+    HASTE,
+    WATCH_PEERS,
+    Kiosk,
+    OpenKiosk,
+    count_sent,
+)
 
 THREE_CAMERAS = f"{FAKE_CAMERA}=device-count=3"
 SLOW_CAMERAS = """
@@ -23,14 +31,6 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
 """
 ON = "window.streams.filter((s) => s.getVideoTracks()[0].readyState === 'live').length"
 SENT = "window.peers.at(-1).getSenders()[0].track"
-CONFIRMATIONS = """
-window.confirmations = 0;
-const send = RTCDataChannel.prototype.send;
-RTCDataChannel.prototype.send = function (data) {
-  send.call(this, data);
-  window.confirmations += data.includes('"type":"confirm"');
-};
-"""
 LATE_ANSWER = """
 window.answered = 0;
 const listen = RTCDataChannel.prototype.addEventListener;
@@ -141,20 +141,20 @@ async def test_words_that_come_late_change_nothing_that_was_chosen_or_typed_sinc
 
 
 async def test_scan_again_takes_back_what_was_not_confirmed_by_then(kiosk: OpenKiosk) -> None:
-    guest = await kiosk(scripts=(WATCH_PEERS, CONFIRMATIONS))
+    guest = await kiosk(scripts=(WATCH_PEERS, count_sent("confirm")))
     await guest.do("specimen")
     await guest.screen("review", timeout_s=30)
     await guest.page.evaluate(
         """() => {
           window.peers.at(-1).close();
           document.querySelector("#confirm").click();
-          window.confirmations = 0; // that one went into a channel that is closing
+          window.sent = 0; // that one went into a channel that is closing
           document.querySelector("[data-action=rescan]").click();
         }"""
     )
     await guest.page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
     await guest.screen("review", timeout_s=30)
-    assert await guest.page.evaluate("window.confirmations") == 0
+    assert await guest.page.evaluate("window.sent") == 0
 
 
 async def test_an_answer_to_what_the_guest_has_left_shows_no_card(kiosk: OpenKiosk) -> None:

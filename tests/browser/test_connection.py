@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from playwright.async_api import Response, Route
 
-from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server
+from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server, count_sent
 
 DEAF_CHANNELS = """
 window.channels = [];
@@ -17,16 +17,6 @@ const listen = RTCDataChannel.prototype.addEventListener;
 RTCDataChannel.prototype.addEventListener = function (type, hear, ...options) {
   window.channels.push(this);
   listen.call(this, type, (event) => type === "message" && this.deaf || hear(event), ...options);
-};
-"""
-
-
-RESETS = """
-window.resets = 0;
-const send = RTCDataChannel.prototype.send;
-RTCDataChannel.prototype.send = function (data) {
-  send.call(this, data);
-  window.resets += data.includes('"type":"reset"');
 };
 """
 
@@ -87,21 +77,21 @@ async def test_a_confirmation_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
 
 async def test_a_scan_again_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
     """Where the document lies on, the server would wait with its first reading for ever."""
-    guest = await kiosk(scripts=(WATCH_PEERS, RESETS))
+    guest = await kiosk(scripts=(WATCH_PEERS, count_sent("reset")))
     await guest.do("specimen")
     await guest.screen("review", timeout_s=30)
     shown = await guest.page.evaluate(
         """() => {
           window.peers.at(-1).close();
           document.querySelector("[data-action=rescan]").click();
-          window.resets = 0; // that one went into a channel that is closing
+          window.sent = 0; // that one went into a channel that is closing
           return document.body.dataset.screen;
         }"""
     )
     assert shown == "live"
     await guest.page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
     await guest.screen("review", timeout_s=30)
-    assert await guest.page.evaluate("window.resets") == 1
+    assert await guest.page.evaluate("window.sent") == 1
 
 
 async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
