@@ -1,0 +1,56 @@
+"""The front desk's list of sessions: who may see it, and what it outlives."""
+
+from __future__ import annotations
+
+from playwright.async_api import Route, expect
+
+from tests.browser.kiosk import OpenKiosk
+from tests.browser.test_page import texts
+
+
+async def test_the_desk_asks_for_the_token(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(expect=("401",))
+    page = guest.page
+    refused = 0
+
+    async def gate(route: object) -> None:
+        nonlocal refused
+        given = route.request.headers.get("authorization")  # type: ignore[attr-defined]
+        if given == "Bearer the-token":
+            await route.continue_()  # type: ignore[attr-defined]
+        else:
+            refused += 1
+            await route.fulfill(status=401, body="{}")  # type: ignore[attr-defined]
+
+    await page.route("**/api/staff/**", gate)
+    await page.goto(f"{guest.origin}/staff")
+    await page.wait_for_selector("#gate:visible")
+    await page.fill("#token", "the-token")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#sessions:visible")
+    assert refused == 1
+    assert "the-token" not in page.url
+    stored = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert stored == "[{},{}]"
+
+
+async def test_the_desk_s_list_outlives_an_answer_that_is_not_the_server_s(
+    kiosk: OpenKiosk,
+) -> None:
+    """It was never asked for again."""
+    guest = await kiosk()
+    page = guest.page
+    foreign = True
+
+    async def answer(route: Route) -> None:
+        if foreign:
+            await route.fulfill(content_type="text/html", body="<title>Welcome to our network")
+        else:
+            await route.continue_()
+
+    await page.route("**/api/staff/sessions", answer)
+    await page.goto(f"{guest.origin}/staff")
+    await expect(page.locator("#state")).to_have_text(texts("en")["staff.silent"])
+    foreign = False
+    await expect(page.locator("#state")).to_be_empty()
+    assert await page.is_visible("#sessions")
