@@ -168,12 +168,12 @@ class TwoSidedReader(FakeReader):
 
     @property
     def kept(self) -> bool:
-        return Side.BACK not in self._taken
+        return self._taken == [Side.FRONT]
 
     def reading_finished(self, document: Document) -> Document | None:
         self._taken.append(self._order[len(self._taken)])
         self.state = CaptureState.DONE
-        shown = replace(document, sides=tuple(self._taken))
+        shown = replace(document, sides=tuple(dict.fromkeys(self._taken)))
         return shown if Side.BACK in self._taken else None
 
 
