@@ -120,9 +120,10 @@ class MediaSettings(Section):
         "no document has been in view for a second.",
     )
     still_wait_ms: Annotated[int, Field(ge=0, le=5000)] = Field(
-        250,
+        400,
         description="How long a capture waits for the full-resolution still of a page that sends "
-        "one; without it the best frames of the video are read.",
+        "one, unless it was read beyond doubt while the document was held; without it the best "
+        "frames of the video are read.",
     )
     max_still_bytes: Annotated[int, Field(ge=10_000)] = Field(
         8_000_000, description="Largest still accepted, as a JPEG file."

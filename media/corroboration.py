@@ -1,7 +1,6 @@
 """After a result was told: what its page prints for people is read and compared, what the page
 looks like is measured, and what comes of both is told as a second ``result`` of the same document.
-Nobody waits for it, so that it may be
-late or left out: of two pictures the newer is looked at.
+Nobody waits for it, so that it may be late or left out: of two pictures the newer is looked at.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from media.channels import Channels
 from media.messages import ResultMessage
 from media.review import Review, Reviews
 from media.slot import LatestSlot
+from media.stills import AwaitedStill
 from media.surroundings import Surroundings
 from pipeline.types import Capture, Document, PageWarning
 from pipeline.visual.words import Print
@@ -25,11 +25,13 @@ _log = Log("session")
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A capture, the document read of it, and the id of the document that was told."""
+    """A capture, the document read of it, and the id of the document that was told; ``still``:
+    one that the reading did not wait for."""
 
     capture: Capture
     read: Document
     document_id: str
+    still: AwaitedStill | None
 
 
 class Corroboration:
@@ -45,9 +47,14 @@ class Corroboration:
         self._portrait: bytes | None = None
         self._prints_of: str | None = None
 
-    def put(self, capture: Capture, read: Document, told: Document) -> None:
-        """Look at a capture when there is time; ``told`` is the document joined of its sides."""
-        self._slot.put(_Told(capture, read, told.id))
+    def put(
+        self, capture: Capture, read: Document, told: Document, still: AwaitedStill | None = None
+    ) -> None:
+        """Look at a capture when there is time; ``told`` is the document joined of its sides.
+
+        ``still`` leads it where it comes in time.
+        """
+        self._slot.put(_Told(capture, read, told.id, still))
 
     def clear(self) -> None:
         """Forget all pages."""
@@ -68,6 +75,11 @@ class Corroboration:
     async def _look(self, told: _Told) -> None:
         loop, around = asyncio.get_running_loop(), self._around
         self._begin(told.document_id)
+        if told.still is not None:
+            capture = await told.still.lead(told.capture, loop.time())
+            if self._prints_of != told.document_id:
+                return  # a reset: all of it is forgotten
+            told = replace(told, capture=capture)
         seen = await loop.run_in_executor(
             around.second_looks, around.engine.read_print, told.capture, told.read
         )

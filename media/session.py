@@ -379,7 +379,7 @@ class Session:
         still is on its way, and what ``upload`` raises.
         """
         self._deadlines.acted()
-        return await self._viewing.receive_still(upload)
+        return await self._viewing.stills.receive(upload)
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from core.errors import InvalidImage, LobbyLensError, RateLimited
+from core.errors import LobbyLensError
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media import messages, reports
@@ -19,14 +19,21 @@ from media.looks import Looks
 from media.profiles import ProfileChooser
 from media.review import Reviews
 from media.slot import LatestSlot
+from media.stills import AwaitedStill, StillDoor
 from media.surroundings import Surroundings
 from pipeline.types import Capture, CaptureState, Document, Exposure, Observation, Shot
 
 _UNTHINNED = frozenset({CaptureState.HOLDING, CaptureState.CAPTURED})
 """A picture that is about to be taken gets every frame, however busy the server is."""
 _TAKEN = frozenset({CaptureState.CAPTURED, CaptureState.READING})
-_UPLOADS = 2
-"""Stills on their way at once: a guest with a slow link may have begun another picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A picture that goes to be read, and the still that may lead it."""
+
+    exposure: Exposure
+    still: AwaitedStill | None
 
 
 class Viewing:
@@ -54,8 +61,8 @@ class Viewing:
         self._tell = tell
         self._moved = moved
         self._reader = around.engine.live_reader()
-        self._captures: LatestSlot[Exposure] = LatestSlot()
-        self._still: LatestSlot[bytes] = LatestSlot()
+        self._captures: LatestSlot[_Taken] = LatestSlot()
+        self.stills = StillDoor(around)
         self._ahead = ReadingAhead(around, self._reader)
         self._corroboration = Corroboration(around, channels, reviews)
         self._guidance: messages.GuidanceMessage | None = None
@@ -72,12 +79,6 @@ class Viewing:
             unthinned=lambda: self.state in _UNTHINNED,
             report=self._report,
         )
-        self._picture = 0
-        """Number of the picture being taken, or of the last one."""
-        self._uploading: set[int] = set()
-        """Pictures whose still is on its way."""
-        self.stills = False
-        """Whether this client sends stills, so that a capture waits for one."""
 
     @property
     def language(self) -> str:
@@ -115,7 +116,7 @@ class Viewing:
         self._move(self._reader.state)
         self._channels.send_event(reports.capture(None, taken))
         develop = taken.develop
-        self._captures.put(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
+        self._hand_over(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
 
     def _report(self, seen: Observation, received_ms: float) -> None:
         latency_ms = time.monotonic() * 1000 - received_ms
@@ -142,7 +143,10 @@ class Viewing:
             self._metrics.guidance_latency_seconds.observe(since_s)
         if seen.capture is not None:
             self._channels.send_event(reports.capture(seen, seen.capture))
-            self._captures.put(seen.capture)
+            self._hand_over(seen.capture)
+
+    def _hand_over(self, taken: Exposure) -> None:
+        self._captures.put(_Taken(taken, self.stills.hand_over()))
 
     def _ask_profile(self) -> None:
         self._metrics.profiles.labels(self._profiles.profile.value).inc()
@@ -154,10 +158,10 @@ class Viewing:
 
     def _move(self, state: CaptureState) -> None:
         if state is not self.state:
-            if not self.busy or state not in _TAKEN:
-                self._still.clear()
-            if not self.busy and state in _TAKEN:
-                self._picture += 1
+            if state not in _TAKEN:
+                self.stills.leave()
+            elif not self.busy:
+                self.stills.begin()
             self.state = state
             self._metrics.capture_states.labels(state.value).inc()
             self._moved()
@@ -187,70 +191,35 @@ class Viewing:
         """Compare what pages print with what was read, until cancelled."""
         await self._corroboration.run()
 
-    async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> bool:
-        """Take a still for the capture under way; False when there is none, or not any more.
-
-        Raises RateLimited while another still is on its way, and what ``upload`` raises.
-        """
-        picture = self._picture
-        if picture in self._uploading or len(self._uploading) >= _UPLOADS:
-            raise RateLimited("another still is on its way")
-        if not self.busy:
-            return False
-        self._uploading.add(picture)
-        try:
-            jpeg = await upload()
-        finally:
-            self._uploading.discard(picture)
-        # Of the picture before it would show the other side, or somebody else's document.
-        if picture != self._picture or not self.busy:
-            return False
-        self._still.put(jpeg)
-        return True
-
-    async def _with_still(self, capture: Capture, until_s: float) -> Capture:
-        """The capture led by its still, if that is there and ready by then (the loop's time)."""
-        loop, outcome, best = asyncio.get_running_loop(), "used", capture
-        try:
-            async with asyncio.timeout_at(until_s):
-                jpeg = await self._still.get()
-                # Cancelled, the work goes on for its few milliseconds and is forgotten.
-                best = await loop.run_in_executor(
-                    self._around.captures, self._around.engine.with_still, capture, jpeg
-                )
-            outcome = "no_better" if best is capture else "used"
-        except TimeoutError:
-            outcome = "late"
-        except InvalidImage:
-            outcome = "invalid"
-        self._metrics.stills.labels(outcome).inc()
-        return best
-
-    async def _read(self, taken: Exposure) -> None:
-        loop = asyncio.get_running_loop()
-        still_until_s = loop.time() + self._around.settings.still_wait_ms / 1000
+    async def _read(self, taken: _Taken) -> None:
+        loop, exposure, still = asyncio.get_running_loop(), taken.exposure, taken.still
+        since_s = loop.time()
         try:
             # Not on the threads that look at frames: everybody's outlines would wait for it.
-            capture = await loop.run_in_executor(self._around.captures, taken.develop)
-            video = capture
-            if self.stills:
-                capture = await self._with_still(capture, still_until_s)
-            if taken.known is not None and capture is video:
-                self._finish(taken.known, capture)
+            capture = await loop.run_in_executor(self._around.captures, exposure.develop)
+            if exposure.known is not None:
+                # Beyond doubt: the guest waits for no still, the second look does.
+                self._finish(exposure.known, capture, still)
                 return
+            if still is not None:
+                capture = await still.lead(capture, since_s)
             with self._metrics.reading_seconds.time():
                 document = await loop.run_in_executor(
                     self._around.captures, self._around.engine.read, capture
                 )
         except LobbyLensError as error:
-            self._reader.reading_failed(taken.id)
+            if still is not None:
+                still.give_up()
+            self._reader.reading_failed(exposure.id)
             self._tell(error)
             # Where no frame follows, nobody else would say that the reading is over.
             self._move(self._reader.state)
             return
         self._finish(document, capture)
 
-    def _finish(self, document: Document, capture: Capture) -> None:
+    def _finish(
+        self, document: Document, capture: Capture, still: AwaitedStill | None = None
+    ) -> None:
         shown = self._reader.reading_finished(document)
         if shown is None:
             if self._reader.kept:
@@ -261,7 +230,7 @@ class Viewing:
             self._metrics.documents.labels(shown.status.value).inc()
             self._channels.send_event(reports.result(shown))
             self._announce(shown, review.record, capture.page, known)
-        self._corroboration.put(capture, document, shown or document)
+        self._corroboration.put(capture, document, shown or document, still)
         self._move(self._reader.state)
 
     def _announce(self, shown: Document, record: str, page: Picture, known: bool) -> None:
@@ -295,7 +264,7 @@ class Viewing:
         self._reader.reset()
         self._captures.clear()
         self._ahead.clear()
-        self._still.clear()
+        self.stills.end()
         self._unshown = None
         self._reviews.clear()
         self._corroboration.clear()

@@ -139,10 +139,10 @@ async def connect(
         session = registry.resume(options.resume_token, origin)
         if named is not None and named != session.id:
             raise InvalidSession("this resume token is of another session")
-        session.viewing.stills = options.stills
+        session.viewing.stills.sends = options.stills
         return session, await session.connect(sdp, peer_settings(app))
     session = registry.open(options.language)
-    session.viewing.stills = options.stills
+    session.viewing.stills.sends = options.stills
     try:
         return session, await session.connect(sdp, peer_settings(app))
     except BaseException:

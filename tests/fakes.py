@@ -205,6 +205,7 @@ class FakeEngine:
         self.print_seen: Print | None = None
         self.second_looks: set[str] = set()
         self.prints_compared: list[int] = []
+        self.pages_looked_at: list[int] = []
         self.corroborate_s = 0.0
         self.looks_like: tuple[PageWarning, ...] = ()
 
@@ -226,6 +227,7 @@ class FakeEngine:
 
     def read_print(self, capture: Capture, document: Document) -> Print | None:
         self.second_looks.add(threading.current_thread().name)
+        self.pages_looked_at.append(len(capture.pages))
         return self.print_seen
 
     def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:

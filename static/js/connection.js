@@ -9,7 +9,6 @@
 import * as doors from "./doors.js";
 import { Peer } from "./peer.js";
 import * as stats from "./stats.js";
-import { stillPays } from "./still.js";
 
 const PING_MS = 1000;
 const SILENCE_MS = 3000;
@@ -80,7 +79,7 @@ export class Connection {
     // A page's own token is used up by then; the answer told the servers to come back by.
     const iceServers = this.#session?.iceServers ?? (await doors.iceServers(signal));
     let track = this.#track;
-    const session = { language: this.#language, stills: stillPays(track) };
+    const session = { language: this.#language, stills: true };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
       track,

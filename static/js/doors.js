@@ -1,6 +1,7 @@
 /** The server's HTTP doors. Secrets stay in this module and never reach the page's address. */
 
 export const ANSWER_MS = 8000;
+const STILL_MS = 2000;
 
 /** HTTP status -> the problem that the page explains. */
 const PROBLEMS = { 401: "access", 403: "access", 404: "expired", 429: "busy", 503: "busy" };
@@ -72,11 +73,14 @@ export async function offer(sdp, session, signal, resumed, answerMs) {
   return request(path, options, signal, { answerMs });
 }
 
-/** Hands in a still; true when it came in time to be looked at. */
+/**
+ * Hands in a still; true when it came in time to be looked at. On a link that takes longer than the
+ * server waits, it would only be in the video's way.
+ */
 export async function still(sessionId, jpeg) {
   const path = `/api/sessions/${encodeURIComponent(sessionId)}/still`;
   const options = { method: "POST", headers: { "Content-Type": "image/jpeg" }, body: jpeg };
-  return (await request(path, options)).taken;
+  return (await request(path, options, undefined, { answerMs: STILL_MS })).taken;
 }
 
 /** The card as a PDF blob. */

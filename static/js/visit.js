@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
 import { newEntry } from "./entry.js";
-import { stillPays, takeStill } from "./still.js";
+import { grabStill, jpegOf } from "./still.js";
 
 const CONFIRM_MS = 15_000;
 
@@ -14,6 +14,7 @@ export class Visit {
   #past = new Set(); // ids of documents that have their card, or that are read anew
   #resetting = false; // until the server is seen to look again
   #watching = true;
+  #grabbing = 0; // stills that the camera is asked for
   #change = 0; // of cameras: the newest choice counts
   #entry = newEntry();
   feed = null;
@@ -74,8 +75,12 @@ export class Visit {
 
   /** The burst has begun, so the document is still: the best moment for a sharp picture. */
   async #still() {
-    if (!stillPays(this.feed.track)) return;
-    const jpeg = await takeStill(this.feed.track, byId("preview"));
+    if (!this.#watching) return; // the camera sends black
+    this.#grabbing += 1;
+    const frame = await grabStill(this.feed.track, byId("preview"));
+    this.#grabbing -= 1;
+    this.#showWatching();
+    const jpeg = frame && (await jpegOf(frame));
     if (jpeg && !this.#ended) await this.connection.sendStill(jpeg);
   }
 
@@ -109,7 +114,12 @@ export class Visit {
   /** While the guest reads and types, the camera sends black: nothing more is looked at. */
   watch(flag) {
     this.#watching = flag;
-    if (this.feed) this.feed.track.enabled = flag;
+    this.#showWatching();
+  }
+
+  /** A result may be there before the still is taken, which would be black too. */
+  #showWatching() {
+    if (this.feed && this.#grabbing === 0) this.feed.track.enabled = this.#watching;
   }
 
   /** Is there a real picture to go on with? */

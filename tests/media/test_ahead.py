@@ -98,18 +98,33 @@ async def test_a_certain_reading_is_told_without_another(serve: Serve, clients: 
     assert server.metric("lobbylens_read_ahead_total", outcome="certain") == 1
 
 
-async def test_a_still_that_leads_is_read_all_the_same(serve: Serve, clients: Clients) -> None:  # noqa: F811
+async def looked_at(engine: AheadEngine) -> list[int]:
+    """How many pages the second look had."""
+    async with asyncio.timeout(5):
+        while not engine.pages_looked_at:
+            await asyncio.sleep(0.01)
+    return engine.pages_looked_at
+
+
+async def test_what_is_beyond_doubt_waits_for_no_still_but_the_second_look_does(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
     engine = AheadEngine(capture_at=LATE)
-    server = await serve(engine, "--media.still-wait-ms", "3000")
+    server = await serve(engine, "--media.still-wait-ms", "4000")
     client = clients.make(server)
     await client.open(stills=True)
-    await client.wait_for("state", capture="captured")
-    assert await client.send_still(JPEG)
     await client.wait_for("result")
-    assert engine.stills == [JPEG] and engine.pages_read == [2]
+    await client.wait_for("state", capture="done")
+    assert engine.stills == [] and engine.pages_looked_at == []
+    assert await client.send_still(JPEG), "its picture is read, and still awaits it"
+    assert await looked_at(engine) == [2]
+    assert engine.stills == [JPEG] and engine.pages_read == []
+    assert server.metric("lobbylens_stills_total", outcome="used") == 1
+    assert not await client.send_still(JPEG), "one a picture"
 
 
-async def test_without_the_still_that_was_announced_what_is_known_is_told(
+async def test_a_second_look_goes_on_without_the_still_that_was_announced(
     serve: Serve,
     clients: Clients,  # noqa: F811
 ) -> None:
@@ -118,7 +133,30 @@ async def test_without_the_still_that_was_announced_what_is_known_is_told(
     client = clients.make(server)
     await client.open(stills=True)
     await client.wait_for("result")
+    assert await looked_at(engine) == [1]
     assert engine.stills == [] and engine.pages_read == []
+    assert server.metric("lobbylens_stills_total", outcome="late") == 1
+    assert not await client.send_still(JPEG), "its time is over"
+
+
+async def test_a_reset_ends_the_wait_for_a_still(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    """Nor is the page looked at that the guest wants forgotten."""
+    engine = AheadEngine(capture_at=LATE)
+    server = await serve(engine, "--media.still-wait-ms", "5000")
+    client = clients.make(server)
+    await client.open(stills=True)
+    await client.wait_for("result")
+    engine.certain, engine.capture_at = False, -1
+    client.send({"type": "reset"})
+    await client.wait_for("state", capture="searching")
+    assert not await client.send_still(JPEG)
+    await asyncio.sleep(0.2)
+    assert engine.stills == [] and engine.pages_looked_at == []
+    client.send({"type": "capture"})
+    await client.wait_for("capture")
+    assert await client.send_still(JPEG), "the next picture waits for its own"
+    await client.wait_for("result")
+    assert engine.pages_read == [2]
 
 
 async def test_a_doubtful_or_broken_reading_leaves_the_burst_as_it_is(

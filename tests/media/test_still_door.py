@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from core.errors import Overloaded
 from examples.client import CaptureClient
+from pipeline.types import Capture
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
@@ -159,6 +161,20 @@ async def test_who_announces_no_stills_is_not_made_to_wait(serve: Serve) -> None
     visit = await begin(serve, 5000, stills=False)
     assert await visit.take() < 2
     assert visit.engine.pages_read == [1]
+    await visit.client.close()
+
+
+async def test_a_picture_that_breaks_awaits_no_still(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(made: Capture) -> Capture:
+        raise Overloaded("no room for the page", 1)
+
+    visit = await begin(serve, 5000)
+    monkeypatch.setattr(visit.engine, "develop", broken)
+    visit.client.send({"type": "capture"})
+    await visit.client.wait_for("error", code="OVERLOADED")
+    assert await post(visit.server, visit.client.session_id) == (200, False)
     await visit.client.close()
 
 
