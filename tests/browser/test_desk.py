@@ -279,6 +279,24 @@ async def test_a_guest_who_scans_again_closes_the_clerk_s_form(kiosk: OpenKiosk)
     await desk.wait_for_selector("#form", state="hidden")
 
 
+async def test_a_guest_who_begins_anew_has_no_longer_than_others(kiosk: OpenKiosk) -> None:
+    """A clerk who fills in the form is given minutes; the clerk of a visit that is left, none."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED)
+    page = guest.page
+    await page.clock.install()
+    await page.reload()
+    await guest.welcome()
+    await guest.do("manual")
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await page.wait_for_selector("#review-desk:visible")
+    await guest.do("rescan")
+    await guest.screen("live")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    await page.clock.fast_forward(46_000)
+    await page.wait_for_selector("#idle[open]")
+
+
 async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
     """Of a camera with nothing before it: the guest gets a form to go on with."""
     guest = await kiosk(FAKE_CAMERA, ALLOWED)
