@@ -135,7 +135,7 @@ async def play(
 ) -> Call:
     """One call."""
     vpx.DEFAULT_BITRATE = h264.DEFAULT_BITRATE = case.start_kbps * 1000
-    app = await asyncio.to_thread(make_app, load_settings(["--port", "0"]), engine)
+    app = await asyncio.to_thread(make_app, load_settings(["--access.audit", "off"]), engine)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server(**SERVER_OPTIONS)
     client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec=codec)

@@ -34,7 +34,7 @@ _FLOOD_FPS = 240
 @contextlib.asynccontextmanager
 async def serving(engine: Reading) -> AsyncIterator[tuple[str, Any]]:
     """The whole server in this process, and its registry of sessions."""
-    settings = load_settings(["--port", "0", "--load.max-cpu-share", "9"])
+    settings = load_settings(["--access.audit", "off", "--load.max-cpu-share", "9"])
     app = await asyncio.to_thread(make_app, settings, engine)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server(**SERVER_OPTIONS)

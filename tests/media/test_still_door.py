@@ -144,6 +144,21 @@ async def test_a_still_still_on_its_way_is_not_the_next_picture_s(
     await visit.client.close()
 
 
+async def test_an_upload_that_is_broken_off_leaves_room_for_another(visit: Visit) -> None:
+    """A page gives up on a link that is too slow."""
+    link = SlowLink(JPEG)
+    visit.client.send({"type": "capture"})
+    await visit.client.wait_for("capture")
+    sent = asyncio.create_task(post(visit.server, visit.client.session_id, link.body()))
+    await link.begun.wait()
+    sent.cancel()
+    async with asyncio.timeout(1.5):
+        while await post(visit.server, visit.client.session_id) != (200, True):
+            await asyncio.sleep(0.02)
+    await visit.client.wait_for("result")
+    assert visit.engine.stills == [JPEG] and visit.engine.pages_read == [2]
+
+
 async def test_a_still_slow_to_decode_holds_nothing_up(serve: Serve) -> None:
     visit = await begin(serve, 300)
     visit.engine.still_s = 1.5
