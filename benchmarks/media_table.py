@@ -14,6 +14,7 @@ import asyncio
 import os
 import platform
 import statistics
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from benchmarks import bad_network, endings, latency, load
 from benchmarks.films import SCENES, SHAPES, read_film, write_film
 from benchmarks.page_probe import PHASE_NAMES
 from core.settings import load_settings
+from media.processors import usable_processors
 from models.training.specimen_scene import Phases
 from pipeline.engine import Engine
 
@@ -164,7 +166,7 @@ async def under_load(plan: Plan) -> AsyncIterator[Line]:
                 f"benchmarks.load --profile tracking --scene {shows}, {plan.sessions} sessions, "
                 f"{SCENES[shows]}; {many.refused} refused, {many.silent} without overlays"
             )
-            share = many.busy_cores / (os.cpu_count() or 1) * 100
+            share = many.busy_cores / usable_processors() * 100
             yield Line("processors busy, with the detector", f"{share:.0f} %", "70 %", (), ran)
             yield Line("overlay p95 there", f"{many.overlay_p95_ms:.0f} ms", "100 ms", (), ran)
         memory = f"{many.base_mb:.0f} + {many.session_mb:.1f} MB"
@@ -234,7 +236,8 @@ PARTS: dict[str, Callable[[Plan], AsyncIterator[Line]]] = {
 
 async def main(plan: Plan, parts: Sequence[str]) -> None:
     load_now = os.getloadavg()[0]
-    print(f"{platform.machine()}, {os.cpu_count()} processors, load before {load_now:.2f}")
+    print(f"{platform.machine()}, {usable_processors():.3g} processors, load before {load_now:.2f}")
+    print(f"Python {sys.version}")
     print(Line("", "this server", "to reach", ("stock aiortc", "FastRTC"), "what ran"), flush=True)
     for part in parts:
         async for line in PARTS[part](plan):
