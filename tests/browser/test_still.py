@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Request
+from playwright.async_api import Request, Route
 
 from models.training.specimen_scene import Phases, SpecimenScene, write_y4m
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk, OpenKiosk, Server, play_file
@@ -92,6 +92,23 @@ async def test_the_camera_is_not_black_before_the_still_is_taken(
     assert not await guest.page.evaluate(
         "document.getElementById('preview').srcObject.getVideoTracks()[0].enabled"
     )
+
+
+async def test_a_still_that_takes_too_long_to_send_is_given_up(
+    kiosk: OpenKiosk, server: Server, scene_y4m: Path
+) -> None:
+    """On a slow link it is in the video's way, and nobody waits for it any more."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m))
+    held: list[Route] = []  # never let through
+    await guest.page.route("**/still", lambda route: held.append(route))
+    given_up: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
+    guest.page.once("requestfailed", lambda asked: given_up.set_result(asked))
+    await guest.do("begin")
+    await guest.screen("review", timeout_s=40)
+    async with asyncio.timeout(6):
+        assert "/still" in (await given_up).url
+    # The guest notices nothing.
+    assert await guest.page.is_enabled("#confirm")
 
 
 async def test_a_still_of_all_the_camera_s_pixels_goes_with_the_picture(
