@@ -59,6 +59,27 @@ class Metrics:
             "Frames left undecoded because they had waited too long: the processors are not ours.",
             registry=self.registry,
         )
+        self.frames_undecodable = Counter(
+            "lobbylens_frames_undecodable",
+            "Frames that their decoder could do nothing with; a key frame is asked for.",
+            registry=self.registry,
+        )
+        self.packets_asked = Counter(
+            "lobbylens_packets_asked",
+            "Packets of video that were missing and asked for (NACK), each time that they were.",
+            registry=self.registry,
+        )
+        self.gaps_given_up = Counter(
+            "lobbylens_gaps_given_up",
+            "Times that missing packets did not come in time: the picture stood still until they "
+            "or a key frame came.",
+            registry=self.registry,
+        )
+        self.key_frames_asked = Counter(
+            "lobbylens_key_frames_asked",
+            "Key frames asked for (PLI): again and again until one comes.",
+            registry=self.registry,
+        )
         self.frame_age_seconds = Histogram(
             "lobbylens_frame_age_seconds",
             "Age of a WebRTC frame when its analysis begins, beyond that of the promptest ones.",

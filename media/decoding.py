@@ -57,11 +57,13 @@ class Losses:
     """What is told on the event loop of frames that nobody will see, each with their number.
 
     ``outdated``: never decoded, as they had waited too long. ``replaced``: decoded, but a newer
-    picture was there before the loop came to it.
+    picture was there before the loop came to it. ``undecodable``, of one, and on the decoder's
+    thread: its decoder could do nothing with it.
     """
 
     outdated: Callable[[int], None] = lambda count: None
     replaced: Callable[[int], None] = lambda count: None
+    undecodable: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -200,6 +202,7 @@ class DecoderQueue(queue.Queue[Any]):
         outdated: Callable[[int], None] = lambda count: None,
         clock: Callable[[], float] = time.monotonic,
         decoder: Callable[[Any], Decoder] = Decoder,
+        undecodable: Callable[[], None] = lambda: None,
     ) -> None:
         """``handover``: who takes the pictures; without one it is a queue and no more."""
         super().__init__()
@@ -209,6 +212,7 @@ class DecoderQueue(queue.Queue[Any]):
         self._outdated = outdated
         self._clock = clock
         self._decoder = decoder
+        self._undecodable = undecodable
 
     def layers(self) -> int:
         """How many temporal layers there is time for."""
@@ -264,6 +268,7 @@ class DecoderQueue(queue.Queue[Any]):
                 # The state is kept: without it each frame up to the next key frame would fail.
                 _log.info("x frame cannot be decoded", codec=codec.name, error=type(error).__name__)
                 self._decode_error.set()
+                self._undecodable()
                 continue
             for picture in pictures:
                 handover.put(picture, newest=not self.queue)

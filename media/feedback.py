@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from media.relied_on import from_module
@@ -39,6 +40,19 @@ each overuse that followed from not believing it."""
 _LONGEST_UNPROVEN_S = 160.0
 
 
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What is told on the event loop of a stream that lacks packets.
+
+    ``asked``: so many were asked for (NACK), some of them again. ``key_asked``: a key frame was
+    (PLI). ``given_up``: what was waited for did not come in time.
+    """
+
+    asked: Callable[[int], None] = lambda count: None
+    key_asked: Callable[[], None] = lambda: None
+    given_up: Callable[[], None] = lambda: None
+
+
 class Assembler(Protocol):
     """Whose packets are asked for."""
 
@@ -58,8 +72,15 @@ class RepeatedNack(NackGenerator):
     loses because it is full would be filled with repetitions alone (RFC 4585, section 3.2).
     """
 
-    def __init__(self, assembler: Assembler, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        assembler: Assembler,
+        clock: Clock = time.monotonic,
+        asked: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        """``asked`` is told how many packets each NACK asks for."""
         super().__init__()
+        self._asked = asked
         self._assembler = assembler
         self._clock = clock
         self._lost: dict[int, tuple[int, float]] = {}
@@ -86,8 +107,11 @@ class RepeatedNack(NackGenerator):
         for number in self.missing:
             asks, first_s = self._lost[number]
             self._lost[number] = (asks + 1, first_s if asks else now_s)
+        if not self.missing:
+            return False
         self._room -= len(self.missing)
-        return bool(self.missing)
+        self._asked(len(self.missing))
+        return True
 
     def _note(self, number: int, now_s: float) -> None:
         """Strike out what has come, write down what was passed over."""

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from media.decoding import Losses
+from media.feedback import Repairs
 from media.lanes import hand_to
 from media.layers import ALL_LAYERS, LayerGate
 from media.profiles import ProfileChooser
@@ -74,8 +75,15 @@ class Looks:
 
     def watch(self) -> Watch:
         """For a new peer's stream."""
-        losses = Losses(self.outdated, self.replaced)
-        return Watch(gate=LayerGate(self.layers, self.left_out), losses=losses)
+        metrics = self._metrics
+        repairs = Repairs(
+            asked=metrics.packets_asked.inc,
+            key_asked=metrics.key_frames_asked.inc,
+            given_up=metrics.gaps_given_up.inc,
+        )
+        losses = Losses(self.outdated, self.replaced, self.undecodable)
+        gate = LayerGate(self.layers, self.left_out)
+        return Watch(gate=gate, losses=losses, repairs=repairs)
 
     def next_index(self) -> int:
         """The index of the frame that is decoded next; on any thread."""
@@ -119,6 +127,11 @@ class Looks:
         """Frames were not decoded because they had waited for too long."""
         self._count(count)
         self._metrics.frames_outdated.inc(count)
+
+    def undecodable(self) -> None:
+        """A frame was no such frame as its codec has; on any thread."""
+        self._count(1)
+        self._metrics.frames_undecodable.inc()
 
     # What is looked at
 

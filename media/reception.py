@@ -22,7 +22,7 @@ from media.bitstreams import is_h264, is_key_frame
 from media.decoding import PARTS as DECODING_PARTS
 from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
 from media.estimation import lightened
-from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, RepeatedNack
+from media.feedback import NACK_EVERY_S, CalmEstimator, Clock, Repairs, RepeatedNack
 from media.feedback import PARTS as FEEDBACK_PARTS
 from media.layers import LayerGate
 from media.punctuality import FrameClock
@@ -60,6 +60,7 @@ class FrameAssembler:
         gate: LayerGate | None = None,
         arrived: Callable[[int], None] = lambda timestamp: None,
         heard: Callable[[float], None] = lambda now_s: None,
+        repairs: Repairs | None = None,
     ) -> None:
         """``gate``: which frames to leave out; None for none. ``arrived`` is called with the RTP
         timestamp of each frame that is whole, ``heard`` with the time of each packet."""
@@ -67,6 +68,7 @@ class FrameAssembler:
         self._gate = gate
         self._arrived = arrived
         self._heard = heard
+        self._repairs = repairs or Repairs()
         self._clock = clock
         self._packets: dict[int, RtpPacket] = {}
         self._next: int | None = None
@@ -110,10 +112,14 @@ class FrameAssembler:
             frames = self._complete() if self._may_complete(packet, number) else []
         if not self._want_key and self._overdue(now_s):
             self._want_a_key()
+            self._repairs.given_up()
             self._unsearched = False
             frames += self._from_key(sorted(self._packets))
         layer_lacks = self._gate is not None and self._gate.needs_key()
-        return self._ask(now_s) or layer_lacks, FrameRun(frames) if frames else None
+        wants_key = self._ask(now_s) or layer_lacks
+        if wants_key:
+            self._repairs.key_asked()
+        return wants_key, FrameRun(frames) if frames else None
 
     def skip_to_key(self) -> None:
         """Give up all before the next key frame, and ask for one with the next packet."""
@@ -304,6 +310,7 @@ class Watch:
     gate: LayerGate | None = None
     clock: FrameClock = field(default_factory=FrameClock)
     losses: Losses = field(default_factory=Losses)
+    repairs: Repairs = field(default_factory=Repairs)
     shortcut: Shortcut = field(default_factory=Shortcut)
 
 
@@ -327,10 +334,15 @@ def adapt_reception(
         return False
     watch = watch or Watch()
     assembler = FrameAssembler(
-        wait_s, gate=watch.gate, arrived=watch.clock.note, heard=watch.clock.hear
+        wait_s,
+        gate=watch.gate,
+        arrived=watch.clock.note,
+        heard=watch.clock.hear,
+        repairs=watch.repairs,
     )
+    nack = RepeatedNack(assembler, asked=watch.repairs.asked)
     setattr(receiver, names["jitter_buffer"], assembler)
-    setattr(receiver, names["nack_generator"], RepeatedNack(assembler))
+    setattr(receiver, names["nack_generator"], nack)
     estimator = lightened(getattr(receiver, names["remote_bitrate_estimator"]))
     setattr(
         receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
@@ -342,7 +354,13 @@ def adapt_reception(
         watch.shortcut,
     )
     failed = getattr(receiver, names["decoder_error"])
-    waiting = DecoderQueue(assembler, handover, failed, watch.losses.outdated)
+    waiting = DecoderQueue(
+        assembler,
+        handover,
+        failed,
+        watch.losses.outdated,
+        undecodable=watch.losses.undecodable,
+    )
     setattr(receiver, names["decoder_queue"], waiting)
     if watch.gate is not None:
         watch.gate.most = waiting.layers

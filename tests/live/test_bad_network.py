@@ -88,15 +88,21 @@ async def client(serve: Serve) -> AsyncIterator[CaptureClient]:
         yield made
 
 
-async def test_a_packet_that_never_comes_freezes_nothing_for_long(client: CaptureClient) -> None:
-    swallower, watch = Swallower(client.pc), Watch(client)
-    watching = asyncio.create_task(watch.run(6))
-    for _ in range(5):
-        await asyncio.sleep(1)
-        swallower.swallow_next()
-    await watching
+async def test_a_packet_that_never_comes_freezes_nothing_for_long(serve: Serve) -> None:
+    server = await serve()
+    async with connected(server) as client:
+        swallower, watch = Swallower(client.pc), Watch(client)
+        watching = asyncio.create_task(watch.run(6))
+        for _ in range(5):
+            await asyncio.sleep(1)
+            swallower.swallow_next()
+        await watching
     assert swallower.swallowed > 5, "asked for again, in vain"
     assert_no_freeze(watch)
+    # An operator sees what the network does.
+    assert server.metric("lobbylens_packets_asked_total") >= swallower.swallowed - 5
+    assert server.metric("lobbylens_gaps_given_up_total") > 0
+    assert server.metric("lobbylens_key_frames_asked_total") > 0
 
 
 async def test_random_loss_freezes_nothing_for_long(client: CaptureClient) -> None:
@@ -125,6 +131,7 @@ async def test_packets_that_overtake_one_another_lose_no_frame(
     if watch.stall_s < SCHEDULING_S and not server.metric("lobbylens_frames_outdated_total"):
         assert watch.lost(FPS) == 0
         assert asked.count == 0, "what comes late is no loss"
+        assert server.metric("lobbylens_gaps_given_up_total") == 0
 
 
 async def test_a_link_too_narrow_for_the_stream_recovers(

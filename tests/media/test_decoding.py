@@ -315,13 +315,14 @@ async def test_a_frame_that_cannot_be_decoded_asks_for_another(
 ) -> None:
     place: asyncio.Queue[Any] = asyncio.Queue()
     handover = Handover(asyncio.get_running_loop(), lambda: place, lambda count: None)
-    failed = threading.Event()
-    waiting = DecoderQueue(Asked(), handover, failed)
+    failed, told = threading.Event(), list[bool]()
+    waiting = DecoderQueue(Asked(), handover, failed, undecodable=lambda: told.append(True))
     waiting.put((VP8, JitterFrame(b"\x10\x00\x00", 0)))
     waiting.put((VP8, JitterFrame(encoded_l1t3()[0], 3750)))
     waiting.put(None)
     seen = await pictures_seen(waiting, place)
     assert failed.is_set() and [picture.pts for picture in seen] == [3750]
+    assert told == [True]
 
 
 def test_each_stream_decodes_on_one_thread() -> None:

@@ -24,9 +24,9 @@ from tests.media.rtp_packets import WAIT_S, Time, packets
 
 
 def test_missing_packets_are_asked_for_until_they_come_or_are_given_up() -> None:
-    clock = Time()
+    clock, told = Time(), list[int]()
     assembler = FrameAssembler(WAIT_S, clock)
-    nack = RepeatedNack(assembler, clock)
+    nack = RepeatedNack(assembler, clock, told.append)
     asked = []
     for place, packet in enumerate(packets(20, first=500)):
         clock.now_s = place * 0.0105
@@ -40,6 +40,7 @@ def test_missing_packets_are_asked_for_until_they_come_or_are_given_up() -> None
     assert len(times) >= 3 and times[-1] < 14 * 0.0105 + WAIT_S + 0.03
     assert all(b - a >= NACK_EVERY_S for a, b in itertools.pairwise(times))
     assert not nack.missing
+    assert told == [1] * len(asked)
 
 
 def test_a_packet_is_not_asked_for_again_before_an_answer_can_have_come() -> None:

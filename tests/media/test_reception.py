@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.decoding import FrameRun
+from media.feedback import Repairs
 from media.layers import LayerGate
 from media.reception import (
     LONGEST_REPAIR_S,
@@ -118,8 +120,11 @@ def test_a_packet_that_was_sent_again_costs_no_frame() -> None:
 
 
 def test_after_a_loss_nothing_is_decoded_before_a_key_frame() -> None:
-    clock = Time()
-    assembler = FrameAssembler(WAIT_S, clock)
+    clock, told = Time(), Counter[str]()
+    repairs = Repairs(
+        key_asked=lambda: told.update(["key asked"]), given_up=lambda: told.update(["given up"])
+    )
+    assembler = FrameAssembler(WAIT_S, clock, repairs=repairs)
     got, asked = [], 0
     for place, packet in enumerate(packets(40, key_at=30)):
         clock.now_s = place * 0.0105
@@ -131,6 +136,7 @@ def test_after_a_loss_nothing_is_decoded_before_a_key_frame() -> None:
     assert got == [*range(10), *range(30, 40)]
     assert 2 <= asked <= 4, "asked again while none comes, but not with every packet"
     assert assembler.given_up == 1
+    assert told == {"key asked": asked, "given up": 1}
 
 
 def late(after_s: float, *, key_at: int = 0, gone: int = 41) -> tuple[list[int], FrameAssembler]:
@@ -184,16 +190,19 @@ def test_a_packet_that_comes_after_all_use_changes_nothing() -> None:
 
 
 def test_what_was_given_up_for_good_is_not_taken_up_again() -> None:
-    clock = Time()
-    assembler = FrameAssembler(WAIT_S, clock)
+    clock, told = Time(), list[bool]()
+    repairs = Repairs(given_up=lambda: told.append(True))
+    assembler = FrameAssembler(WAIT_S, clock, repairs=repairs)
     sent = packets(20, key_at=12)
     for place, packet in enumerate(sent[:30]):
         clock.now_s = place * 0.01
         if place != 9:
             assembler.add(packet)
     assert assembler.floor == sent[8].sequence_number, "it is still asked for"
-    # The decoder lacks what was handed to it.
+    # The decoder lacks what was handed to it; the network has lost nothing.
+    before = list(told)
     assembler.skip_to_key()
+    assert told == before
     assert assembler.floor == sent[30].sequence_number
     assert assembler.add(sent[9])[1] is None
     got = [frame for packet in sent[30:] for frame in frames_of(assembler.add(packet)[1])]
