@@ -6,12 +6,14 @@ Nobody waits for it, so that it may be late or left out: of two pictures the new
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.errors import LobbyLensError
 from core.log import Log
 from media import reports
 from media.channels import Channels
+from media.events import Picture
 from media.messages import ResultMessage
 from media.review import Review, Reviews
 from media.slot import LatestSlot
@@ -24,14 +26,22 @@ _log = Log("session")
 
 
 @dataclass(frozen=True, slots=True)
+class LateStill:
+    """A still that the reading did not wait for; ``better`` is called with the page where that is
+    of the still, H×W×3 uint8 BGR."""
+
+    still: AwaitedStill
+    better: Callable[[Picture], None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Told:
-    """A capture, the document read of it, and the id of the document that was told; ``still``:
-    one that the reading did not wait for."""
+    """A capture, the document read of it, and the id of the document that was told."""
 
     capture: Capture
     read: Document
     document_id: str
-    still: AwaitedStill | None
+    late: LateStill | None
 
 
 class Corroboration:
@@ -48,13 +58,13 @@ class Corroboration:
         self._prints_of: str | None = None
 
     def put(
-        self, capture: Capture, read: Document, told: Document, still: AwaitedStill | None = None
+        self, capture: Capture, read: Document, told: Document, late: LateStill | None = None
     ) -> None:
         """Look at a capture when there is time; ``told`` is the document joined of its sides.
 
-        ``still`` leads it where it comes in time.
+        ``late`` leads it where it comes in time.
         """
-        self._slot.put(_Told(capture, read, told.id, still))
+        self._slot.put(_Told(capture, read, told.id, late))
 
     def clear(self) -> None:
         """Forget all pages."""
@@ -75,10 +85,12 @@ class Corroboration:
     async def _look(self, told: _Told) -> None:
         loop, around = asyncio.get_running_loop(), self._around
         self._begin(told.document_id)
-        if told.still is not None:
-            capture = await told.still.lead(told.capture, loop.time())
+        if told.late is not None:
+            capture = await told.late.still.lead(told.capture, loop.time())
             if self._prints_of != told.document_id:
                 return  # a reset: all of it is forgotten
+            if capture is not told.capture:
+                told.late.better(capture.page)
             told = replace(told, capture=capture)
         seen = await loop.run_in_executor(
             around.second_looks, around.engine.read_print, told.capture, told.read

@@ -37,6 +37,16 @@ class OtherSide:
 
 
 @dataclass(frozen=True, slots=True)
+class BetterPage:
+    """``page`` is a better picture, H×W×3 uint8 BGR, of one that was told: a still that nobody
+    waited for. ``other``: that of ``OtherSide``."""
+
+    record: str
+    page: Picture
+    other: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """A guest or clerk confirmed a document's fields, by ICAO names; ``card`` is a PDF."""
 
@@ -49,6 +59,6 @@ class Confirmed:
     card: bytes
 
 
-Event = Captured | OtherSide | Confirmed
+Event = Captured | OtherSide | BetterPage | Confirmed
 Listener = Callable[[Event], None]
 """Called on the event loop; must return at once and raise nothing."""

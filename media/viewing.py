@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.errors import LobbyLensError
 from core.log import session_label
@@ -13,8 +14,8 @@ from core.settings import EnhanceSettings
 from media import messages, reports
 from media.ahead import ReadingAhead
 from media.channels import Channels, Outlet
-from media.corroboration import Corroboration
-from media.events import Captured, OtherSide, Picture
+from media.corroboration import Corroboration, LateStill
+from media.events import BetterPage, Captured, OtherSide, Picture
 from media.looks import Looks
 from media.profiles import ProfileChooser
 from media.review import Reviews
@@ -220,7 +221,7 @@ class Viewing:
     def _finish(
         self, document: Document, capture: Capture, still: AwaitedStill | None = None
     ) -> None:
-        shown = self._reader.reading_finished(document)
+        shown, late = self._reader.reading_finished(document), None
         if shown is None:
             if self._reader.kept:
                 self._unshown = capture.page
@@ -230,7 +231,9 @@ class Viewing:
             self._metrics.documents.labels(shown.status.value).inc()
             self._channels.send_event(reports.result(shown))
             self._announce(shown, review.record, capture.page, known)
-        self._corroboration.put(capture, document, shown or document, still)
+            better = partial(self._better_page, review.record, known)
+            late = None if still is None else LateStill(still, better)
+        self._corroboration.put(capture, document, shown or document, late)
         self._move(self._reader.state)
 
     def _announce(self, shown: Document, record: str, page: Picture, known: bool) -> None:
@@ -243,6 +246,9 @@ class Viewing:
         self._around.tell(Captured(record, label, shown, page))
         if len(shown.sides) > 1 and before is not None:
             self._around.tell(OtherSide(record, label, shown, before))
+
+    def _better_page(self, record: str, other: bool, page: Picture) -> None:
+        self._around.tell(BetterPage(record, page, other))
 
     def repeat(self) -> None:
         """Tell a client that has just come, or come back, where things stand."""

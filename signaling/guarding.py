@@ -9,7 +9,7 @@ from aiohttp import web
 
 from core.http import METRICS
 from core.settings import Settings
-from media.events import Captured, Confirmed, Event, Listener
+from media.events import BetterPage, Captured, Confirmed, Event, Listener
 from signaling.access.audit import AUDIT, Audit
 from signaling.access.credentials import Credentials
 from signaling.access.door import AUTHENTICATOR, ENDING, remember_status
@@ -71,6 +71,8 @@ def guard(app: web.Application, settings: Settings) -> None:
         webhooks = Webhooks(settings.webhooks, app[METRICS], spool_of(app, settings))
 
     def note(event: Event) -> None:
+        if isinstance(event, BetterPage):
+            return  # the document was told
         if isinstance(event, Confirmed):
             audit.note(
                 event.actor or "api",

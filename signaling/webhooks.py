@@ -26,7 +26,7 @@ import aiohttp
 from core.auth import WebhookSettings
 from core.log import Log
 from core.metrics import Metrics
-from media.events import Captured, Confirmed, Event, OtherSide
+from media.events import BetterPage, Captured, Confirmed, Event, OtherSide
 from media.reports import FLAT_NAMES
 from signaling.keeping.spool import Found, Spool, Spooled
 
@@ -146,9 +146,9 @@ class Webhooks:
             self._begin(http, delivery, None)
 
     def listen(self, event: Event) -> None:
-        """Send an event to every address, in the background. A document that gains its other side
-        was told of."""
-        if self._http is None or isinstance(event, OtherSide):
+        """Send an event to every address, in the background. A document that gains its other side,
+        or a better picture, was told of."""
+        if self._http is None or isinstance(event, OtherSide | BetterPage):
             return
         told = payload(event, self._settings.payload == "fields", time.time())
         body = json.dumps(told, ensure_ascii=False).encode()

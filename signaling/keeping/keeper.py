@@ -17,7 +17,7 @@ from core.auth import KeepingSettings
 from core.errors import StoredFileError
 from core.log import Log
 from media import reports
-from media.events import Captured, Event, OtherSide, Picture
+from media.events import BetterPage, Captured, Event, OtherSide, Picture
 from signaling.access.audit import Audit
 from signaling.keeping.envelope import KeyRing
 from signaling.keeping.store import Store, Swept
@@ -37,6 +37,8 @@ def jpeg(page: Picture) -> bytes:
 
 def contents(event: Event) -> dict[str, Callable[[], bytes]]:
     """What could be stored of an event, by kind, made when it is asked for."""
+    if isinstance(event, BetterPage):
+        return {"other" if event.other else "image": lambda: jpeg(event.page)}
     if isinstance(event, OtherSide):
         # What was read is stored already, and perhaps confirmed since.
         return {"other": lambda: jpeg(event.page)}
@@ -74,6 +76,7 @@ class Keeper:
 
     def listen(self, event: Event) -> None:
         """Store what the settings ask for. A failure is logged and keeps no guest waiting."""
+        put = self._store.replace if isinstance(event, BetterPage) else self._store.put
         for kind, made in contents(event).items():
             if kind not in self._settings.hours:
                 continue
@@ -81,14 +84,20 @@ class Keeper:
                 _log.error("not stored: too many files wait", kind=kind)
                 continue
             work = asyncio.get_running_loop().run_in_executor(
-                self._thread, self._put, event.record, kind, made
+                self._thread, self._put, put, event.record, kind, made
             )
             self._waiting.add(work)
             work.add_done_callback(self._waiting.discard)
 
-    def _put(self, record: str, kind: str, made: Callable[[], bytes]) -> None:
+    def _put(
+        self,
+        put: Callable[[str, str, bytes], object],
+        record: str,
+        kind: str,
+        made: Callable[[], bytes],
+    ) -> None:
         try:
-            self._store.put(record, kind, made())
+            put(record, kind, made())
         except OSError as error:
             _log.error("not stored", kind=kind, errno=error.errno)
 

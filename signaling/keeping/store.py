@@ -74,6 +74,14 @@ class Store:
             if earlier != target:
                 remove_file(earlier)
 
+    def replace(self, record: str, kind: str, data: bytes) -> bool:
+        """Store one file where the record has one of this kind: what was deleted does not come
+        back. Whether it has. Raises OSError."""
+        known = next(self._found(record, kind), None) is not None
+        if known:
+            self.put(record, kind, data)
+        return known
+
     def get(self, record: str, kind: str) -> bytes:
         """The data. Raises NotFound, also when its time is over, and StoredFileError."""
         path = next(self._found(record, kind), None)
