@@ -192,6 +192,7 @@ async function show(chosen) {
 }
 
 async function help(act) {
+  const mine = form;
   byId("refusal").hidden = true;
   try {
     await act();
@@ -208,7 +209,7 @@ async function help(act) {
       say(byId("state"), "staff.silent");
       byId("refusal").textContent = t("staff.silent");
     }
-    byId("refusal").hidden = byId("form").hidden;
+    byId("refusal").hidden = byId("form").hidden || form !== mine;
   }
 }
 

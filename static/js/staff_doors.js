@@ -1,6 +1,7 @@
 /** The front desk's HTTP doors. The token stays in this module. */
 
 const ANSWER_MS = 20_000;
+const SILENT_MS = 40_000; // the server says each 15 s that a stream is still there
 
 /** `status` of HTTP, 0 where the server does not answer; `message` is the server's own, in English. */
 export class Refused extends Error {
@@ -12,10 +13,14 @@ export class Refused extends Error {
 
 const json = (answer) => answer.json();
 
-/** Each notice, until the server says that it was the last; a stream that breaks before is an error. */
-async function listen(body, heard) {
+/**
+ * Each notice, until the server says that it was the last; a stream that breaks before is an error.
+ * `alive` is called with whatever comes.
+ */
+async function listen(body, heard, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = "", part = await reader.read(); !part.done; part = await reader.read()) {
+    alive();
     const blocks = (rest + part.value).split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
@@ -53,14 +58,28 @@ export class Staff {
 
   /**
    * Server-sent events until the session ends (WHATWG HTML, 9.2.6); `begun` before the first. Not
-   * EventSource, which cannot send a token but in the address.
+   * EventSource, which cannot send a token but in the address. A network that goes without a word
+   * ends no stream: one that is silent for too long is taken for broken.
    */
-  watch(label, { begun, heard }, signal) {
+  async watch(label, { begun, heard }, signal) {
+    const end = new AbortController();
+    const stop = () => end.abort();
+    let silent = setTimeout(stop, SILENT_MS);
+    const alive = () => {
+      clearTimeout(silent);
+      silent = setTimeout(stop, SILENT_MS);
+    };
     const read = (answer) => {
       begun();
-      return listen(answer.body, heard);
+      return listen(answer.body, heard, alive);
     };
-    return this.#request(`/${label}/events`, null, { signal, read });
+    signal.addEventListener("abort", stop);
+    try {
+      await this.#request(`/${label}/events`, null, { signal: end.signal, read });
+    } finally {
+      clearTimeout(silent);
+      signal.removeEventListener("abort", stop);
+    }
   }
 
   hint(label, hint) {

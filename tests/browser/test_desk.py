@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -40,6 +41,18 @@ window.fetch = async (address, options) => {
     window.cut = () => stream.error(new TypeError("network error"));
   } });
   return new Response(answer.body.pipeThrough(cutter), answer);
+};
+"""
+# Neither ends it nor passes anything on, as a network that has gone without a word.
+HANG = """
+const ask = window.fetch;
+window.fetch = async (address, options) => {
+  const answer = await ask(address, options);
+  if (!String(address).endsWith("/events") || !answer.ok) return answer;
+  const valve = new TransformStream({ transform(part, stream) {
+    if (!window.hangs) stream.enqueue(part);
+  } });
+  return new Response(answer.body.pipeThrough(valve), answer);
 };
 """
 LATE = "Date.prototype.toLocaleTimeString = () => '10:58:58 PM';"
@@ -166,8 +179,20 @@ async def test_a_clerk_s_form_is_confirmed_once(kiosk: OpenKiosk) -> None:
     assert await desk.is_enabled("#form [type=submit]") and await desk.is_enabled("#drop-form")
 
 
-async def test_a_form_that_comes_late_is_shown_for_no_other_guest(kiosk: OpenKiosk) -> None:
-    """The clerk has gone on: whose form it is fills it in, and the other's is the other's."""
+@dataclass
+class Two:
+    """Two guests who type, and a desk with the first of them chosen."""
+
+    first: Kiosk
+    second: Kiosk
+    desk: Page
+    label: str
+    """Of the first."""
+    other: str
+    """The second's line of the list."""
+
+
+async def open_two(kiosk: OpenKiosk) -> Two:
     first = await kiosk()
     await first.do("manual")
     desk = await open_desk(first)
@@ -177,6 +202,40 @@ async def test_a_form_that_comes_late_is_shown_for_no_other_guest(kiosk: OpenKio
     await second.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
     other = f"#list li:last-child button:not([data-label='{label}'])"
     await desk.wait_for_selector(other)
+    return Two(first, second, desk, label or "", other)
+
+
+async def test_a_refusal_shows_in_the_form_that_it_is_of(kiosk: OpenKiosk) -> None:
+    two = await open_two(kiosk)
+    desk, refused = two.desk, asyncio.Event()
+    words = "the card cannot be filled"
+
+    async def late(route: Route) -> None:
+        await refused.wait()
+        await route.fulfill(status=422, json={"error": words})
+
+    for gone_on in (False, True):
+        refused.clear()
+        await desk.click("#take-form")
+        await fill_desk_form(desk)
+        await desk.route(f"**/{two.label}/confirm", late, times=1)
+        await desk.click("#form [type=submit]")
+        if gone_on:
+            await desk.click(two.other)
+            await desk.click("#take-form")
+            await two.second.page.wait_for_selector("#review-desk:visible")
+            await desk.wait_for_selector("#fields input")
+        refused.set()
+        await expect(desk.locator("#state")).to_have_text(words)
+        await expect(desk.locator("#refusal")).to_be_visible(visible=not gone_on)
+        await desk.click("#drop-form")
+        await desk.wait_for_selector("#form", state="hidden")
+
+
+async def test_a_form_that_comes_late_is_shown_for_no_other_guest(kiosk: OpenKiosk) -> None:
+    """The clerk has gone on: whose form it is fills it in, and the other's is the other's."""
+    two = await open_two(kiosk)
+    first, second, desk, label, other = two.first, two.second, two.desk, two.label, two.other
     answered = asyncio.Event()
 
     async def late(route: Route) -> None:
@@ -255,6 +314,37 @@ async def test_a_connection_that_breaks_is_not_the_session_s_end(kiosk: OpenKios
     await guest.do("finish")
     await desk.wait_for_selector("#facts dd:has-text('ended')")
     assert await desk.is_hidden("#form")
+
+
+async def test_a_connection_that_goes_without_a_word_is_noticed(kiosk: OpenKiosk) -> None:
+    """It shows that what is seen may be old, and is made again; what says nothing new keeps it."""
+    guest = await kiosk()
+    await guest.do("manual")
+    await guest.page.context.add_init_script(HANG)
+    desk = await open_desk(guest)
+    asked: list[str] = []
+    desk.on("request", lambda request: asked.append(request.url))
+
+    def streams() -> int:
+        return sum(url.endswith("/events") for url in asked)
+
+    await desk.clock.install()
+    await desk.click("#list button >> nth=-1")
+    await desk.wait_for_selector("#log li, #facts dd")
+    await desk.clock.fast_forward(30_000)
+    await desk.click("#send-hint")
+    await desk.wait_for_selector("#log li:has-text('Hint sent')")
+    await desk.clock.fast_forward(30_000)
+    assert streams() == 1, "something came in between"
+
+    await desk.evaluate("window.hangs = true")
+    await desk.clock.fast_forward(12_000)
+    await expect(desk.locator("#state")).to_have_text(texts("en")["staff.silent"])
+    await desk.evaluate("window.hangs = false")
+    async with desk.expect_response("**/events"):
+        await desk.clock.fast_forward(1_500)
+    await expect(desk.locator("#state")).to_be_empty()
+    assert streams() == 2
 
 
 async def test_a_guest_who_scans_again_closes_the_clerk_s_form(kiosk: OpenKiosk) -> None:
