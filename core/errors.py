@@ -106,7 +106,8 @@ class UpgradeRequired(BadRequest):
 
 
 class PreconditionFailed(BadRequest):
-    """An ``If-Match`` entity tag of another ICE session (RFC 9725, section 4.3)."""
+    """An ``If-Match`` entity tag of another ICE session (RFC 9725, section 4.3), or an offer that a
+    newer one of its client has overtaken."""
 
     code = "PRECONDITION_FAILED"
     status = 412

@@ -22,6 +22,7 @@ from media.channels import Channels, Outlet
 from media.deadlines import Deadlines
 from media.desk import Desk
 from media.ingest import drain
+from media.offers import OfferCount
 from media.peer import Peer, PeerSettings
 from media.rate import TokenBucket
 from media.review import Reviews
@@ -58,6 +59,7 @@ class Session:
         self._ending = asyncio.Event()
         self._reason = CloseReason.CRASH
         self.connections = 0
+        self._offers = OfferCount()
         self._channel_count = 0
         self._deadlines = Deadlines(around.settings)
         self._bucket = TokenBucket(around.settings.messages_per_s, self._deadlines.heard())
@@ -150,12 +152,16 @@ class Session:
 
     # Peers
 
-    async def connect(self, offer_sdp: str, settings: PeerSettings) -> str:
+    async def connect(
+        self, offer_sdp: str, settings: PeerSettings, attempt: int | None = None
+    ) -> str:
         """Answer an offer with a new peer, which takes the place of the one before.
 
-        Raises InvalidSdp, NotAcceptable, Overloaded, InvalidSession; the peer before then stays.
+        ``attempt``: see OfferCount. Raises InvalidSdp, NotAcceptable, Overloaded, InvalidSession,
+        PreconditionFailed; the peer before then stays.
         """
         await self._ready.wait()
+        self._offers.note(attempt)
         peer = Peer(
             settings,
             on_channel=self._channel_opened,
@@ -166,6 +172,7 @@ class Session:
             answer = await peer.answer(offer_sdp)
             if self._ending.is_set():
                 raise InvalidSession("this session is over")
+            self._offers.note(attempt)
         except BaseException:
             await peer.close()
             raise
@@ -303,16 +310,14 @@ class Session:
 
     async def _watch(self) -> None:
         # Time is what is waited for: there is no event to wait for instead.
-        while (reason := self._overdue()) is None:
+        deadlines, view = self._deadlines, self._viewing
+        while (reason := deadlines.overdue(self._door.state, view.document_seen_s)) is None:
             peer = self._peer
-            if peer and self._deadlines.stalled(self._door.state, peer.clock.heard_s):
+            if peer and deadlines.stalled(self._door.state, peer.clock.heard_s):
                 self._lose(peer)
             await asyncio.sleep(_WATCH_EVERY_S)
         self._door.move(SessionState.FAILED)
         self.close(reason)
-
-    def _overdue(self) -> CloseReason | None:
-        return self._deadlines.overdue(self._door.state, self._viewing.document_seen_s)
 
     # What the client says
 

@@ -37,6 +37,8 @@ class SessionOptions(BaseModel):
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     resume_token: Annotated[str, Field(max_length=100)] | None = None
     stills: bool = False
+    attempt: Annotated[int, Field(ge=0)] | None = None
+    """Counts the offers of a client, so that one which is late is known."""
 
 
 class Offer(BaseModel):
@@ -128,8 +130,8 @@ async def connect(
     """A session connected to the peer that made the offer, and the answer to it.
 
     ``named`` is the session that the address names, ``origin`` that of the page which asks.
-    Raises InvalidSdp, NotAcceptable, TooLarge, Overloaded, InvalidSession, Forbidden; a session
-    begun for an offer that is refused ends at once.
+    Raises InvalidSdp, NotAcceptable, TooLarge, Overloaded, InvalidSession, Forbidden,
+    PreconditionFailed; a session begun for an offer that is refused ends at once.
     """
     limit = app[SIGNALING].max_sdp_bytes
     if len(sdp.encode()) > limit:
@@ -140,11 +142,11 @@ async def connect(
         if named is not None and named != session.id:
             raise InvalidSession("this resume token is of another session")
         session.viewing.stills.sends = options.stills
-        return session, await session.connect(sdp, peer_settings(app))
+        return session, await session.connect(sdp, peer_settings(app), options.attempt)
     session = registry.open(options.language)
     session.viewing.stills.sends = options.stills
     try:
-        return session, await session.connect(sdp, peer_settings(app))
+        return session, await session.connect(sdp, peer_settings(app), options.attempt)
     except BaseException:
         session.close(CloseReason.REFUSED)
         raise

@@ -43,6 +43,7 @@ export class Connection {
   #track;
   #language;
   #session = null; // {id, resumeToken}
+  #attempt = 0; // offers so far: one that the network holds is known by it when it comes at last
   #abort = new AbortController();
   #timers = [];
   #heardMs = 0;
@@ -79,7 +80,7 @@ export class Connection {
     // A page's own token is used up by then; the answer told the servers to come back by.
     const iceServers = this.#session?.iceServers ?? (await doors.iceServers(signal));
     let track = this.#track;
-    const session = { language: this.#language, stills: true };
+    const session = { language: this.#language, stills: true, attempt: (this.#attempt += 1) };
     if (this.#session) session.resume_token = this.#session.resumeToken;
     const peer = await Peer.open({
       track,

@@ -2,8 +2,8 @@
 
 ``unshare -rn python -m tests.browser.network_loss down`` takes the interface down for some seconds,
 so that whatever is sent is refused; ``silent`` holds the server still, so that nothing answers and
-what was sent is late. It prints how soon overlays came again, which sessions answered offers, and
-whose card came out.
+what was sent is late. It prints how soon overlays came again, which sessions answered offers, how
+the offers were counted, and whose card came out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from playwright.async_api import Page, Response
+from playwright.async_api import Page, Request, Response
 
 from tests.browser.alone import first_page, set_loopback, tell
 from tests.browser.kiosk import WEBCAM
@@ -64,7 +64,14 @@ async def visit(kind: str, flags: list[str]) -> dict[str, Any]:
             if answer.url.endswith("/offer") and answer.ok:
                 sessions.append((await answer.json())["session_id"])
 
+        attempts: list[int] = []
+
+        def count(request: Request) -> None:
+            if request.url.endswith("/offer"):
+                attempts.append((request.post_data_json or {})["session"]["attempt"])
+
         page.on("response", note)
+        page.on("request", count)
         await kiosk.welcome()
         await kiosk.do("begin")
         await kiosk.screen("review", timeout_s=60)
@@ -77,6 +84,7 @@ async def visit(kind: str, flags: list[str]) -> dict[str, Any]:
         return {
             "back_s": back_s,
             "sessions": sessions,
+            "attempts": attempts,
             "values": values,
             "card": (await card.value).url,
             "reconnects": (await kiosk.stats())["reconnects"],

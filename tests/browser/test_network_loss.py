@@ -18,6 +18,7 @@ def test_a_lost_network_that_comes_back_resumes_the_session(scene_y4m: Path, kin
     assert told["reconnects"] >= 1
     assert len(told["sessions"]) >= 2
     assert len(set(told["sessions"])) == 1
+    assert told["attempts"] == list(range(1, len(told["attempts"]) + 1))
     # What was read and typed is still there, and the card is the captured document's own: typed
     # data would have got an id of their own, which begins with h.
     assert told["values"]["document_number"] == "L898902C3"

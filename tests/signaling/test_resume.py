@@ -12,6 +12,7 @@ import pytest
 from core.errors import Forbidden, InvalidSession
 from examples.client import CaptureClient
 from media.adaptations import ice_connections
+from media.peer import Peer
 from media.session import Session
 from signaling.resume import ResumeTokens
 from signaling.shards import Shard
@@ -112,10 +113,14 @@ def test_a_spent_token_stays_spent_and_few_are_kept() -> None:
 
 
 async def ask(
-    server: RunningServer, path: str, token: str | None, origin: str | None = None
+    server: RunningServer,
+    path: str,
+    token: str | None,
+    origin: str | None = None,
+    **options: object,
 ) -> tuple[int, dict[str, Any]]:
     """The answer to a good offer with this token."""
-    session = {} if token is None else {"resume_token": token}
+    session = options if token is None else {"resume_token": token, **options}
     body = {"sdp": await offer_of("video"), "type": "offer", "session": session}
     headers = {} if origin is None else {"Origin": origin}
     async with (
@@ -160,6 +165,50 @@ async def test_a_page_that_was_answered_comes_back_though_its_first_offer_came_l
     assert (await ask(server, DOOR, begun["resume_token"], HERE))[0] == 200
     status, told = await ask(server, DOOR, answered["resume_token"], HERE)
     assert (status, told["session_id"]) == (200, begun["session_id"])
+
+
+async def test_an_offer_that_a_newer_one_has_overtaken_takes_no_place(serve: Serve) -> None:
+    server = await serve()
+    begun = (await ask(server, DOOR, None, attempt=1))[1]
+    (session,) = server.registry
+    for attempt, allowed in ((3, True), (2, False), (3, True), (0, False), (None, True)):
+        before = session.peer
+        status, told = await ask(server, DOOR, begun["resume_token"], attempt=attempt)
+        assert status == (200 if allowed else 412), told
+        assert (session.peer is before) is not allowed
+        assert allowed or told["error_code"] == "PRECONDITION_FAILED"
+    assert server.metric("lobbylens_offers_refused_total", code="PRECONDITION_FAILED") == 2
+
+
+async def test_an_offer_that_is_overtaken_while_it_is_answered_takes_no_place(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answered, go_on = await serve(), asyncio.Event(), asyncio.Event()
+    begun = (await ask(server, DOOR, None, attempt=1))[1]
+    (session,) = server.registry
+    answer = Peer.answer
+
+    async def slow(peer: Peer, offer_sdp: str) -> str:
+        monkeypatch.setattr(Peer, "answer", answer)
+        told = await answer(peer, offer_sdp)
+        answered.set()
+        await go_on.wait()
+        return told
+
+    monkeypatch.setattr(Peer, "answer", slow)
+    late = asyncio.create_task(ask(server, DOOR, begun["resume_token"], attempt=2))
+    await answered.wait()
+    assert (await ask(server, DOOR, begun["resume_token"], attempt=3))[0] == 200
+    newest = session.peer
+    go_on.set()
+    assert (await late)[0] == 412
+    assert session.peer is newest is not None
+
+
+@pytest.mark.parametrize("attempt", [-1, 1.5, "1", True])
+async def test_a_count_that_is_none_is_refused(serve: Serve, attempt: object) -> None:
+    status, told = await ask(await serve(), DOOR, None, attempt=attempt)
+    assert (status, told["field"]) == (400, "session.attempt")
 
 
 def cut(client: CaptureClient) -> None:
