@@ -167,8 +167,16 @@ async def test_a_page_that_was_answered_comes_back_though_its_first_offer_came_l
     assert (status, told["session_id"]) == (200, begun["session_id"])
 
 
-async def test_an_offer_that_a_newer_one_has_overtaken_takes_no_place(serve: Serve) -> None:
-    server = await serve()
+async def test_an_offer_that_a_newer_one_has_overtaken_takes_no_place(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answered, answer = await serve(), list[Peer](), Peer.answer
+
+    async def counted(peer: Peer, offer_sdp: str) -> str:
+        answered.append(peer)
+        return await answer(peer, offer_sdp)
+
+    monkeypatch.setattr(Peer, "answer", counted)
     begun = (await ask(server, DOOR, None, attempt=1))[1]
     (session,) = server.registry
     for attempt, allowed in ((3, True), (2, False), (3, True), (0, False), (None, True)):
@@ -178,6 +186,7 @@ async def test_an_offer_that_a_newer_one_has_overtaken_takes_no_place(serve: Ser
         assert (session.peer is before) is not allowed
         assert allowed or told["error_code"] == "PRECONDITION_FAILED"
     assert server.metric("lobbylens_offers_refused_total", code="PRECONDITION_FAILED") == 2
+    assert len(answered) == 4, "nor is it worth an answer"
 
 
 async def test_an_offer_that_is_overtaken_while_it_is_answered_takes_no_place(
