@@ -183,13 +183,16 @@ class CaptureClient:
                 raise Refused(response.status, await response.json())
             return await response.read()
 
-    async def send_still(self, jpeg: bytes) -> bool:
+    async def send_still(self, jpeg: bytes, picture: str | None = None) -> bool:
         """Hand in a full-resolution JPEG of the picture being taken, for a session opened with
-        ``stills=True``; False when it came too late. Raises Refused."""
+        ``stills=True``; False when it came too late. ``picture``: as ``state`` named it. Raises
+        Refused."""
+        named = {} if picture is None else {"picture": picture}
         async with (
             aiohttp.ClientSession(headers=self._headers) as http,
             http.post(
                 f"{self._base_url}/api/sessions/{self.session_id}/still",
+                params=named,
                 data=jpeg,
                 headers={"Content-Type": "image/jpeg"},
                 ssl=False,

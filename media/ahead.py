@@ -38,16 +38,18 @@ class ReadingAhead:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
-            held = await self._slot.get()
-            document = None
-            # The picture's own reading meets the same error, and tells of it.
-            with contextlib.suppress(LobbyLensError):
-                document = await loop.run_in_executor(self._around.second_looks, self._read, held)
-            outcome = "doubtful" if document is None else "certain"
-            self._around.metrics.read_ahead.labels(outcome).inc()
-            self._reader.read_ahead(held.id, document)
+            # No name is kept here: frames that were read leave the memory.
+            await self._try(await self._slot.get())
+
+    async def _try(self, held: Exposure) -> None:
+        loop, document = asyncio.get_running_loop(), None
+        # The picture's own reading meets the same error, and tells of it.
+        with contextlib.suppress(LobbyLensError):
+            document = await loop.run_in_executor(self._around.second_looks, self._read, held)
+        outcome = "doubtful" if document is None else "certain"
+        self._around.metrics.read_ahead.labels(outcome).inc()
+        self._reader.read_ahead(held.id, document)
 
     def _read(self, held: Exposure) -> Document | None:
         if self._reader.state not in _HELD:

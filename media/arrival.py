@@ -42,7 +42,7 @@ _OF_RECEIVER = (
     *(
         f"{_RECEIVER}{name}"
         for name in (
-            *("codecs", "decoder_error", "decoder_queue", "decoder_thread", "jitter_buffer"),
+            *("codecs", "decoder_queue", "decoder_thread", "jitter_buffer"),
             *("nack_generator", "remote_bitrate_estimator", "remote_streams", "rtcp_ssrc"),
             "timestamp_mapper",
         )
@@ -195,10 +195,6 @@ class Arrival:
         except ValueError:
             return
         wants_key, frame = inside._RTCRtpReceiver__jitter_buffer.add(packet)
-        failed = inside._RTCRtpReceiver__decoder_error
-        if failed.is_set():
-            failed.clear()
-            wants_key = True
         if wants_key:
             self._tell(inside._send_rtcp_pli(ssrc))
         if frame is not None:

@@ -43,6 +43,17 @@ def vp8_in(payload: bytes) -> bytes:
     return payload[vp8_descriptor(payload)[1] :]
 
 
+def begins_vp8(payload: bytes) -> bool:
+    """Whether a VP8 frame begins with this RTP payload: S, and partition 0 (RFC 7741, 4.2)."""
+    return payload[:1] != b"" and payload[0] & 0x17 == 0x10
+
+
+def has_parameters(data: bytes) -> bool:
+    """Whether a sequence parameter set is in H264 that the depacketiser made (RFC 6184, 1.3):
+    nothing can be decoded before one."""
+    return any(header & _NAL_TYPE == _SPS for header in _headers(data))
+
+
 def _headers(data: bytes) -> list[int]:
     """The first byte of each H264 unit (RFC 6184, 1.3)."""
     return [unit[0] for unit in data.split(START_CODE) if unit]

@@ -75,12 +75,15 @@ class Corroboration:
     async def run(self) -> None:
         """Look at pages until cancelled."""
         while True:
-            told = await self._slot.get()
-            try:
-                await self._look(told)
-            except LobbyLensError as error:
-                # Not told to the guest, who has a result; only shutting down comes here.
-                _log.info("a page was not compared with its zone", reason=error.code)
+            # No name is kept here: a page that was looked at leaves the memory.
+            await self._look_at(await self._slot.get())
+
+    async def _look_at(self, told: _Told) -> None:
+        try:
+            await self._look(told)
+        except LobbyLensError as error:
+            # Not told to the guest, who has a result; only shutting down comes here.
+            _log.info("a page was not compared with its zone", reason=error.code)
 
     async def _look(self, told: _Told) -> None:
         loop, around = asyncio.get_running_loop(), self._around

@@ -100,11 +100,15 @@ class GuidanceMessage(ServerMessage):
 
 
 class StateMessage(ServerMessage):
-    """Capture state and session state, whenever one of them changes."""
+    """Capture state and session state, whenever one of them changes.
+
+    ``picture`` names the picture that is being taken or read, for its still; else null.
+    """
 
     type: Literal["state"] = "state"
     capture: str
     session: str
+    picture: str | None = None
 
 
 class CaptureMessage(ServerMessage):

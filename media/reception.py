@@ -11,6 +11,7 @@ the pinned version has what they need.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCRtpReceiver
 
-from media.bitstreams import is_h264, is_key_frame
+from media.bitstreams import begins_vp8, has_parameters, is_h264, is_key_frame
 from media.decoding import PARTS as DECODING_PARTS
 from media.decoding import DecoderQueue, FrameRun, Handover, Losses, Shortcut
 from media.estimation import lightened
@@ -61,14 +62,17 @@ class FrameAssembler:
         arrived: Callable[[int], None] = lambda timestamp: None,
         heard: Callable[[float], None] = lambda now_s: None,
         repairs: Repairs | None = None,
+        decoder_error: threading.Event | None = None,
     ) -> None:
         """``gate``: which frames to leave out; None for none. ``arrived`` is called with the RTP
-        timestamp of each frame that is whole, ``heard`` with the time of each packet."""
+        timestamp of each frame that is whole, ``heard`` with the time of each packet.
+        ``decoder_error``: set by the decoder, for which a key frame is asked for."""
         self._wait_s = wait_s
         self._gate = gate
         self._arrived = arrived
         self._heard = heard
         self._repairs = repairs or Repairs()
+        self._decoder_error = decoder_error or threading.Event()
         self._clock = clock
         self._packets: dict[int, RtpPacket] = {}
         self._next: int | None = None
@@ -117,6 +121,9 @@ class FrameAssembler:
             frames += self._from_key(sorted(self._packets))
         layer_lacks = self._gate is not None and self._gate.needs_key()
         wants_key = self._ask(now_s) or layer_lacks
+        if self._decoder_error.is_set():
+            self._decoder_error.clear()
+            wants_key = True
         if wants_key:
             self._repairs.key_asked()
         return wants_key, FrameRun(frames) if frames else None
@@ -250,7 +257,9 @@ class FrameAssembler:
             if not known or (end := self._end_of(start)) is None:
                 continue
             data = b"".join(_data(self._packets[number]) for number in range(start, end))
-            if data and is_key_frame(data):
+            # Of H264 the packet with the parameter sets may have been lost before the very first.
+            lacks = start == self._first and is_h264(data) and not has_parameters(data)
+            if data and is_key_frame(data) and not lacks:
                 for number in [number for number in self._packets if number < start]:
                     del self._packets[number]
                 self._next = start
@@ -260,11 +269,13 @@ class FrameAssembler:
 
     def _begins_frame(self, number: int) -> bool:
         """Whether the packet is known to be its frame's first: by the one before, or as the
-        very first of the stream."""
-        before = self._packets.get(number - 1)
-        if before is None:
-            return number == self._first
-        return bool(before.marker) or before.timestamp != self._packets[number].timestamp
+        very first of the stream, which may have been lost."""
+        packet, before = self._packets[number], self._packets.get(number - 1)
+        if before is not None:
+            return bool(before.marker) or before.timestamp != packet.timestamp
+        if number != self._first:
+            return False
+        return is_h264(_data(packet)) or begins_vp8(packet.payload)
 
     def _ask(self, now_s: float) -> bool:
         """Each time more patiently: on a slow link the key frame may be under way for long."""
@@ -333,12 +344,14 @@ def adapt_reception(
     ):
         return False
     watch = watch or Watch()
+    failed = getattr(receiver, names["decoder_error"])
     assembler = FrameAssembler(
         wait_s,
         gate=watch.gate,
         arrived=watch.clock.note,
         heard=watch.clock.hear,
         repairs=watch.repairs,
+        decoder_error=failed,
     )
     nack = RepeatedNack(assembler, asked=watch.repairs.asked)
     setattr(receiver, names["jitter_buffer"], assembler)
@@ -353,7 +366,6 @@ def adapt_reception(
         watch.losses.replaced,
         watch.shortcut,
     )
-    failed = getattr(receiver, names["decoder_error"])
     waiting = DecoderQueue(
         assembler,
         handover,

@@ -301,9 +301,9 @@ class Session:
             self._send_state()
 
     def _send_state(self) -> None:
-        state = messages.StateMessage(
-            capture=self._viewing.state.value, session=self._door.state.value
-        )
+        capture, session = self._viewing.state.value, self._door.state.value
+        picture = self._viewing.stills.picture if self._viewing.busy else None
+        state = messages.StateMessage(capture=capture, session=session, picture=picture)
         self._channels.send_event(state)
 
     # Watching
@@ -377,14 +377,13 @@ class Session:
         except LobbyLensError as error:
             self._tell(error)
 
-    async def receive_still(self, upload: Callable[[], Awaitable[bytes]]) -> bool:
-        """Take a still for the capture under way; ``upload`` is called when it may come.
-
-        False when no picture is being taken, or not any more. Raises RateLimited while another
-        still is on its way, and what ``upload`` raises.
-        """
+    async def receive_still(
+        self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None
+    ) -> bool:
+        """Take a still for the capture under way; see StillDoor. Raises RateLimited while another
+        still is on its way, and what ``upload`` raises."""
         self._deadlines.acted()
-        return await self._viewing.stills.receive(upload)
+        return await self._viewing.stills.receive(upload, picture)
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""

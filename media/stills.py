@@ -1,12 +1,14 @@
 """The full-resolution stills of one session: which picture awaits one, and what came of it.
 
-A still belongs to the picture during which it was sent. One that is late must never lead the next
-one's, which may be of the other side or of somebody else's document.
+A still belongs to one picture, which its client names; of one that names none, to that during which
+it was sent. One that is late must never lead the next one's, which may be of the other side or of
+somebody else's document: what it shows is read, and stored, as that one's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 
 from core.errors import InvalidImage, RateLimited
@@ -22,6 +24,8 @@ class AwaitedStill:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self.picture = secrets.token_hex(4)
+        """Names the picture; of no use to whoever does not know the session's address."""
         self._came: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.uploading = False
         self.handed_over = False
@@ -84,6 +88,11 @@ class StillDoor:
         self.sends = False
         """Whether this client sends stills, so that a picture waits for one."""
 
+    @property
+    def picture(self) -> str | None:
+        """The name of the picture whose still is awaited, or was; None where none is."""
+        return None if self._now is None else self._now.picture
+
     def begin(self) -> None:
         """Another picture is being taken."""
         self.end()
@@ -106,13 +115,16 @@ class StillDoor:
             self._now.handed_over = True
         return self._now
 
-    async def receive(self, upload: Callable[[], Awaitable[bytes]]) -> bool:
-        """Take a still for the picture under way; False when none awaits one, or not any more.
+    async def receive(
+        self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None
+    ) -> bool:
+        """Take a still for the picture under way; ``upload`` is called when it may come.
 
+        False when none awaits one, or not any more, or another than that named ``picture`` does.
         Raises RateLimited while another still is on its way, and what ``upload`` raises.
         """
         awaited = self._now
-        if awaited is None or not awaited.open:
+        if awaited is None or not awaited.open or picture not in (None, awaited.picture):
             return False
         if awaited.uploading or self._uploads >= _UPLOADS:
             raise RateLimited("another still is on its way")

@@ -223,8 +223,11 @@ class Viewing:
     ) -> None:
         shown, late = self._reader.reading_finished(document), None
         if shown is None:
+            if still is not None:
+                still.give_up()
             if self._reader.kept:
                 self._unshown = capture.page
+                self._corroboration.put(capture, document, document)
         else:
             known = self._reviews.find(shown.id) is not None
             review = self._reviews.add(shown)
@@ -233,7 +236,7 @@ class Viewing:
             self._announce(shown, review.record, capture.page, known)
             better = partial(self._better_page, review.record, known)
             late = None if still is None else LateStill(still, better)
-        self._corroboration.put(capture, document, shown or document, late)
+            self._corroboration.put(capture, document, shown, late)
         self._move(self._reader.state)
 
     def _announce(self, shown: Document, record: str, page: Picture, known: bool) -> None:

@@ -50,12 +50,16 @@ async def card_form(request: web.Request) -> web.Response:
 
 @public
 async def still(request: web.Request) -> web.Response:
-    """``POST /api/sessions/{id}/still`` with a JPEG, while a picture is taken; the id is secret."""
+    """``POST /api/sessions/{id}/still`` with a JPEG, while a picture is taken; the id is secret.
+
+    ``?picture=…`` names the picture as ``state`` did.
+    """
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     if request.content_type != "image/jpeg":
         raise UnsupportedMediaType("send the still as image/jpeg")
     limit = request.app[MEDIA].max_still_bytes
-    taken = await session.receive_still(lambda: read_body(request, limit))
+    picture = request.query.get("picture")
+    taken = await session.receive_still(lambda: read_body(request, limit), picture)
     # Too late is no fault of the page, whose browser would complain of an error's status.
     return web.json_response(StillAnswer(taken=taken).model_dump())
 

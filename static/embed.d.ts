@@ -297,9 +297,10 @@ export interface ResultMessage {
   warnings: ("screen_suspected" | "photocopy_suspected")[];
 }
 
-/** Capture state and session state, whenever one of them changes. */
+/** Capture state and session state, whenever one of them changes. ``picture`` names the picture that is being taken or read, for its still; else null. */
 export interface StateMessage {
   capture: string;
+  picture: string | null;
   seq: number;
   session: string;
   session_id: string;

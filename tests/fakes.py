@@ -72,6 +72,9 @@ class FakeReader:
         self._engine = engine
         self._asked = False
         self._count = 0
+        self._reading = ""
+        self._disowned: set[str] = set()
+        """Ids of captures that were being read at a reset, as by LiveReader."""
         self.state = CaptureState.SEARCHING
         self.stable_required = 8
         self.sides_wanted = 1
@@ -91,7 +94,8 @@ class FakeReader:
         ):
             self._asked, self.state = False, CaptureState.READING
             page = np.zeros((8, 8, 3), np.uint8)
-            made = Capture(f"d{self._count}", (page,), QUALITY, Trigger.MANUAL)
+            self._reading = f"d{self._count}"
+            made = Capture(self._reading, (page,), QUALITY, Trigger.MANUAL)
             capture = Exposure(
                 made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made)
             )
@@ -130,14 +134,18 @@ class FakeReader:
         pass
 
     def reading_finished(self, document: Document) -> Document | None:
-        self.state = CaptureState.DONE
+        if document.id in self._disowned:
+            return None
+        self.state, self._reading = CaptureState.DONE, ""
         return document
 
     def reading_failed(self, capture_id: str) -> None:
-        self.state = CaptureState.SEARCHING
+        if capture_id not in self._disowned:
+            self.state, self._reading = CaptureState.SEARCHING, ""
 
     def reset(self) -> None:
-        self.state, self._count = CaptureState.SEARCHING, 0
+        self._disowned.add(self._reading)
+        self.state, self._reading = CaptureState.SEARCHING, ""
 
     def configure(self, *, stable_required: int | None = None, sides: int | None = None) -> None:
         if sides is not None:

@@ -66,6 +66,7 @@ DESCRIBED: tuple[Operation, ...] = (
         "POST", f"{_SESSION}/still", "Session", documents.still, told.StillAnswer,
         file_types=("image/jpeg",),
         errors=(InvalidSession, TooLarge, UnsupportedMediaType, Overloaded),
+        parameters=(Parameter("picture", "query", "The picture, as `state` names it."),),
     ),
     Operation(
         "GET", f"{_SESSION}/card-form", "Document", documents.card_form, told.CardFormAnswer,

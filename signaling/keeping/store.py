@@ -7,6 +7,8 @@ place, flushed to the disk and renamed. Folders are 0700 and files 0600.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -77,10 +79,25 @@ class Store:
     def replace(self, record: str, kind: str, data: bytes) -> bool:
         """Store one file where the record has one of this kind: what was deleted does not come
         back. Whether it has. Raises OSError."""
-        known = next(self._found(record, kind), None) is not None
-        if known:
-            self.put(record, kind, data)
+        if next(self._found(record, kind), None) is None:
+            return False
+        with self._alone():
+            known = next(self._found(record, kind), None) is not None
+            if known:
+                self.put(record, kind, data)
         return known
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process deletes meanwhile, nor replaces; there is a folder. Where a file system
+        has no locks, several workers may get in each other's way."""
+        number = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(number, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(number)
 
     def get(self, record: str, kind: str) -> bytes:
         """The data. Raises NotFound, also when its time is over, and StoredFileError."""
@@ -96,12 +113,15 @@ class Store:
 
     def delete(self, record: str) -> int:
         """Delete all that is stored of a record; how many files are gone. Raises NotFound."""
-        found = [path for kind in KINDS for path in self._found(record, kind)]
+        found: list[Path] = []
+        if self._folder.is_dir():
+            with self._alone():
+                found = [path for kind in KINDS for path in self._found(record, kind)]
+                # Oldest first: a deletion that is cut off brings no earlier file back.
+                for path in sorted(found):
+                    remove_file(path)
         if not found:
             raise NotFound("nothing is stored for this record")
-        # Oldest first: a deletion that is cut off brings no earlier file back.
-        for path in sorted(found):
-            remove_file(path)
         return len(found)
 
     def records(self) -> list[dict[str, object]]:
@@ -159,19 +179,22 @@ class Store:
         done = unreadable = 0
         for path in list(self._files()):
             try:
-                file = path.read_bytes()
-                if read_header(file)[0].kid == self._ring.current:
-                    continue
-                header, data = unseal(self._ring, file)
+                with self._alone():
+                    done += self._reencrypt(path)
             except FileNotFoundError:
                 continue  # a sweep was here
             except StoredFileError:
                 unreadable += 1
-                continue
-            times_s = (header.created_s, header.expires_s)
-            write_file(path, seal(self._ring, header.record, header.kind, times_s, data))
-            done += 1
         return Reencrypted(done, unreadable)
+
+    def _reencrypt(self, path: Path) -> bool:
+        file = path.read_bytes()
+        if read_header(file)[0].kid == self._ring.current:
+            return False
+        header, data = unseal(self._ring, file)
+        times_s = (header.created_s, header.expires_s)
+        write_file(path, seal(self._ring, header.record, header.kind, times_s, data))
+        return True
 
     def _over(self, header: Header) -> bool:
         """A retention time that was shortened holds for files stored before, too."""

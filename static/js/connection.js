@@ -165,10 +165,10 @@ export class Connection {
   }
 
   /** Hands in a still of the picture being taken; nothing is lost when it does not arrive. */
-  async sendStill(jpeg) {
+  async sendStill(jpeg, picture) {
     if (this.#closed || this.#replacing || !this.#session) return;
     try {
-      if (await doors.still(this.#session.id, jpeg)) stats.count("stills");
+      if (await doors.still(this.#session.id, jpeg, picture)) stats.count("stills");
     } catch (error) {
       if (!(error instanceof doors.Refused)) throw error;
     }

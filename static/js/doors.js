@@ -74,11 +74,12 @@ export async function offer(sdp, session, signal, resumed, answerMs) {
 }
 
 /**
- * Hands in a still; true when it came in time to be looked at. On a link that takes longer than the
+ * Hands in the still of a `picture`; true when it came in time to be looked at. On a link that takes longer than the
  * server waits, it would only be in the video's way.
  */
-export async function still(sessionId, jpeg) {
-  const path = `/api/sessions/${encodeURIComponent(sessionId)}/still`;
+export async function still(sessionId, jpeg, picture) {
+  const named = new URLSearchParams({ picture });
+  const path = `/api/sessions/${encodeURIComponent(sessionId)}/still?${named}`;
   const options = { method: "POST", headers: { "Content-Type": "image/jpeg" }, body: jpeg };
   return (await request(path, options, undefined, { answerMs: STILL_MS })).taken;
 }

@@ -199,17 +199,17 @@ async function help(act) {
     say(byId("state"), "staff.done");
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    // The server's own sentence, which says more than a code could.
+    const sentence = () => element("bdi", { lang: "en", textContent: error.message });
     if (error.status) {
-      // The server's own sentence, which says more than a code could.
       i18n.hush(byId("state"));
-      const told = element("bdi", { lang: "en", textContent: error.message });
-      byId("state").replaceChildren(told);
-      byId("refusal").replaceChildren(told.cloneNode(true));
+      byId("state").replaceChildren(sentence());
     } else {
       say(byId("state"), "staff.silent");
-      byId("refusal").textContent = t("staff.silent");
     }
-    byId("refusal").hidden = byId("form").hidden || form !== mine;
+    if (!mine || form !== mine) return; // the form that shows says what is wrong with itself
+    byId("refusal").replaceChildren(error.status ? sentence() : t("staff.silent"));
+    byId("refusal").hidden = false;
   }
 }
 

@@ -65,7 +65,7 @@ export class Visit {
 
   #message(message) {
     if (message.type === "state") {
-      if (message.capture === "captured") this.#still();
+      if (message.capture === "captured") this.#still(message.picture);
       if (message.capture !== "done") this.#resetting = false;
     }
     const confirming = this.#pending !== null;
@@ -73,15 +73,18 @@ export class Visit {
     this.#handlers.message(message, confirming);
   }
 
-  /** The burst has begun, so the document is still: the best moment for a sharp picture. */
-  async #still() {
+  /**
+   * The burst has begun, so the document is still: the best moment for a sharp picture. It names the
+   * server's `picture`, as it may be there when the next one is taken, of something else.
+   */
+  async #still(picture) {
     if (!this.#watching) return; // the camera sends black
     this.#grabbing += 1;
     const frame = await grabStill(this.feed.track, byId("preview"));
     this.#grabbing -= 1;
     this.#showWatching();
     const jpeg = frame && (await jpegOf(frame));
-    if (jpeg && !this.#ended) await this.connection.sendStill(jpeg);
+    if (jpeg && !this.#ended) await this.connection.sendStill(jpeg, picture);
   }
 
   send(message) {

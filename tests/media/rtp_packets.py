@@ -23,13 +23,15 @@ class Time:
 
 
 def packets(frames: int, size: int = 4, first: int = 65_530, key_at: int = 0) -> list[RtpPacket]:
-    """Frames of ``size`` packets; sequence numbers wrap early."""
+    """VP8 frames of ``size`` packets, with payloads that are a descriptor each (RFC 7741, 4.2);
+    sequence numbers wrap early."""
     made = []
     for number, part in itertools.product(range(frames), range(size)):
         packet = RtpPacket(
             sequence_number=(first + number * size + part) & 0xFFFF,
             timestamp=(0xFFFFFF00 + number * 3750) & 0xFFFFFFFF,
             marker=int(part == size - 1),
+            payload=b"\x10" if part == 0 else b"\x00",
         )
         body = (KEY if number in (0, key_at) else DELTA) + bytes([number & 0xFF, part])
         packet._data = body  # type: ignore[attr-defined]

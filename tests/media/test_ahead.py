@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from pipeline.types import (
     Observation,
     Trigger,
 )
+from pipeline.visual.words import Print
 from tests.conftest import Serve
 from tests.fakes import QUALITY, FakeEngine, FakeReader, specimen_document
 from tests.media.test_session import Clients, clients  # noqa: F401  the fixture
@@ -157,6 +161,60 @@ async def test_a_reset_ends_the_wait_for_a_still(serve: Serve, clients: Clients)
     assert await client.send_still(JPEG), "the next picture waits for its own"
     await client.wait_for("result")
     assert engine.pages_read == [2]
+
+
+class SameSide(HeldReader):
+    """Takes what was shown before: nothing new is told of it."""
+
+    def reading_finished(self, document: Document) -> Document | None:
+        super().reading_finished(document)
+        return None
+
+
+async def test_what_is_not_told_awaits_no_still(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = AheadEngine(capture_at=LATE)
+    engine.live_reader = lambda: SameSide(engine)  # type: ignore[method-assign]
+    server = await serve(engine, "--media.still-wait-ms", "5000")
+    client = clients.make(server)
+    await client.open(stills=True)
+    await client.wait_for("state", capture="done")
+    assert not await client.send_still(JPEG)
+    await asyncio.sleep(0.2)
+    assert engine.stills == [] and engine.pages_looked_at == []
+
+
+async def test_pages_that_were_looked_at_leave_the_memory(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    """Those that were read ahead, and those of the second look, with a reset."""
+    pages: list[weakref.ref[Any]] = []
+
+    class Kept(AheadEngine):
+        def read_ahead(self, capture: Capture) -> Document | None:
+            pages.append(weakref.ref(capture.page))
+            return super().read_ahead(capture)
+
+        def read_print(self, capture: Capture, document: Document) -> Print | None:
+            pages.append(weakref.ref(capture.page))
+            return super().read_print(capture, document)
+
+    engine = Kept(capture_at=LATE)
+    client = clients.make(await serve(engine))
+    await client.open()
+    await client.wait_for("result")
+    await looked_at(engine)
+    engine.certain, engine.capture_at = False, -1
+    client.send({"type": "reset"})
+    await client.wait_for("state", capture="searching")
+    async with asyncio.timeout(5):
+        while any(page() is not None for page in pages):
+            await asyncio.sleep(0.05)
+            gc.collect()
+    assert len(pages) >= 2
 
 
 async def test_a_doubtful_or_broken_reading_leaves_the_burst_as_it_is(

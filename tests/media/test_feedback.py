@@ -43,6 +43,16 @@ def test_missing_packets_are_asked_for_until_they_come_or_are_given_up() -> None
     assert told == [1] * len(asked)
 
 
+def test_each_packet_asked_for_is_told() -> None:
+    clock, told = Time(), list[int]()
+    assembler = FrameAssembler(WAIT_S, clock)
+    nack = RepeatedNack(assembler, clock, told.append)
+    for place, packet in enumerate(packets(3, first=500)):
+        if place not in (2, 5, 6, 7):
+            nack.add(packet)
+    assert told == [1, 3]
+
+
 def test_a_packet_is_not_asked_for_again_before_an_answer_can_have_come() -> None:
     clock = Time()
     assembler = FrameAssembler(WAIT_S, clock)

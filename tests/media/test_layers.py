@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.films import TIDS
+from media.bitstreams import START_CODE
 from media.layers import ALL_LAYERS, Layer, LayerGate, layer_of
 from media.reception import FrameAssembler
 from tests.media.layered_stream import decoded, descriptor, encoded_l1t3
@@ -128,9 +129,13 @@ def test_the_assembler_leaves_out_whole_frames_and_asks_for_nothing() -> None:
     assert got == list(range(0, 16, 2)) and wanted.left_out == 8
 
 
+PARAMETERS, KEY_SLICE = b"\x67\x42", 0x65
+
+
 def h264_packet(number: int, header: int) -> RtpPacket:
     packet = RtpPacket(sequence_number=number, timestamp=number, marker=1)
-    packet._data = b"\x00\x00\x00\x01" + bytes([header, number])  # type: ignore[attr-defined]
+    units = [PARAMETERS] * (header == KEY_SLICE) + [bytes([header, number])]
+    packet._data = b"".join(START_CODE + unit for unit in units)  # type: ignore[attr-defined]
     return packet
 
 
@@ -155,8 +160,7 @@ def test_h264_without_layers_passes_whole() -> None:
     wanted = Wanted(1)
     assembler = FrameAssembler(WAIT_S, Time(), wanted.gate())
     for number in range(4):
-        packet = RtpPacket(sequence_number=number, timestamp=number, marker=1)
+        packet = h264_packet(number, KEY_SLICE if number == 0 else 0x41)
         packet.payload = b"\x90\x20\x80"
-        packet._data = b"\x00\x00\x00\x01" + bytes([0x65 if number == 0 else 0x41])  # type: ignore[attr-defined]
         assert len(frames_of(assembler.add(packet)[1])) == 1
     assert wanted.left_out == 0

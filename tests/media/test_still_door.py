@@ -11,6 +11,9 @@ import pytest
 
 from core.errors import Overloaded
 from examples.client import CaptureClient
+from media import stills
+from media.stills import AwaitedStill
+from media.surroundings import Surroundings
 from pipeline.types import Capture
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
@@ -24,9 +27,11 @@ async def post(
     session_id: str,
     body: bytes | AsyncIterator[bytes] = JPEG,
     kind: str = "image/jpeg",
+    picture: str | None = None,
 ) -> tuple[int, str | bool]:
     """Status, and error code or whether it was taken."""
-    address = f"{server.url}/api/sessions/{session_id}/still"
+    named = "" if picture is None else f"?picture={picture}"
+    address = f"{server.url}/api/sessions/{session_id}/still{named}"
     async with (
         aiohttp.ClientSession() as http,
         http.post(address, data=body, headers={"Content-Type": kind}) as answer,
@@ -144,6 +149,88 @@ async def test_a_still_still_on_its_way_is_not_the_next_picture_s(
     await visit.client.close()
 
 
+async def test_a_still_of_another_picture_is_not_taken_whenever_it_comes(visit: Visit) -> None:
+    """Whatever held it up, its upload may begin when the next picture is taken."""
+    own, names = visit.client.session_id, list[str]()
+    for number in range(2):
+        visit.client.send({"type": "capture"})
+        told = await visit.client.wait_for("state", capture="captured")
+        names.append(told["picture"])
+        if number == 0:
+            assert await post(visit.server, own, picture=names[0]) == (200, True)
+            await visit.client.wait_for("result")
+    for name in (names[0], "", "elsewhere"):
+        assert await post(visit.server, own, picture=name) == (200, False)
+    assert await post(visit.server, own, picture=names[1]) == (200, True)
+    done = await visit.client.wait_for("state", capture="done")
+    assert done["picture"] is None and names[0] != names[1]
+    assert visit.engine.stills == [JPEG, JPEG] and visit.engine.pages_read == [2, 2]
+
+
+async def test_stills_that_are_on_their_way_are_few(serve: Serve) -> None:
+    visit = await begin(serve, 5000)
+    own, links = visit.client.session_id, [SlowLink(JPEG) for _ in range(2)]
+    sent = []
+    for link in links:
+        visit.client.send({"type": "capture"})
+        await visit.client.wait_for("capture")
+        sent.append(asyncio.create_task(post(visit.server, own, link.body())))
+        await link.begun.wait()
+        # One for each picture, and two for a session.
+        assert await post(visit.server, own) == (429, "RATE_LIMITED")
+        visit.client.send({"type": "reset"})
+        await visit.client.wait_for("state", capture="searching")
+    visit.client.send({"type": "capture"})
+    await visit.client.wait_for("capture")
+    assert await post(visit.server, own) == (429, "RATE_LIMITED")
+    links[0].free.set()
+    assert await sent[0] == (200, False)
+    assert await post(visit.server, own) == (200, True)
+    links[1].free.set()
+    assert await sent[1] == (200, False)
+    await visit.client.close()
+
+
+async def test_what_has_come_is_forgotten_with_its_picture(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[AwaitedStill] = []
+
+    class Noted(AwaitedStill):
+        def __init__(self, around: Surroundings) -> None:
+            super().__init__(around)
+            made.append(self)
+
+    monkeypatch.setattr(stills, "AwaitedStill", Noted)
+    visit = await begin(serve, 5000)
+    visit.engine.read_s = 0.5
+    for ends in ("reset", "read"):
+        visit.client.send({"type": "capture"})
+        await visit.client.wait_for("capture")
+        assert await post(visit.server, visit.client.session_id) == (200, True)
+        if ends == "reset":
+            visit.client.send({"type": "reset"})
+            await visit.client.wait_for("state", capture="searching")
+        else:
+            await visit.client.wait_for("result")
+        assert [still._came.result() for still in made] == [None] * len(made)
+    await visit.client.close()
+
+
+async def test_who_comes_back_says_anew_whether_stills_are_sent(serve: Serve) -> None:
+    visit = await begin(serve, 5000, stills=False)
+    back = CaptureClient(visit.server.url, DrawnTrack())
+    await back.open(
+        resumed=visit.client.session_id, resume_token=visit.client.resume_token, stills=True
+    )
+    await back.wait_for("overlay")
+    back.send({"type": "capture"})
+    told = await back.wait_for("state", capture="captured")
+    assert await back.send_still(JPEG, told["picture"])
+    await visit.client.close()
+    await back.close()
+
+
 async def test_an_upload_that_is_broken_off_leaves_room_for_another(visit: Visit) -> None:
     """A page gives up on a link that is too slow."""
     link = SlowLink(JPEG)
@@ -176,6 +263,8 @@ async def test_who_announces_no_stills_is_not_made_to_wait(serve: Serve) -> None
     visit = await begin(serve, 5000, stills=False)
     assert await visit.take() < 2
     assert visit.engine.pages_read == [1]
+    visit.client.send({"type": "capture"})
+    assert (await visit.client.wait_for("state", capture="captured"))["picture"] is None
     await visit.client.close()
 
 

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,6 +206,29 @@ def test_an_id_is_never_a_path(kept: Kept, record: str) -> None:
             call()
     with pytest.raises(NotFound):
         kept.store().get(RECORD, "../json")
+
+
+@pytest.mark.parametrize("way", ["replace", "reencrypt"])
+def test_what_another_process_deletes_meanwhile_stays_deleted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    kept.store(OLD).put(RECORD, "image", b"first")
+    mine, other = kept.store(NEW, OLD), kept.store(NEW, OLD)
+    deleting = threading.Thread(target=other.delete, args=(RECORD,))
+
+    def slow(*arguments: Any) -> bytes:
+        deleting.start()
+        deleting.join(0.3)
+        return seal(*arguments)
+
+    monkeypatch.setattr(store_module, "seal", slow)
+    if way == "replace":
+        assert mine.replace(RECORD, "image", b"better")
+    else:
+        assert mine.reencrypt() == Reencrypted(1, 0)
+    deleting.join(5)
+    assert kept.files() == []
+    assert not mine.replace(RECORD, "image", b"better") and kept.files() == []
 
 
 def test_all_of_a_record_is_deleted(kept: Kept) -> None:
