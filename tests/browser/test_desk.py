@@ -232,6 +232,50 @@ async def test_a_refusal_shows_in_the_form_that_it_is_of(kiosk: OpenKiosk) -> No
         await desk.wait_for_selector("#form", state="hidden")
 
 
+async def test_a_late_refusal_leaves_another_form_s_own(kiosk: OpenKiosk) -> None:
+    two = await open_two(kiosk)
+    desk, refused = two.desk, asyncio.Event()
+
+    async def confirm(route: Route) -> None:
+        first = two.label in route.request.url
+        if first:
+            await refused.wait()
+        await route.fulfill(
+            status=422, json={"error": f"refused: {'first' if first else 'second'}"}
+        )
+
+    await desk.route("**/confirm", confirm)
+    for chosen in ("", two.other):
+        if chosen:
+            await desk.click(chosen)
+        await desk.click("#take-form")
+        await fill_desk_form(desk)
+        await desk.click("#form [type=submit]")
+    await expect(desk.locator("#refusal")).to_have_text("refused: second")
+    refused.set()
+    await expect(desk.locator("#state")).to_have_text("refused: first")
+    await expect(desk.locator("#refusal")).to_be_visible()
+    await expect(desk.locator("#refusal")).to_have_text("refused: second")
+
+
+async def test_what_happens_to_one_guest_is_not_told_of_another(kiosk: OpenKiosk) -> None:
+    """The clerk has gone on: the stream of the guest before is left."""
+    two = await open_two(kiosk)
+    desk = two.desk
+    await desk.click(two.other)
+    await desk.click("#send-hint")
+    hints = desk.locator("#log li", has_text="Hint sent")
+    await expect(hints).to_have_count(1)
+    hint = {"code": "GLARE"}
+    told = await desk.request.post(
+        f"{two.first.origin}/api/staff/sessions/{two.label}/hint", data=hint
+    )
+    assert told.status == 204
+    await two.first.page.wait_for_selector("#desk-note:has-text('A reflection is in the way')")
+    await desk.wait_for_timeout(500)
+    await expect(hints).to_have_count(1)
+
+
 async def test_a_form_that_comes_late_is_shown_for_no_other_guest(kiosk: OpenKiosk) -> None:
     """The clerk has gone on: whose form it is fills it in, and the other's is the other's."""
     two = await open_two(kiosk)

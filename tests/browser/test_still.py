@@ -94,13 +94,23 @@ async def test_the_camera_is_not_black_before_the_still_is_taken(
     )
 
 
+# A link that holds a still for longer than the page waits for the next picture.
+LONGER = """
+AbortSignal.timeout = (timeout) => {
+  const control = new AbortController();
+  setTimeout(() => control.abort(), 30_000);
+  return control.signal;
+};
+"""
+
+
 async def test_a_still_that_takes_too_long_to_send_is_given_up(
     kiosk: OpenKiosk, server: Server, scene_y4m: Path
 ) -> None:
     """On a slow link it is in the video's way, and nobody waits for it any more."""
     guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m))
     held: list[Route] = []  # never let through
-    await guest.page.route("**/still", lambda route: held.append(route))
+    await guest.page.route("**/still?*", lambda route: held.append(route))
     given_up: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
     guest.page.once("requestfailed", lambda asked: given_up.set_result(asked))
     await guest.do("begin")
@@ -109,6 +119,39 @@ async def test_a_still_that_takes_too_long_to_send_is_given_up(
         assert "/still" in (await given_up).url
     # The guest notices nothing.
     assert await guest.page.is_enabled("#confirm")
+
+
+async def test_a_still_that_comes_with_the_next_picture_is_not_that_one_s(
+    kiosk: OpenKiosk, server: Server, scene_y4m: Path
+) -> None:
+    """What it shows is another document, or another side."""
+    guest = await kiosk(FAKE_CAMERA, ALLOWED, play_file(scene_y4m), scripts=(LONGER,))
+    sent = watch_stills(guest)
+    next_one, let_through = asyncio.Event(), asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        if next_one.is_set():
+            let_through.set()
+            await sent[0].response()
+        else:
+            await next_one.wait()
+            await let_through.wait()
+        await route.continue_()
+
+    await guest.page.route("**/still?*", slow)
+    await guest.do("begin")
+    await guest.screen("review", timeout_s=40)
+    assert len(sent) == 1
+    next_one.set()
+    await guest.do("rescan")
+    await guest.screen("live")
+    await guest.screen("review", timeout_s=40)
+    async with asyncio.timeout(10):
+        while len(sent) < 2:
+            await asyncio.sleep(0.05)
+        answers = [await each.response() for each in sent]
+    told = [json.loads(await answer.text())["taken"] for answer in answers if answer]
+    assert told == [False, True]
 
 
 async def test_a_still_of_all_the_camera_s_pixels_goes_with_the_picture(

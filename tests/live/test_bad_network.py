@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from aiortc.codecs import vpx
 
 from benchmarks.impairment import Impairment, Swallower, Watch
 from examples.client import CaptureClient
+from media.state import SessionState
 from pipeline.types import ImageU8
 from tests.conftest import RunningServer, Serve
 from tests.peer import DrawnTrack
@@ -101,8 +103,35 @@ async def test_a_packet_that_never_comes_freezes_nothing_for_long(serve: Serve) 
     assert_no_freeze(watch)
     # An operator sees what the network does.
     assert server.metric("lobbylens_packets_asked_total") >= swallower.swallowed - 5
-    assert server.metric("lobbylens_gaps_given_up_total") > 0
+    assert 0 < server.metric("lobbylens_gaps_given_up_total") <= 5
     assert server.metric("lobbylens_key_frames_asked_total") > 0
+
+
+async def test_a_frame_that_no_decoder_takes_is_told(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, bad = vpx.Vp8Encoder.encode, list[bool]()
+
+    def spoilt(encoder: vpx.Vp8Encoder, *arguments: Any, **options: Any) -> Any:
+        payloads, timestamp = encode(encoder, *arguments, **options)
+        # The descriptor of a frame's first packet, and a key frame that says nothing.
+        return ([b"\x10\x10\x00\x00"] if bad and bad.pop() else payloads, timestamp)
+
+    monkeypatch.setattr(vpx.Vp8Encoder, "encode", spoilt)
+    server = await serve()
+    async with connected(server) as client:
+        (session,) = server.registry
+        bad.append(True)
+        async with asyncio.timeout(5):
+            while not server.metric("lobbylens_key_frames_asked_total"):
+                await asyncio.sleep(0.02)
+        first = (await client.wait_for("overlay"))["frame"]
+        last = (await client.wait_for("overlay"))["frame"]
+        assert last["index"] > first["index"]
+        assert session.state is SessionState.CONNECTED
+    assert server.metric("lobbylens_frames_undecodable_total") == 1
+    assert server.metric("lobbylens_gaps_given_up_total") == 0
+    assert server.metric("lobbylens_packets_asked_total") == 0
 
 
 async def test_random_loss_freezes_nothing_for_long(client: CaptureClient) -> None:
