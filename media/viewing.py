@@ -221,7 +221,7 @@ class Viewing:
     def _finish(
         self, document: Document, capture: Capture, still: AwaitedStill | None = None
     ) -> None:
-        shown, late = self._reader.reading_finished(document), None
+        shown = self._reader.reading_finished(document)
         if shown is None:
             if still is not None:
                 still.give_up()
