@@ -121,6 +121,29 @@ async def test_a_still_that_takes_too_long_to_send_is_given_up(
     assert await guest.page.is_enabled("#confirm")
 
 
+async def test_no_black_still_is_sent_while_the_guest_reads(
+    kiosk: OpenKiosk, server: Server, scene_y4m: Path
+) -> None:
+    """A clerk may press the shutter then; the page's camera is off. Without ImageCapture, as in
+    Firefox, its preview would be taken, which is black."""
+    guest = await kiosk(
+        FAKE_CAMERA, ALLOWED, play_file(scene_y4m), scripts=("delete window.ImageCapture;",)
+    )
+    sent = watch_stills(guest)
+    await guest.do("begin")
+    await guest.screen("review", timeout_s=40)
+    await taken(sent)
+    before = sum((await until_judged(server)).values())
+    staff = f"{guest.origin}/api/staff/sessions"
+    (session,) = (await (await guest.page.request.get(staff)).json())["sessions"]
+    told = await guest.page.request.post(f"{staff}/{session['label']}/picture", data={})
+    assert told.status == 204
+    async with asyncio.timeout(10):
+        while sum(stills(server).values()) == before:
+            await asyncio.sleep(0.1)
+    assert len(sent) == 1 and stills(server)["late"] == 1
+
+
 async def test_a_still_that_comes_with_the_next_picture_is_not_that_one_s(
     kiosk: OpenKiosk, server: Server, scene_y4m: Path
 ) -> None:
