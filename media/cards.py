@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
-from core.errors import InvalidMessage, LobbyLensError, Overloaded
+from core.errors import InvalidMessage, LobbyLensError, NotFound, Overloaded
 from media import messages
 from media.channels import Channels
 from media.review import Review, Reviews, clean_fields
@@ -33,16 +33,19 @@ class SessionCards:
         self._chosen: str | None = None
         self._confirms = 0
         self._filling = asyncio.Lock()
+        self._choosing = asyncio.Lock()
+        """Choices take effect, and are told, in the order in which they were made."""
 
     async def announce(self, chosen: str | None = None) -> None:
         """Say what the card asks for; ``chosen`` takes another one from now on."""
-        try:
-            form = await self.form(chosen)
-        except LobbyLensError as error:
-            self._tell(error)
-            return
-        self._chosen = chosen or self._chosen
-        self._channels.send_event(form)
+        async with self._choosing:
+            try:
+                form = await self.form(chosen)
+            except LobbyLensError as error:
+                self._tell(error)
+                return
+            self._chosen = chosen or self._chosen
+            self._channels.send_event(form)
 
     async def form(self, name: str | None = None) -> messages.CardFormMessage:
         """What a card asks for; None for the session's. Raises DocumentFillingError."""
@@ -64,10 +67,14 @@ class SessionCards:
         review = reviews.get(message.document_id, message.entry)
         self._confirms += 1
         try:
+            async with self._choosing:
+                pass  # the card that was chosen before
             async with self._filling:
                 if review.accepted == message and reviews.find(review.document.id) is review:
                     return review, False
                 card = await self._fill(message, review.document, fields)
+                if reviews.find(review.document.id) is not review:
+                    raise NotFound("this document was forgotten while its card was filled")
                 review.confirm(fields, message.actor, card)
                 review.accepted = message
         finally:

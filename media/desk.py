@@ -120,6 +120,11 @@ class Desk:
     def take_picture(self) -> None:
         self._viewing.take_picture()
 
+    @property
+    def taken_back(self) -> bool:
+        """Whether the guest has the form again that a clerk had."""
+        return self._latest.get("form", {}).get("holder") == "guest"
+
     def take_form(self) -> tuple[str | None, dict[str, str]]:
         """Take over the form: id and values of the document that it shows, or (None, {}) for
         typing.
@@ -164,7 +169,9 @@ class Desk:
         return self._channels.feed
 
     def reset(self) -> None:
-        """The guest began anew: nothing of the one before is shown, nor held by a clerk."""
+        """The guest begins anew: all that was seen and read is forgotten, and nothing of it is
+        shown to anybody, nor held by a clerk."""
+        self._viewing.reset()
         self.give_back_form()
         self.feed.forget()
         # Who holds the form is told on: a clerk whose connection was broken would keep it open.

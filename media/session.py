@@ -344,7 +344,6 @@ class Session:
             case messages.TakePicture():
                 self._viewing.take_picture()
             case messages.Reset():
-                self._viewing.reset()
                 self.desk.reset()
             case messages.Configure():
                 self.desk.configure(message)
@@ -372,10 +371,13 @@ class Session:
         )
 
     async def _confirm_and_tell(self, message: messages.Confirm) -> None:
+        resets = self._viewing.resets
         try:
             self._channels.send_event(await self.confirm(message))
         except LobbyLensError as error:
-            self._tell(error)
+            # Of what the guest has left since there is nothing to say.
+            if resets == self._viewing.resets:
+                self._tell(error)
 
     async def receive_still(
         self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None

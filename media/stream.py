@@ -71,6 +71,7 @@ class Stream:
         self._newest: Arrived | None = None
         self._waiting = 0
         self._turn = asyncio.Lock()
+        self._resets = 0
         self._shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)
         self._overlay: messages.Overlay | None = None
         self._last: FrameAnswer | None = None
@@ -135,14 +136,17 @@ class Stream:
         """Look at a frame, unless a newer one has come when its turn is there.
 
         The answer then repeats the one before, ``analysed`` false. Raises InvalidImage,
-        InvalidSession, and RateLimited for more requests than may wait.
+        InvalidSession, CaptureFailed for one from before a reset, and RateLimited for more requests
+        than may wait.
         """
+        resets = self._resets
         if self._waiting >= _WAITING_REQUESTS:
             raise RateLimited("wait for the answers to the frames that were sent before")
         self._newest = frame
         self._waiting += 1
         try:
             async with self._turn:
+                self._since(resets)
                 if frame is not self._newest and self._last is not None:
                     self.skip()
                     return self._last.model_copy(update={"analysed": False})
@@ -150,21 +154,29 @@ class Stream:
         finally:
             self._waiting -= 1
 
-    async def look(self, frame: Arrived) -> FrameAnswer:
-        """Look at a frame when its turn has come. Raises InvalidImage, InvalidSession."""
+    async def look(self, frame: Arrived, resets: int | None = None) -> FrameAnswer:
+        """Look at a frame when its turn has come.
+
+        ``resets``: as ``batch`` gave them, None for now. Raises InvalidImage, InvalidSession, and
+        CaptureFailed for a frame from before a reset.
+        """
+        resets = self._resets if resets is None else resets
         async with self._turn:
+            self._since(resets)
             return await self._look(frame)
 
-    async def look_at(self, frame: Frame) -> FrameAnswer:
+    async def look_at(self, frame: Frame, resets: int | None = None) -> FrameAnswer:
         """The same for a frame that is decoded already."""
+        resets = self._resets if resets is None else resets
         async with self._turn:
-            self._alive()
+            self._since(resets)
             self._around.metrics.frames_received.inc()
             self._count += 1
-            return await self._see(frame)
+            return await self._see(frame, resets)
 
     async def _look(self, arrived: Arrived) -> FrameAnswer:
         self._alive()
+        resets = self._resets
         index, self._count = self._count, self._count + 1
         self._around.metrics.frames_received.inc()
         if self._last is not None and self._sheds(index):
@@ -177,17 +189,19 @@ class Stream:
             decode_frame,
             *(arrived.data, index, pts_ms, arrived.received_ms, self._limits.max_frame_pixels),
         )
-        return await self._see(frame)
+        return await self._see(frame, resets)
 
     def _sheds(self, index: int) -> bool:
         """Whether this frame is left out because the server is overloaded."""
         unthinned = self.session.viewing.state in _UNTHINNED
         return not unthinned and index % self._around.load.analyse_every != 0
 
-    async def _see(self, frame: Frame) -> FrameAnswer:
-        self._alive()
+    async def _see(self, frame: Frame, resets: int) -> FrameAnswer:
+        """``resets``: as they were when the frame's turn came. Raises CaptureFailed after another:
+        it shows what is forgotten."""
+        self._since(resets)
         seen = await self.session.viewing.looks.look(frame)
-        self._alive()
+        self._since(resets)
         if seen.found is not None and seen.quality is not None:
             self._shots.append(Shot(frame, seen.found, seen.quality))
         assert self._overlay is not None, "every look is told"
@@ -207,21 +221,27 @@ class Stream:
         """Whether a picture that the session took by itself is there, or about to be."""
         return self.session.viewing.busy or (self._serves() and not self._fetched)
 
+    def _since(self, resets: int) -> None:
+        self._alive()
+        if resets != self._resets:
+            raise _reset()
+
     def _alive(self) -> None:
         if self.ended.is_set():
             raise _over()
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> Iterator[int]:
         """For the time of one batch or video chunk, each of which may take seconds and megabytes.
 
-        Raises RateLimited while there is another.
+        Gives what ``look`` is told with each of its frames, so that none is looked at after a
+        reset. Raises RateLimited while there is another.
         """
         if self._batching:
             raise RateLimited("wait for the answer to the batch that was sent before")
         self._batching = True
         try:
-            yield
+            yield self._resets
         finally:
             self._batching = False
 
@@ -266,11 +286,12 @@ class Stream:
         return not self._fetched and not self._shots and not self.session.viewing.busy
 
     def reset(self) -> None:
-        """Forget everything seen and read."""
-        self.session.viewing.reset()
+        """Forget everything seen and read, and tell nobody any more of it."""
+        self._resets += 1
+        self._settle(_reset())
+        self.session.desk.reset()
         self._shots.clear()
         self._result, self._fetched, self._last = None, False, None
-        self._settle(CaptureFailed("the session was reset"))
 
     async def _capture(self, filters: EnhanceSettings | None) -> messages.ResultMessage:
         if self._outcome is not None:
@@ -301,6 +322,10 @@ class Stream:
 
 def _over() -> InvalidSession:
     return InvalidSession("the session is over, or another client has taken it")
+
+
+def _reset() -> CaptureFailed:
+    return CaptureFailed("the session was reset")
 
 
 def _unread() -> MrzError:

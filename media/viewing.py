@@ -104,6 +104,11 @@ class Viewing:
         return self._reader.sides_wanted
 
     @property
+    def resets(self) -> int:
+        """How often all was forgotten."""
+        return self._reader.resets
+
+    @property
     def busy(self) -> bool:
         """Whether a capture is being taken or read."""
         return self.state in _TAKEN
@@ -113,7 +118,8 @@ class Viewing:
 
         ``filters``: for this picture, in place of the settings' own. Raises CaptureFailed.
         """
-        taken = await self.looks.in_turn(lambda: self._reader.take(shots))
+        resets = self._reader.resets
+        taken = await self.looks.in_turn(lambda: self._reader.take(shots, resets))
         self._move(self._reader.state)
         self._channels.send_event(reports.capture(None, taken))
         develop = taken.develop
@@ -211,8 +217,8 @@ class Viewing:
         except LobbyLensError as error:
             if still is not None:
                 still.give_up()
-            self._reader.reading_failed(exposure.id)
-            self._tell(error)
+            if self._reader.reading_failed(exposure.id):
+                self._tell(error)
             # Where no frame follows, nobody else would say that the reading is over.
             self._move(self._reader.state)
             return
@@ -282,6 +288,8 @@ class Viewing:
     def configure(self, message: messages.Configure) -> None:
         """Change what a client may change. Raises InvalidMessage naming the field."""
         self._reader.configure(stable_required=message.stable_required, sides=message.sides)
+        if message.sides is not None:
+            self._unshown = None  # nothing is awaited any more
         if message.language is None:
             return
         self._language = message.language

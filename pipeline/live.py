@@ -105,6 +105,7 @@ class LiveReader:
         self._shutter = False
         self._forget = False
         self._reading: Taken | None = None
+        self._resets = 0
         self._sides = Sides(settings.sides.wanted)
         self._ahead = ReadAhead(settings.capture.page_width_px)
         self.kept = False
@@ -121,6 +122,12 @@ class LiveReader:
         """The capture state now."""
         with self._lock:
             return self._step.state
+
+    @property
+    def resets(self) -> int:
+        """How often all was forgotten: what began before the last time belongs to nobody."""
+        with self._lock:
+            return self._resets
 
     @property
     def stable_required(self) -> int:
@@ -168,14 +175,17 @@ class LiveReader:
             self._shutter = True
             return True
 
-    def take(self, shots: Sequence[Shot]) -> Exposure:
+    def take(self, shots: Sequence[Shot], resets: int | None = None) -> Exposure:
         """Take the picture now, of frames seen before: for a client that may send no more.
 
         A burst under way ends with what it holds, and ``shots`` besides; otherwise they are the
-        burst. Belongs to the thread of ``see``, and the caller owes the same. Raises CaptureFailed
-        without any shot, and while a picture is being read.
+        burst. ``resets``: as they were when the shots were chosen; None for now. Belongs to the
+        thread of ``see``, and the caller owes the same. Raises CaptureFailed without any shot,
+        while a picture is being read, and where all was forgotten since.
         """
         with self._lock:
+            if resets not in (None, self._resets):
+                raise CaptureFailed("the session was reset")
             before = self._step
             self._step = step = take(before, self._now_ms)
             self._shutter = False
@@ -219,15 +229,17 @@ class LiveReader:
             )
             return verdict.show if self._step.state is CaptureState.DONE else None
 
-    def reading_failed(self, capture_id: str) -> None:
+    def reading_failed(self, capture_id: str) -> bool:
         """Reading broke (an error, not an unreadable page): searching again after a pause.
 
-        Nothing happens for a capture that a reset has disowned.
+        False, and nothing happens, for a capture that a reset has disowned.
         """
         with self._lock:
-            if self._reading is not None and self._reading.id == capture_id:
-                self._reading = None
-                self._step = abandon(self._step, self._now_ms, self._settings.capture)
+            if self._reading is None or self._reading.id != capture_id:
+                return False
+            self._reading = None
+            self._step = abandon(self._step, self._now_ms, self._settings.capture)
+        return True
 
     def reset(self) -> None:
         """Forget everything seen; a capture that is being read is disowned."""
@@ -235,6 +247,7 @@ class LiveReader:
             self._step = CaptureStep(since_ms=self._now_ms)
             self._shutter = False
             self._forget = True
+            self._resets += 1
             self._reading = None
             self._sides = Sides(self._sides.wanted)
             self._ahead.forget()

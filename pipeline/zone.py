@@ -75,6 +75,8 @@ def look_at_zone(
     strokes = _strokes(band)
     rows = strokes.mean(axis=1)
     printed = np.flatnonzero(rows >= _PRINTED_ROW * max(float(rows.max()), 1e-6))
+    if not printed.size:
+        return Zone(band, _burnt(band), 0.0)  # one colour all over, as where light has burnt it out
     top, foot = _outermost(int(printed[0]), int(printed[-1]) + 1, band, near_top, mrtd_format)
     if foot - top < 4 or strokes.mean() < _PLAIN:
         return Zone(band, _burnt(band), 0.0)

@@ -14,7 +14,7 @@ from typing import Annotated
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import InvalidMessage, UnsupportedMediaType
+from core.errors import InvalidMessage, PreconditionFailed, UnsupportedMediaType
 from core.http import is_internal, public, read_text
 from core.log import Log
 from media.messages import Confirm
@@ -142,6 +142,8 @@ async def confirm(request: web.Request) -> web.Response:
         body = ConfirmBody.model_validate_json(text)
     except ValidationError:
         raise InvalidMessage("send document_id and fields, name to text", "fields") from None
+    if session.desk.taken_back:
+        raise PreconditionFailed("the guest has taken the form back: take it over once more")
     message: Confirm = body.model_copy(update={"actor": "clerk"})
     confirmed = await session.confirm(message)
     session.desk.say(confirmed)

@@ -76,6 +76,7 @@ class FakeReader:
         self._disowned: set[str] = set()
         """Ids of captures that were being read at a reset, as by LiveReader."""
         self.state = CaptureState.SEARCHING
+        self.resets = 0
         self.stable_required = 8
         self.sides_wanted = 1
 
@@ -123,9 +124,9 @@ class FakeReader:
         self._asked = True
         return True
 
-    def take(self, shots: Sequence[Shot]) -> Exposure:
-        if not shots:
-            raise CaptureFailed("no shot")
+    def take(self, shots: Sequence[Shot], resets: int | None = None) -> Exposure:
+        if not shots or resets not in (None, self.resets):
+            raise CaptureFailed("no shot, or none of now")
         self.state = CaptureState.READING
         made = Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
         return Exposure(made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made))
@@ -139,11 +140,14 @@ class FakeReader:
         self.state, self._reading = CaptureState.DONE, ""
         return document
 
-    def reading_failed(self, capture_id: str) -> None:
-        if capture_id not in self._disowned:
-            self.state, self._reading = CaptureState.SEARCHING, ""
+    def reading_failed(self, capture_id: str) -> bool:
+        if capture_id in self._disowned:
+            return False
+        self.state, self._reading = CaptureState.SEARCHING, ""
+        return True
 
     def reset(self) -> None:
+        self.resets += 1
         self._disowned.add(self._reading)
         self.state, self._reading = CaptureState.SEARCHING, ""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from core.errors import InvalidImage, InvalidSession, LobbyLensError, TooLarge
+from core.errors import CaptureFailed, InvalidImage, InvalidSession, LobbyLensError, TooLarge
 from core.http import METRICS, public
 from media.answers import FrameAnswer
 from media.stream import Arrived, Stream, arrived, stream_of
@@ -99,7 +99,7 @@ async def batch(request: web.Request) -> web.StreamResponse:
     if (told := await at_owner(request, form, wanted.session_id)) is not None:
         return told
     stream = _stream(request, wanted.session_id)
-    with stream.batch():
+    with stream.batch() as resets:
         frames: list[bytes | str] = [*form.files, *(frame.image for frame in wanted.frames)]
         if not frames:
             raise InvalidImage("no frame was sent", "frames")
@@ -111,12 +111,12 @@ async def batch(request: web.Request) -> web.StreamResponse:
         for data, pts_ms in zip(frames, times, strict=True):
             if time.monotonic() > deadline_s:
                 break
-            results.append(await _one(request, stream, data, pts_ms))
+            results.append(await _one(request, stream, data, pts_ms, resets))
     return answer(_together(stream, len(frames), results))
 
 
 async def _one(
-    request: web.Request, stream: Stream, data: bytes | str, pts_ms: float
+    request: web.Request, stream: Stream, data: bytes | str, pts_ms: float, resets: int
 ) -> FrameAnswer | FailedFrame:
     """One frame of a batch; what cannot be used does not stop the others."""
     limit = request.app[DOORS].max_frame_bytes
@@ -124,8 +124,9 @@ async def _one(
         picture = await from_base64(data, limit) if isinstance(data, str) else data
         if len(picture) > limit:
             raise TooLarge(f"a frame may have {limit} bytes at most")
-        return await stream.look(Arrived(picture, time.monotonic() * 1000, pts_ms))
-    except InvalidSession:
+        frame = Arrived(picture, time.monotonic() * 1000, pts_ms)
+        return await stream.look(frame, resets)
+    except (InvalidSession, CaptureFailed):
         raise
     except LobbyLensError as error:
         request.app[METRICS].errors.labels(error.code).inc()
@@ -163,7 +164,7 @@ async def video(request: web.Request) -> web.StreamResponse:
     if (told := await at_owner(request, form, wanted.session_id)) is not None:
         return told
     stream = _stream(request, wanted.session_id)
-    with stream.batch():
+    with stream.batch() as resets:
         chunk = await file_of(form, wanted.video, limits.max_batch_bytes)
         deadline_s = time.monotonic() + limits.max_batch_s
         pictures = await asyncio.get_running_loop().run_in_executor(
@@ -177,5 +178,5 @@ async def video(request: web.Request) -> web.StreamResponse:
             if time.monotonic() > deadline_s:
                 break
             shown = video_frame(picture, stream.next_index, pts_ms)
-            results.append(await stream.look_at(shown))
+            results.append(await stream.look_at(shown, resets))
         return answer(_together(stream, len(pictures), results))

@@ -234,6 +234,8 @@ class Conversation:
             case PingCommand():
                 await self._tell({"action": "pong"})
             case ResetCommand():
+                if self._frames.newest() is not None:
+                    stream.skip()
                 stream.reset()
                 await self._tell({"action": "reset_ok", "session_id": stream.session.id})
             case CaptureCommand():

@@ -349,17 +349,28 @@ function hostConnected() {
   host.tell("ready", { v: 1, languages: i18n.languages().map(({ code }) => code) });
 }
 
+let commands = 0; // of the host so far: a newer one stands
+
 /** What a host page may ask for. */
 const COMMANDS = {
   async start(options) {
     if (typeof options.token === "string") doors.setToken(options.token);
     if (typeof options.language === "string") host.language = options.language;
-    await reset();
+    const mine = (commands += 1);
+    // Where its words cannot be had, a guest is served in those that show.
+    await reset().catch(console.error);
+    if (mine !== commands) return; // no camera goes on after a stop
     if (options.specimen && property.specimen) specimen();
     else begin();
   },
-  reset: () => leave("reset"),
-  stop: () => leave("stopped"),
+  reset() {
+    commands += 1;
+    leave("reset");
+  },
+  stop() {
+    commands += 1;
+    leave("stopped");
+  },
 };
 
 stats.expose();

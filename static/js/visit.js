@@ -12,6 +12,8 @@ export class Visit {
   #pending = null; // {message, timer}
   #ended = false;
   #past = new Set(); // ids of documents that have their card, or that are read anew
+  #heard = new Set(); // ids of results, also of those that came while the form was open for typing
+  #parted = true; // has the server been told that the next document is another guest's?
   #resetting = false; // until the server is seen to look again
   #watching = true;
   #grabbing = 0; // stills that the camera is asked for
@@ -50,11 +52,15 @@ export class Visit {
   #up(resumed) {
     this.connected = true;
     // A session that could not be resumed knows nothing of the document any more: what the
-    // form holds is then as good as typed.
-    if (!resumed) this.documentId = null;
+    // form holds, or may come to hold, is then as good as typed.
+    if (!resumed) {
+      this.documentId = null;
+      if (this.read) this.read = { ...this.read, document_id: null };
+    }
+    if (this.#resetting) this.send({ type: "reset" }); // the first was lost with the peer before
+    if (!this.#parted) this.#part();
     if (this.documentId) this.reviewing();
     if (this.#pending) this.#deliver();
-    if (this.#resetting) this.send({ type: "reset" }); // the first was lost with the peer before
     this.#handlers.up({ resumed });
   }
 
@@ -68,6 +74,7 @@ export class Visit {
       if (message.capture === "captured") this.#still(message.picture);
       if (message.capture !== "done") this.#resetting = false;
     }
+    if (message.type === "result") this.#heard.add(message.document_id);
     const confirming = this.#pending !== null;
     if (message.type === "confirmed" || message.type === "error") this.#settle();
     this.#handlers.message(message, confirming);
@@ -140,6 +147,12 @@ export class Visit {
   /** Looks for the next one of a family: what was confirmed stays in the session. */
   another() {
     this.#look();
+    this.#part();
+  }
+
+  /** A side that the server awaits is the last guest's: the next one's is no part of that document. */
+  #part() {
+    this.#parted = this.send({ type: "configure", sides: this.sides });
   }
 
   /** Is the other side of what was read awaited? A passport has no sides, a card names its own. */
@@ -149,7 +162,7 @@ export class Visit {
 
   #look() {
     this.#settle(); // what was not confirmed by now shall not be
-    this.#past.add(this.documentId);
+    for (const id of [this.documentId, ...this.#heard]) this.#past.add(id);
     this.documentId = this.read = null;
     this.asked = false;
     this.#entry = newEntry();

@@ -121,3 +121,28 @@ async def test_a_guest_may_go_on_with_one_side(kiosk: OpenKiosk) -> None:
     await guest.do("manual")
     await guest.screen("review")
     assert (await guest.values())["document_number"] == "D23145890"
+
+
+@pytest.mark.timeout(240)
+async def test_the_next_of_a_family_is_no_side_of_the_one_before(kiosk: OpenKiosk) -> None:
+    """The first guest goes on with one side, so that the server still awaits the other."""
+    guest = await at_the_camera(kiosk, HASTE)
+    page = guest.page
+    await hold(guest, back())
+    await page.wait_for_selector("#live-onward:visible", timeout=60_000)
+    await guest.do("onward")
+    await guest.screen("review")
+    await page.click("#confirm")
+    await guest.screen("card")
+    await hold(guest, desk())
+    await guest.do("another")
+    await guest.screen("live")
+    await take_away(guest)
+    await page.wait_for_selector(".live #guidance:not([data-code=TURN_OVER])")
+    await hold(guest, front())
+    # As one of two it would be done, and the guest would wait for a form that does not come.
+    await told(guest, "TURN_OVER")
+    await take_away(guest)
+    await hold(guest, back())
+    await guest.screen("review", timeout_s=90)
+    assert (await guest.values())["document_number"] == "D23145890"

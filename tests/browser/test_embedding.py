@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Page, Request
+from playwright.async_api import Page, Request, Route
 
 from examples.frontdesk_host import make_host
-from tests.browser.kiosk import HASTE, OpenKiosk, Server
+from tests.browser.kiosk import HASTE, WATCH_PEERS, OpenKiosk, Server
 from tests.browser.test_page import STATIC
 
 TOKEN = "a-token-of-the-desk"
@@ -32,6 +32,7 @@ addEventListener("DOMContentLoaded", () => {
   }).observe(document.documentElement, { childList: true, subtree: true });
 });
 """
+ELEMENT = "document.querySelector('lobbylens-capture')"
 Host = Callable[[int], Awaitable[str]]
 
 
@@ -101,6 +102,48 @@ async def test_a_front_desk_embeds_the_page(
     assert offers[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert not [each.url for each in asked if TOKEN in each.url]
     assert await page.locator("lobbylens-capture").count() == 1
+
+
+@pytest.mark.parametrize("newer", ["stop", "reset"])
+async def test_no_camera_goes_on_after_a_stop(
+    kiosk: OpenKiosk, host: Host, desk_port: int, newer: str
+) -> None:
+    """The words of a language that is new to the page may take long to come."""
+    guest = await kiosk(scripts=(KEEP_EVENTS, WATCH_PEERS), expect=("request to",))
+    page, words = guest.page, asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await words.wait()
+        await route.continue_()
+
+    await page.context.route("**/static/lang/fr.json", hold)
+    await page.goto(await host(desk_port) + "/")
+    await told(page, "ready")
+    frame = next(each for each in page.frames if each.url == f"{guest.origin}/")
+    await frame.wait_for_selector("body.embedded[data-screen=start]")
+    async with page.expect_request("**/static/lang/fr.json"):
+        await page.evaluate(f"{ELEMENT}.start({{language: 'fr', specimen: true}})")
+    await page.evaluate(f"{ELEMENT}.{newer}()")
+    words.set()
+    await frame.wait_for_selector("html[lang=fr]")
+    await page.wait_for_timeout(500)
+    assert await frame.evaluate("window.peers.length") == 0
+    assert await frame.evaluate("document.body.dataset.screen") == "start"
+    # Nor is the page out of order.
+    await page.evaluate(f"{ELEMENT}.start({{specimen: true}})")
+    await told(page, "result")
+
+
+async def test_a_host_is_served_where_the_words_it_asks_for_cannot_be_had(
+    kiosk: OpenKiosk, host: Host, desk_port: int
+) -> None:
+    guest = await kiosk(scripts=(KEEP_EVENTS,), expect=("request to", "Failed to"))
+    page = guest.page
+    await page.context.route("**/static/lang/fr.json", lambda route: route.abort())
+    await page.goto(await host(desk_port) + "/")
+    await told(page, "ready")
+    await page.evaluate(f"{ELEMENT}.start({{language: 'fr', specimen: true}})")
+    assert (await told(page, "result"))["status"] == "complete"
 
 
 async def test_a_host_begins_anew_and_the_guest_before_is_gone(

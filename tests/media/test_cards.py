@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -11,11 +15,93 @@ import pytest
 from core.errors import InvalidMessage
 from examples.client import CaptureClient
 from media.cards import card_order
-from media.messages import Confirm, parse_client_message
-from pipeline.card.order import CardOrder, Signature, Variant
+from media.events import Event
+from media.messages import (
+    CardFormMessage,
+    Configure,
+    Confirm,
+    ConfirmedMessage,
+    ErrorMessage,
+    Reset,
+    ServerMessage,
+    parse_client_message,
+)
+from media.session import Session
+from pipeline.card.order import CardForm, CardOrder, Signature, Variant
+from pipeline.types import Document
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
+from tests.media.test_stream import Begin, begin, until  # noqa: F401  the fixture
 from tests.peer import DrawnTrack
+
+
+class SlowCards(FakeEngine):
+    """``delays_s``: how long each card's form takes to be read, None for the usual one's; ``gate``
+    holds the filling up."""
+
+    def __init__(self, **delays_s: float) -> None:
+        super().__init__()
+        self._delays_s = delays_s
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def card_form(self, name: str | None = None) -> CardForm:
+        time.sleep(self._delays_s.get(name or "usual", 0.0))
+        return super().card_form(name)
+
+    def fill_card(
+        self,
+        document: Document,
+        confirmed: Mapping[str, str],
+        order: CardOrder = CardOrder(),  # noqa: B008
+    ) -> bytes:
+        self.gate.wait(5)
+        return super().fill_card(document, confirmed, order)
+
+
+def told_to(session: Session) -> list[ServerMessage]:
+    told: list[ServerMessage] = []
+    before = session._channels.overheard
+
+    def hear(message: ServerMessage) -> None:
+        told.append(message)
+        before(message)
+
+    session._channels.overheard = hear
+    return told
+
+
+@pytest.mark.parametrize("delays_s", [{"usual": 0.2}, {"fake": 0.2}, {"other": 0.2}])
+async def test_the_card_chosen_last_is_told_last_and_filled(
+    begin: Begin,  # noqa: F811
+    delays_s: dict[str, float],
+) -> None:
+    engine = SlowCards(**delays_s)
+    session = (await begin(engine)).session
+    told = told_to(session)
+    session._spawn(session.cards.announce())  # as when a client is greeted
+    for name in ("fake", "other"):
+        session._obey(Configure(type="configure", card=name))
+    session._obey(_confirm())
+    await until(lambda: bool(engine.orders))
+    forms = [message.card for message in told if isinstance(message, CardFormMessage)]
+    assert forms[1:] == ["fake", "other"] and engine.orders[0].card == "other"
+
+
+async def test_a_card_that_is_filled_over_a_reset_is_nobody_s(begin: Begin) -> None:  # noqa: F811
+    engine = SlowCards()
+    session = (await begin(engine)).session
+    told, events = told_to(session), list[Event]()
+    object.__setattr__(session._around, "listeners", (events.append,))
+    engine.gate.clear()
+    session._obey(_confirm())
+    await asyncio.sleep(0.05)
+    session._obey(Reset(type="reset"))
+    engine.gate.set()
+    await until(lambda: bool(engine.orders) and not session.cards._confirms)
+    await asyncio.sleep(0.05)
+    assert not any(isinstance(message, ConfirmedMessage | ErrorMessage) for message in told)
+    assert events == [] and not session.desk.overview()["confirmed"]
 
 
 def _confirm(**more: Any) -> Confirm:

@@ -52,6 +52,16 @@ def test_a_whole_zone_is_neither_covered_nor_in_glare(
     assert (quality.zone_covered, quality.zone_glare) == (0, 0)
 
 
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_a_zone_of_one_colour_is_looked_at_all_the_same(shade: int) -> None:
+    def flat(bgr: ImageU8, quad_px: QuadPx) -> ImageU8:
+        return np.full_like(bgr, shade)
+
+    quality = seen(spoil=flat)
+    assert quality.zone_covered == 0
+    assert quality.zone_glare == (100 if shade == 255 else 0)
+
+
 @pytest.mark.parametrize("x", [0.12, 0.3, 0.5, 0.7, 0.88])
 @pytest.mark.parametrize("mrtd_format", [MrtdFormat.TD3, MrtdFormat.TD2, MrtdFormat.TD1])
 def test_a_finger_covers_it_wherever_it_lies(mrtd_format: MrtdFormat, x: float) -> None:

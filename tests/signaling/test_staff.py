@@ -134,6 +134,11 @@ async def test_help_reaches_the_guest(serve: Serve) -> None:
                 pass
         assert (await client.wait_for("form"))["holder"] == "guest"
         body = {"document_id": taken["document_id"], "fields": {"primary_identifier": "Eriksson"}}
+        # What a clerk sent before, and a network has held, does not undo what the guest does.
+        async with http.post(f"{door}/confirm", json=body) as answer:
+            assert answer.status == 412 and "taken the form back" in (await answer.json())["error"]
+        async with http.post(f"{door}/form", json={}) as answer:
+            assert answer.status == 200
         async with http.post(f"{door}/confirm", json=body) as answer:
             assert (await answer.json())["edited"] == ["primary_identifier"]
         confirmed = await client.wait_for("confirmed")
