@@ -138,7 +138,8 @@ async def test_the_next_of_a_family_is_no_side_of_the_one_before(kiosk: OpenKios
     await guest.do("another")
     await guest.screen("live")
     await take_away(guest)
-    await page.wait_for_selector(".live #guidance:not([data-code=TURN_OVER])")
+    said = "#guidance:not([data-code=TURN_OVER])"
+    await page.wait_for_selector(said, state="attached")
     await hold(guest, front())
     # As one of two it would be done, and the guest would wait for a form that does not come.
     await told(guest, "TURN_OVER")
