@@ -196,6 +196,25 @@ async def test_a_frame_sent_before_a_reset_does_not_count_after_it(serve: Serve)
     assert told[-1]["success"] is False, told[-1]
 
 
+async def test_a_frame_that_waits_at_a_reset_is_not_looked_at(serve: Serve) -> None:
+    engine = ShadeEngine()
+    server = await serve(engine)
+    async with aiohttp.ClientSession() as http:
+        socket = await begin_socket(http, server)
+        with engine.held():
+            await socket.send_bytes(ALICE)
+            await until(engine.inside.is_set)
+            await socket.send_bytes(ALICE)
+            await socket.send_json({"action": "reset"})
+            assert (await socket.receive_json())["action"] == "reset_ok"
+        assert "reset" in (await socket.receive_json())["error"]
+        await socket.send_json({"action": "capture"})
+        told = await socket.receive_json()
+        assert "no stable frame" in told["error"]
+        assert server.metric("lobbylens_frames_dropped_total") == 1
+        await socket.close()
+
+
 async def test_a_stream_s_reset_is_one_for_the_desk_and_whoever_watches(serve: Serve) -> None:
     told, watched, overview = await talk(serve, ALICE, ALICE, "capture", "reset")
     captured = next(each for each in told if each.get("action") == "capture_result")
