@@ -132,8 +132,8 @@ async def test_a_whole_visit_with_keys_alone(kiosk: OpenKiosk, scene_y4m: Path) 
     await tab_to(page, '.live [data-action="reset"]')  # a way out is at hand meanwhile
     await guest.screen("review", timeout_s=40)
     told = await page.evaluate("window.told")
-    # What is told depends on where in its round the camera's film was; a hint stays for a second, in
-    # which a quick machine has read the document.
+    # What is told depends on where in its round the camera's film was; a hint stays for a second,
+    # in which a quick machine has read the document.
     assert set(told) - {"NO_DOCUMENT"}, told
     assert await page.evaluate("document.activeElement.id") == "review-title"
     await tab_to(page, "#field-secondary_identifier")
