@@ -71,7 +71,6 @@ class Stream:
         self._newest: Arrived | None = None
         self._waiting = 0
         self._turn = asyncio.Lock()
-        self._resets = 0
         self._shots: deque[Shot] = deque(maxlen=_KEPT_SHOTS)
         self._overlay: messages.Overlay | None = None
         self._last: FrameAnswer | None = None
@@ -139,7 +138,7 @@ class Stream:
         InvalidSession, CaptureFailed for one from before a reset, and RateLimited for more requests
         than may wait.
         """
-        resets = self._resets
+        resets = self.session.viewing.resets
         if self._waiting >= _WAITING_REQUESTS:
             raise RateLimited("wait for the answers to the frames that were sent before")
         self._newest = frame
@@ -160,14 +159,14 @@ class Stream:
         ``resets``: as ``batch`` gave them, None for now. Raises InvalidImage, InvalidSession, and
         CaptureFailed for a frame from before a reset.
         """
-        resets = self._resets if resets is None else resets
+        resets = self.session.viewing.resets if resets is None else resets
         async with self._turn:
             self._since(resets)
             return await self._look(frame)
 
     async def look_at(self, frame: Frame, resets: int | None = None) -> FrameAnswer:
         """The same for a frame that is decoded already."""
-        resets = self._resets if resets is None else resets
+        resets = self.session.viewing.resets if resets is None else resets
         async with self._turn:
             self._since(resets)
             self._around.metrics.frames_received.inc()
@@ -176,7 +175,7 @@ class Stream:
 
     async def _look(self, arrived: Arrived) -> FrameAnswer:
         self._alive()
-        resets = self._resets
+        resets = self.session.viewing.resets
         index, self._count = self._count, self._count + 1
         self._around.metrics.frames_received.inc()
         if self._last is not None and self._sheds(index):
@@ -223,7 +222,7 @@ class Stream:
 
     def _since(self, resets: int) -> None:
         self._alive()
-        if resets != self._resets:
+        if resets != self.session.viewing.resets:
             raise _reset()
 
     def _alive(self) -> None:
@@ -241,7 +240,7 @@ class Stream:
             raise RateLimited("wait for the answer to the batch that was sent before")
         self._batching = True
         try:
-            yield self._resets
+            yield self.session.viewing.resets
         finally:
             self._batching = False
 
@@ -287,7 +286,6 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything seen and read, and tell nobody any more of it."""
-        self._resets += 1
         self._settle(_reset())
         self.session.desk.reset()
         self._shots.clear()
