@@ -41,11 +41,11 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/api/webrtc/offer", "Session", offer.offer, told.OfferAnswer, offer.Offer,
-        errors=(*_JSON, *_SDP, InvalidSession, Forbidden),
+        errors=(*_JSON, *_SDP, InvalidSession, Forbidden, PreconditionFailed),
     ),
     Operation(
         "POST", f"{_SESSION}/offer", "Session", offer.resume, told.OfferAnswer, offer.Offer,
-        errors=(*_JSON, *_SDP, InvalidSession, Forbidden),
+        errors=(*_JSON, *_SDP, InvalidSession, Forbidden, PreconditionFailed),
     ),
     Operation(
         "DELETE", _SESSION, "Session", offer.close, errors=(InvalidSession,), success=204
@@ -130,7 +130,7 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{_STAFF}/confirm", "Staff", staff.confirm, told.StaffConfirmed,
-        documents.ConfirmBody, errors=(*_FILLING, InvalidSession),
+        documents.ConfirmBody, errors=(*_FILLING, InvalidSession, PreconditionFailed),
     ),
     Operation("GET", "/api/stored", "Stored", stored.listed, told.StoredRecords,
               errors=(NotFound,)),

@@ -71,6 +71,22 @@ def test_every_error_told_by_an_operation_is_of_the_tree_and_fits_its_status() -
             assert error.code in responses[str(error.status)]["description"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/webrtc/offer", "412", "PRECONDITION_FAILED"),
+        ("/api/sessions/{session_id}/offer", "412", "PRECONDITION_FAILED"),
+        ("/api/staff/sessions/{label}/confirm", "412", "PRECONDITION_FAILED"),
+        ("/api/stream/frame", "422", "CAPTURE_FAILED"),
+        ("/api/stream/video", "422", "CAPTURE_FAILED"),
+        ("/api/stream/video/frames", "422", "CAPTURE_FAILED"),
+    ],
+)
+def test_what_comes_too_late_is_described(path: str, status: str, code: str) -> None:
+    """An offer that was overtaken, a form taken back, a frame from before a reset."""
+    assert code in description()["paths"][path]["post"]["responses"][status]["description"]
+
+
 def test_every_route_is_described_or_left_out_for_a_reason() -> None:
     app = make_app(load_settings([]), FakeEngine())
     routes = {
