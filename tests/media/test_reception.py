@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import fractions
 import itertools
 import random
 import threading
 from collections import Counter
 
-import av
-import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
-from aiortc.codecs import depayload, get_encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.decoding import Decoder, FrameRun
+from media.decoding import FrameRun
 from media.feedback import Repairs
 from media.layers import LayerGate
 from media.reception import (
@@ -71,54 +66,6 @@ def test_a_frame_without_a_marker_ends_with_the_next_timestamp() -> None:
     sent[3].marker = 0
     got = [frames_of(assembler.add(packet)[1]) for packet in sent]
     assert [numbers(frames) for frames in got if frames] == [[0], [1]]
-
-
-VP8 = RTCRtpCodecParameters("video/VP8", clockRate=90_000, payloadType=96)
-H264 = RTCRtpCodecParameters(
-    "video/H264",
-    clockRate=90_000,
-    payloadType=97,
-    parameters={"packetization-mode": "1", "profile-level-id": "42e01f"},
-)
-
-
-def coded(codec: RTCRtpCodecParameters, frames: int, keys: set[int]) -> list[RtpPacket]:
-    """Packets of noise, which takes several for each frame."""
-    noise = np.random.default_rng(1).integers(0, 255, (360, 640, 3), np.uint8)
-    encoder, made = get_encoder(codec), list[RtpPacket]()
-    for number in range(frames):
-        picture = av.VideoFrame.from_ndarray(np.roll(noise, 8 * number, axis=1), "bgr24")
-        picture.pts, picture.time_base = number * 3750, fractions.Fraction(1, 90_000)
-        payloads, timestamp = encoder.encode(picture, force_keyframe=number in keys)
-        for place, payload in enumerate(payloads):
-            packet = RtpPacket(
-                payload_type=codec.payloadType or 0,
-                marker=int(place == len(payloads) - 1),
-                sequence_number=len(made),
-                timestamp=timestamp,
-                payload=payload,
-            )
-            packet._data = depayload(codec, payload)  # type: ignore[attr-defined]
-            made.append(packet)
-    return made
-
-
-@pytest.mark.parametrize("codec", [VP8, H264], ids=["VP8", "H264"])
-@pytest.mark.parametrize("lost", range(3))
-def test_what_is_left_of_the_first_frame_is_none(codec: RTCRtpCodecParameters, lost: int) -> None:
-    """The stream's first packets were lost: nobody knows that they were ever sent."""
-    clock, decoder = Time(), Decoder(codec)
-    assembler, asked, shown = FrameAssembler(WAIT_S, clock), list[float](), 0
-    sent = coded(codec, 10, {0, 8})
-    for packet in sent[lost:]:
-        clock.now_s = packet.timestamp / 90_000 * 2
-        wanted, run = assembler.add(packet)
-        asked += [clock.now_s] * wanted
-        for frame in frames_of(run):
-            shown += len(decoder.decode(frame))  # which raises for what it can do nothing with
-    assert shown == (2 if lost else 10)
-    if lost:
-        assert asked and asked[0] <= 0.35, "the next is not waited for without asking"
 
 
 def test_padding_makes_no_frame() -> None:
@@ -310,78 +257,6 @@ def test_no_order_of_packets_breaks_it(entries: list[tuple[int, int, bool]]) -> 
         packet = RtpPacket(sequence_number=sequence_number, timestamp=timestamp, marker=marker)
         packet._data = DELTA  # type: ignore[attr-defined]
         assembler.add(packet)
-
-
-class Thorough(FrameAssembler):
-    """Goes through the frame that is awaited with each packet, and for a key frame through all."""
-
-    def _may_complete(self, packet: RtpPacket, number: int) -> bool:
-        return True
-
-    def _by(self, number: int) -> list[int]:
-        return sorted(self._packets)
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 59), st.booleans(), st.integers(0, 60)), min_size=20, max_size=150
-    )
-)
-def test_looking_at_fewer_packets_finds_the_same_frames(
-    entries: list[tuple[int, bool, int]],
-) -> None:
-    """Any order, with losses, repetitions, and markers that are left out."""
-    sent = packets(15, key_at=8)
-    time = Time()
-    ours, thorough = FrameAssembler(WAIT_S, time), Thorough(WAIT_S, time)
-    # Mostly in order, so that frames are whole.
-    for number, (drawn, marked, wait_ms) in enumerate(entries):
-        packet = sent[drawn if drawn % 3 == 0 else number % len(sent)]
-        packet.marker = packet.marker and int(marked)
-        time.now_s += wait_ms / 1000
-        for_ours, for_thorough = ours.add(packet), thorough.add(packet)
-        assert for_ours[0] == for_thorough[0]
-        assert _contents(for_ours[1]) == _contents(for_thorough[1])
-
-
-def _contents(frame: JitterFrame | None) -> list[tuple[int, bytes]]:
-    run = [] if frame is None else [frame, *getattr(frame, "later", [])]
-    return [(each.timestamp, each.data) for each in run]
-
-
-@pytest.mark.parametrize("size", [1, 10])
-def test_waiting_for_a_key_frame_costs_the_same_however_much_waits(
-    size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assembler, looked = FrameAssembler(WAIT_S, Time()), list[int]()
-    end_of = assembler._end_of
-
-    def counted(start: int) -> int | None:
-        looked.append(start)
-        return end_of(start)
-
-    monkeypatch.setattr(assembler, "_end_of", counted)
-    for packet in packets(5000 // size, size=size)[1:]:
-        assembler.add(packet)
-    assert len(looked) <= 3 * 5000 / size
-
-
-def test_a_frame_of_many_packets_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    assembler, looked = FrameAssembler(WAIT_S, Time()), list[int]()
-    end_of = assembler._end_of
-    frames = packets(4, size=100)
-    for packet in frames[:100]:
-        assembler.add(packet)
-
-    def counted(start: int) -> int | None:
-        looked.append(start)
-        return end_of(start)
-
-    monkeypatch.setattr(assembler, "_end_of", counted)
-    whole = [frame for packet in frames[100:] if (frame := assembler.add(packet)[1])]
-    assert len(whole) == 3
-    # Each once when its marker came, and once more for what might be behind it.
-    assert len(looked) == 6
 
 
 def test_key_frames_are_asked_for_ever_more_patiently() -> None:
