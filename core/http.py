@@ -79,29 +79,29 @@ class BodyRoom:
 
     def take(self, request: web.Request, count: int) -> None:
         """Room for so many more bytes of this request. Raises Overloaded."""
-        address = client_address(request)
+        address, before = request.get(_TAKEN) or (client_address(request), 0)
         own = self._held.get(address, 0) + count
         if own > self._most // 2 or self.held_bytes + count > self._most:
             raise Overloaded("too many requests bring their bodies now: try again in a moment", 5)
         self._held[address] = own
         self.held_bytes += count
-        request[_TAKEN] = request.get(_TAKEN, 0) + count
+        request[_TAKEN] = (address, before + count)
 
     def give_back(self, request: web.Request) -> None:
         """What this request has taken; nothing the second time."""
-        taken = request.get(_TAKEN, 0)
+        address, taken = request.get(_TAKEN) or ("", 0)
         if not taken:
             return
-        request[_TAKEN] = 0
+        request[_TAKEN] = (address, 0)
         self.held_bytes -= taken
-        address = client_address(request)
         self._held[address] -= taken
         if not self._held[address]:
             del self._held[address]
 
 
 BODIES = web.AppKey("bodies", BodyRoom)
-_TAKEN = web.RequestKey("body bytes taken", int)
+_TAKEN = web.RequestKey("body bytes taken, and for whom", tuple[str, int])
+"""For whom is not known any more when a connection has ended."""
 
 
 def public(endpoint: Endpoint) -> Endpoint:

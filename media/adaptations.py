@@ -94,14 +94,14 @@ def adapt_gathering(connection: Connection, options: IceOptions) -> None:
         timeout: int = _GATHERING_S,  # noqa: ASYNC109, the name is aioice's
     ) -> list[Candidate]:
         hosts = list(dict.fromkeys([*addresses, *(["127.0.0.1"] if options.loopback else [])]))
-        protocols = [
-            protocol
-            for address in hosts
-            if (protocol := await _bind(connection, component, address, options.ports))
-        ]
+        protocols: list[StunProtocol] = []
+        for address in hosts:
+            if protocol := await _bind(connection, component, address, options.ports):
+                protocols.append(protocol)
+                # At once: whatever happens next, it is closed with the connection.
+                connection._protocols.append(protocol)
         if hosts and not protocols:
             raise Overloaded("every UDP port of media.udp-ports is in use", retry_after_s=5)
-        connection._protocols += protocols
         candidates = _advertised(
             [protocol.local_candidate for protocol in protocols], options.public_addresses
         )
@@ -145,7 +145,11 @@ async def _bind(
     choices = list(range(ports[0], ports[1] + 1)) if ports else [0]
     start = random.randrange(len(choices))
     for port in choices[start:] + choices[:start]:
-        udp = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            udp = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:
+            _log.warning("x socket", error=error.strerror)
+            return None
         udp.setblocking(False)
         try:
             udp.bind((address, port))

@@ -57,6 +57,8 @@ _PLAIN, _EXTENDED = 0x80, 0x90
 """First octets of RTP version 2 without padding and contributing sources."""
 _RTP = range(128, 192)
 """First octets of RTP and RTCP (RFC 7983, section 7)."""
+_RTCP = range(192, 209)
+"""Their second octets (RFC 5761, section 4), as aiortc has it."""
 _ONE_BYTE = 0xBEDE
 """The header extension of RFC 8285, section 4.2."""
 _LONGEST_BYTES = 1500
@@ -105,13 +107,24 @@ class Arrival:
             self._overtakes = False
         try:
             short = self._short and not self._overtakes and len(data) > _HEADER.size
-            if short and self._takes(data):
+            if (short and self._takes(data)) or self._is_one_too_many(data):
                 return
         except Exception as error:
             _log.crash("x packet", error)
             self._short = False
         self._overtakes = self._overtakes or data[0] in _RTP
         self._long_way(data, component)
+
+    def _is_one_too_many(self, data: bytes) -> bool:
+        """Whether it begins another stream, of which there are enough: aiortc and libsrtp keep
+        each, and a report on more than 31 (RFC 3550, 6.4.2) would end all of them."""
+        if data[0] not in _RTP or len(data) < _HEADER.size or data[1] in _RTCP:
+            return False
+        streams = self._inside._RTCRtpReceiver__remote_streams
+        if int.from_bytes(data[8:12], "big") in streams:
+            return False
+        known = (data[1] & 0x7F) in self._transport._rtp_router.payload_type_table
+        return not known or len(streams) >= _MOST_STREAMS
 
     def _takes(self, data: bytes) -> bool:
         """Whether ``data`` need not go any other way; it is dealt with then."""
@@ -247,7 +260,7 @@ def adapt_arrival(receiver: RTCRtpReceiver) -> bool:
     if not (
         has_all(transport, _OF_TRANSPORT, _CHANGED)
         and has_all(transport._rtp_header_extensions_map, (_IDS,), _CHANGED)
-        and has_all(transport._rtp_router, ("ssrc_table",), _CHANGED)
+        and has_all(transport._rtp_router, ("payload_type_table", "ssrc_table"), _CHANGED)
         and has_all(connection, ("data_received", "_queue"), _CHANGED)
         and puts_content_beside(receiver, _CHANGED)
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import queue
 import socket
@@ -83,6 +84,51 @@ async def test_a_full_range_is_told() -> None:
             await gather(IceOptions(ports=(first, first)))
     finally:
         await one.close()
+
+
+async def test_where_no_more_files_may_be_open_the_sockets_that_were_bound_are_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.2", "127.0.0.3"])
+    original, left = socket.socket, [1]
+
+    def scarce(*given: Any, **named: Any) -> socket.socket:
+        if not left:
+            raise OSError(errno.EMFILE, "Too many open files")
+        left.pop()
+        return original(*given, **named)
+
+    monkeypatch.setattr("media.adaptations.socket.socket", scarce)
+    connection = Connection(ice_controlling=False)
+    adapt_gathering(connection, IceOptions(loopback=False))
+    await connection.gather_candidates()
+    monkeypatch.undo()
+    (protocol,) = connection._protocols
+    assert "x socket" in caplog.text
+    await connection.close()
+    assert protocol.transport.is_closing()
+
+
+async def test_what_gathering_had_bound_when_it_was_given_up_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.2", "127.0.0.3"])
+    original, bound = adaptations._bind, list[StunProtocol]()
+
+    async def slow(connection: Connection, component: int, address: str, ports: Any) -> Any:
+        if bound:
+            await asyncio.sleep(60)
+        bound.append(await original(connection, component, address, ports))  # type: ignore[arg-type]
+        return bound[0]
+
+    monkeypatch.setattr(adaptations, "_bind", slow)
+    connection = Connection(ice_controlling=False)
+    adapt_gathering(connection, IceOptions(loopback=False))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await connection.gather_candidates()
+    await connection.close()
+    assert bound[0].transport.is_closing()
 
 
 async def test_loopback_is_offered_only_when_asked_for() -> None:

@@ -241,6 +241,25 @@ async def test_an_unknown_aiortc_is_left_as_it_is(caplog: pytest.LogCaptureFixtu
     await pc.close()
 
 
+async def test_streams_without_end_are_not_kept_and_end_no_reports() -> None:
+    """aiortc cannot write a report on more than 31, and would never end then."""
+    sent = scene(12)
+    plain = serialized(sent)
+    async with link_of("ours") as link:
+        await link.give([link.encrypt.protect(each) for each in plain[:10]])
+        taken = long_ways(link)
+        for ssrc in range(1000, 1200):
+            # Of the payload type that is known, and of one that was not agreed.
+            kind = plain[10][1] if ssrc < 1100 else 35
+            odd = plain[10][:1] + bytes([kind]) + plain[10][2:8] + pack("!L", ssrc)
+            await link.give([link.encrypt.protect(odd + plain[10][12:])])
+        assert len(statistics_of(link)) == 16 == len(taken) + 1
+        assert len(link.transport._rtp_router.ssrc_table) <= 17
+        count = len(link.frames)
+        await link.give([link.encrypt.protect(each) for each in plain[10:]])
+        assert len(link.frames) > count
+
+
 async def test_whoever_has_the_key_may_send_anything() -> None:
     """Extensions, descriptors and lengths by chance: each is taken or dropped, and nothing ends."""
     draw, sent = random.Random(4), scene(40)

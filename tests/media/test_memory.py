@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import aiohttp
@@ -82,7 +83,9 @@ async def test_many_that_leave_are_one_turn_and_turns_keep_their_distance() -> N
 
 async def test_the_loop_turns_while_memory_is_given_back() -> None:
     trims, left, longest_s = Trims(takes_s=0.3), 0, 0.0
-    running = asyncio.create_task(FreedMemory(0.01, lambda: left, trims).run())
+    # This process has far more to go through than a server, which leaves alone what it began with.
+    freed = FreedMemory(0.01, lambda: left, trims, collect=lambda: 0)
+    running = asyncio.create_task(freed.run())
     await asyncio.sleep(0)
     left = 1
     began_s = before_s = time.monotonic()
@@ -113,13 +116,35 @@ async def test_a_server_does_so_when_a_guest_has_left(
     assert trims.calls[0][1] is not threading.main_thread()
 
 
-@pytest.mark.parametrize(("every_s", "trim"), [(0.0, Trims()), (0.01, None)])
-async def test_switched_off_or_without_glibc_it_ends_at_once(
-    every_s: float, trim: Trims | None
-) -> None:
-    left = iter(range(100))
-    await asyncio.wait_for(FreedMemory(every_s, lambda: next(left), trim).run(), 1)
-    assert trim is None or not trim.calls
+async def test_switched_off_it_ends_at_once() -> None:
+    left, trims = iter(range(100)), Trims()
+    await asyncio.wait_for(FreedMemory(0, lambda: next(left), trims).run(), 1)
+    assert not trims.calls
+
+
+@pytest.mark.parametrize("trim", [Trims(), None], ids=["glibc", "without glibc"])
+async def test_what_holds_itself_is_freed_when_a_guest_has_left(trim: Trims | None) -> None:
+    class Peer:
+        """Has a part that holds it, as those of a connection do, and a frame."""
+
+        def __init__(self) -> None:
+            self.itself, self.frame = self, bytearray(1000)
+
+    left, peer = 0, Peer()
+    gone = weakref.ref(peer)
+    del peer
+    gc.disable()
+    running = asyncio.create_task(FreedMemory(0.02, lambda: left, trim).run())
+    try:
+        await asyncio.sleep(0.1)
+        assert gone() is not None, "nobody has left yet"
+        left = 1
+        async with asyncio.timeout(10):
+            while gone() is not None:
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+        running.cancel()
 
 
 def test_another_c_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, make_mocked_request
 
-from core.http import BODIES, SERVER_OPTIONS
+from core.http import BODIES, INTERNAL_CLIENT, SERVER_OPTIONS, TRUSTED_PROXIES, BodyRoom
 from core.settings import load_settings
 from server import make_app
 from signaling.api import shelf
@@ -140,6 +141,25 @@ async def test_bodies_of_every_shape_count_and_are_given_back(shape: str) -> Non
         status, told = await post(http, at(url), "/api/detect", **how[shape])
         assert (status, told["error_code"]) == (503, "OVERLOADED")
         assert app[BODIES].held_bytes == 0
+
+
+def test_what_a_lost_connection_held_is_given_back_to_whom_it_was_held_for() -> None:
+    """Another worker's request says no more who asked once its socket is gone."""
+    app = web.Application()
+    app[TRUSTED_PROXIES] = ()
+    transport = Mock()
+    transport.get_extra_info.side_effect = lambda name, default=None: (
+        "/a/socket" if name == "sockname" else default
+    )
+    headers = {INTERNAL_CLIENT: "192.0.2.7"}
+    request = make_mocked_request("POST", "/", headers=headers, app=app, transport=transport)
+    room = BodyRoom(1000)
+    room.take(request, 300)
+    request.protocol.transport = None
+    room.take(request, 100)
+    room.give_back(request)
+    room.give_back(request)
+    assert (room.held_bytes, room._held) == (0, {})
 
 
 async def test_the_longest_body_always_has_room() -> None:
