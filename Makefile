@@ -67,9 +67,10 @@ types: setup-test ## mypy --strict
 bench: setup-test ## latency of overlays and results in a real browser
 	@$(PY) -m benchmarks.latency
 
-schema: setup-test ## write docs/protocol.schema.json and static/embed.d.ts from the messages
+schema: setup-test ## write docs/protocol.schema.json, docs/reference.md and static/embed.d.ts from the code
 	@$(PY) -m media.schema docs/protocol.schema.json
 	@$(PY) -m media.typescript static/embed.d.ts
+	@$(PY) -m signaling.reference docs/reference.md
 
 screens: setup-test ## pictures of every screen in three sizes, in docs/screens/
 	@$(PY) -m tests.browser.screens docs/screens

@@ -238,9 +238,9 @@ class VisualSettings(Section):
     )
     language: str = Field(
         "",
-        description="Name of the traineddata file in mrz.tessdata; empty: Latin where that folder "
-        "has it (Debian's tesseract-ocr-script-latn), which alone can spell names with their "
-        "national letters, else mrz.language.",
+        description="Name of the traineddata file in pipeline.mrz.tessdata; empty: Latin where "
+        "that folder has it (Debian's tesseract-ocr-script-latn), which alone can spell names "
+        "with their national letters, else pipeline.mrz.language.",
     )
     deadline_ms: Annotated[int, Field(ge=100, le=60_000)] = Field(
         2_500, description="Longest time spent on reading the print of one page."
@@ -249,7 +249,7 @@ class VisualSettings(Section):
         False,
         description="Give the portrait of the data page to whoever knows the session's address. "
         "It is personal data close to biometrics: kept in memory, wiped with the session. That "
-        "of a card's front needs visual.enabled.",
+        "of a card's front needs pipeline.visual.enabled.",
     )
     printed_names: bool = Field(
         False,

@@ -1,8 +1,8 @@
 """Every setting: default, unit, and a sentence.
 
 Read once by ``server.py``, from (later wins) defaults, ``.env``, the environment
-(``LOBBYLENS_PORT``, ``LOBBYLENS_CAPTURE__BURST_FRAMES``) and the command line (``--port``,
-``--capture.burst-frames``). Each layer receives its own section and knows no other.
+(``LOBBYLENS_PORT``, ``LOBBYLENS_MEDIA__UDP_PORTS``) and the command line (``--port``,
+``--media.udp-ports``). Each layer receives its own section and knows no other.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class MediaSettings(Section):
         15, description="A session not connected after this time ends."
     )
     idle_timeout_s: Annotated[float, Field(gt=0)] = Field(
-        120, description="A session without video or messages for this long ends."
+        120,
+        description="A session ends that had no document in view, and whose client asked for "
+        "nothing, for this long.",
     )
     loss_wait_ms: Annotated[int, Field(ge=20, le=2000)] = Field(
         100, description="How long a lost packet is waited for before a key frame is asked for."
@@ -98,7 +100,8 @@ class MediaSettings(Section):
         30, description="A client that sends more messages than this is closed."
     )
     start_bitrate_kbps: Annotated[int, Field(ge=100, le=20_000)] = Field(
-        2000, description="Bitrate at which browsers are asked to start."
+        2000,
+        description="Bitrate at which browsers are asked to start; they send twice that at most.",
     )
     profiles: bool = Field(
         True,

@@ -130,6 +130,7 @@ def guidance(seen: Observation, texts: Mapping[str, str]) -> GuidanceMessage:
         frame=frame_stamp(seen),
         code=code,
         severity=seen.guidance.severity.value,
+        side=seen.guidance.side.value,
         min_ms=seen.guidance.min_ms,
         text=texts.get(code, ""),
     )

@@ -29,6 +29,7 @@ from pipeline.types import (
     GuidanceCode,
     Quality,
     Severity,
+    Side,
     Stability,
 )
 
@@ -340,18 +341,19 @@ class GuidanceVoice:
         self._asked: GuidanceCode | None = None
         self._asked_ms = 0.0
 
-    def say(self, code: GuidanceCode, now_ms: float) -> Guidance:
-        """The guidance in force after a frame that asks for ``code``; ``now_ms`` never falls."""
+    def say(self, code: GuidanceCode, now_ms: float, side: Side = Side.FRONT) -> Guidance:
+        """The guidance in force after a frame that asks for ``code``, about the ``side`` to be
+        shown; ``now_ms`` never falls."""
         said = self._said
         if code is not self._asked:
             self._asked, self._asked_ms = code, now_ms
         if said is None:
-            return self._speak(code, now_ms)
+            return self._speak(code, now_ms, side)
         if code is said.code:
             self._true_ms = now_ms
             return said
         if now_ms - self._said_ms >= said.min_ms and self._has_settled(code, now_ms):
-            return self._speak(code, now_ms)
+            return self._speak(code, now_ms, side)
         return said
 
     def _has_settled(self, code: GuidanceCode, now_ms: float) -> bool:
@@ -362,8 +364,8 @@ class GuidanceVoice:
         lasted = now_ms - self._asked_ms >= lasts_ms or untrue_ms >= _RESTLESS_MS
         return untrue_ms >= _SETTLE_MS and lasted
 
-    def _speak(self, code: GuidanceCode, now_ms: float) -> Guidance:
+    def _speak(self, code: GuidanceCode, now_ms: float, side: Side) -> Guidance:
         min_ms = round(self._min_ms * _HOLD_SHARE.get(code, 1.0))
-        self._said = Guidance(code, _SEVERITY.get(code, Severity.HINT), min_ms)
+        self._said = Guidance(code, _SEVERITY.get(code, Severity.HINT), min_ms, side)
         self._said_ms = self._true_ms = now_ms
         return self._said

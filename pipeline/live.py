@@ -34,7 +34,7 @@ from pipeline.sides import (
     is_card,
     judge,
 )
-from pipeline.stability import StabilityTracker
+from pipeline.stability import StabilityTracker, check_required
 from pipeline.taken import Taken, taken
 from pipeline.tracking import DocumentTrack
 from pipeline.types import (
@@ -51,9 +51,6 @@ from pipeline.types import (
     Stability,
     Trigger,
 )
-
-STABLE_REQUIRED_LIMITS = (3, 60)
-"""Fewest and most still frames that a client may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +144,8 @@ class LiveReader:
         shown = self._track.update(look.detection, frame.width_px, frame.height_px, frame.pts_ms)
         step, capture, ahead = self._advance(look, shutter)
         code = choose(step, look.detection is not None, self._fault, frame.received_ms)
+        with self._lock:
+            side = self._sides.asked
         return Observation(
             frame_index=frame.index,
             rtp_timestamp=frame.rtp_timestamp,
@@ -156,7 +155,7 @@ class LiveReader:
             detection=shown,
             stability=look.stability,
             quality=look.quality,
-            guidance=self._voice.say(code, frame.received_ms),
+            guidance=self._voice.say(code, frame.received_ms, side),
             state=step.state,
             capture=capture,
             analysis_ms=(self._clock() - started) * 1000,
@@ -259,19 +258,15 @@ class LiveReader:
 
         Raises InvalidMessage naming the field when a value is outside its limits.
         """
+        if sides not in (None, 1, 2):
+            raise InvalidMessage("sides is 1 or 2", field="sides")
+        if stable_required is not None:
+            check_required(stable_required)
         if sides is not None:
-            if sides not in (1, 2):
-                raise InvalidMessage("sides is 1 or 2", field="sides")
             with self._lock:
                 self._sides = Sides(sides)
-        if stable_required is None:
-            return
-        low, high = STABLE_REQUIRED_LIMITS
-        if isinstance(stable_required, bool) or not low <= stable_required <= high:
-            raise InvalidMessage(
-                f"stable_required is a number from {low} to {high}", field="stable_required"
-            )
-        self._tracker.required = stable_required
+        if stable_required is not None:
+            self._tracker.required = stable_required
 
     def _begin(self, frame: Frame) -> bool:
         """Whether the shutter was pressed; it waits for more than a preview. Carries out a reset

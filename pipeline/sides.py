@@ -20,6 +20,8 @@ from pipeline.types import (
     Side,
 )
 
+OTHER = {Side.FRONT: Side.BACK, Side.BACK: Side.FRONT}
+
 _SURE_FRAMES = 4
 """Frames that must agree before the zone counts as seen or missing: the network errs on some."""
 _CARD_ASPECT = (1.5, 1.8)
@@ -39,6 +41,13 @@ class Sides:
     pending: Document | None = None
     taken: Side | None = None
     wrong: bool = False
+
+    @property
+    def asked(self) -> Side:
+        """The side to be shown next; the front where either will do."""
+        if self.taken is not None:
+            return OTHER[self.taken]
+        return Side.BACK if self.wrong else Side.FRONT
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidMessage
 from core.settings import StabilitySettings
 from pipeline.geometry import aligned_to, corner_distances, diagonal_px
 from pipeline.types import Detection, QuadPx, Stability
@@ -25,6 +26,17 @@ _ANCHOR_FRAMES = 3
 _MAX_GAP_MS = 1000.0
 """Two detections further apart than this say nothing about what happened between them."""
 _FORGIVEN_FRAMES = 1
+_REQUIRED_LIMITS = (3, 60)
+"""Fewest and most still frames that a client may ask for."""
+
+
+def check_required(count: int) -> None:
+    """Raises InvalidMessage for a number of still frames that a client may not ask for."""
+    low, high = _REQUIRED_LIMITS
+    if isinstance(count, bool) or not low <= count <= high:
+        raise InvalidMessage(
+            f"stable_required is a number from {low} to {high}", field="stable_required"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline.sides import Sides, is_card, side_shown
+from pipeline.sides import OTHER, Sides, is_card, side_shown
 from pipeline.types import Document, Shot, Side
-
-_OTHER = {Side.FRONT: Side.BACK, Side.BACK: Side.FRONT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,6 @@ def taken(
         capture_id,
         card,
         side,
-        _OTHER[side] if asks else None,
+        OTHER[side] if asks else None,
         replace(known, id=capture_id, quality=best.quality) if known and best else None,
     )

@@ -182,25 +182,27 @@ class Severity(StrEnum):
     SUCCESS = "success"
 
 
-@dataclass(frozen=True, slots=True)
-class Guidance:
-    """One thing to tell the guest; not replaced before ``min_ms`` have passed."""
-
-    code: GuidanceCode
-    severity: Severity
-    min_ms: int
-
-
-class Trigger(StrEnum):
-    AUTO = "auto"
-    MANUAL = "manual"
-
-
 class Side(StrEnum):
     """A document's sides; the zone of a TD1 card is on the back (Doc 9303 Part 5)."""
 
     FRONT = "front"
     BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """One thing to tell the guest, not replaced before ``min_ms`` have passed; ``side`` is the one
+    to be shown, the front where that is open."""
+
+    code: GuidanceCode
+    severity: Severity
+    min_ms: int
+    side: Side = Side.FRONT
+
+
+class Trigger(StrEnum):
+    AUTO = "auto"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from core.errors import (
 from core.http import METRICS, is_internal, public, read_text
 from core.log import Log
 from core.settings import SignalingSettings
-from media.messages import PROTOCOL_VERSION
+from media.messages import PROTOCOL_VERSION, Configure
 from media.misfits import first_misfit, misfit
 from media.session import Session
 from media.state import CloseReason
@@ -36,6 +36,8 @@ class SessionOptions(BaseModel):
 
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     resume_token: Annotated[str, Field(max_length=100)] | None = None
+    sides: Literal[1, 2] | None = None
+    """Of a card, to be read; None for what the server is set to."""
     stills: bool = False
     attempt: Annotated[int, Field(ge=0)] | None = None
     """Counts the offers of a client, so that one which is late is known."""
@@ -146,6 +148,7 @@ async def connect(
     session = registry.open(options.language)
     session.viewing.stills.sends = options.stills
     try:
+        session.viewing.configure(Configure(type="configure", sides=options.sides))
         return session, await session.connect(sdp, peer_settings(app), options.attempt)
     except BaseException:
         session.close(CloseReason.REFUSED)

@@ -23,6 +23,7 @@ from tests.fakes import FakeEngine
 from tests.live.nginx import nginx
 from tests.peer import DrawnTrack
 from tests.signaling.pictures import base64_of, grey
+from tests.signaling.test_bad_offers import offer_of
 from tests.signaling.test_whip import FRAGMENT, SDP, candidates_of
 
 NAMES = ("east", "west")
@@ -127,6 +128,28 @@ async def test_sessions_find_their_machine_by_their_address(hotel: Hotel, tmp_pa
     written = await asyncio.to_thread(logs, tmp_path)
     assert "/api/webrtc/offer" in written
     assert not any(guest.session_id in written for guest in guests)
+
+
+async def test_a_session_token_finds_the_machine_that_gave_it(hotel: Hotel) -> None:
+    origin = "https://hotel.example"
+    given = set()
+    for _ in range(4):
+        async with http() as client:
+            asked = await client.post(f"{hotel.url}/api/session-tokens", json={"origin": origin})
+            token = (await asked.json())["token"]
+            own = token.removeprefix("st_").partition(".")[0]
+            given.add(own)
+            headers = {"Origin": origin, "Authorization": f"Bearer {token}"}
+            told = await client.get(f"{hotel.url}/api/webrtc/config", headers=headers)
+            assert told.status == 200
+            body = {"sdp": await offer_of("video"), "type": "offer"}
+            door = f"{hotel.url}/api/webrtc/offer"
+            begun = await client.post(door, json=body, headers=headers)
+            session = (await begun.json())["session_id"]
+            assert session.startswith(f"{own}.")
+            assert (await client.post(door, json=body, headers=headers)).status == 401
+            assert (await client.delete(f"{hotel.url}/api/sessions/{session}")).status == 204
+    assert given == set(NAMES)
 
 
 async def test_a_publisher_behind_nginx(hotel: Hotel) -> None:

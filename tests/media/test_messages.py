@@ -27,6 +27,7 @@ from pipeline.types import (
     Observation,
     PageWarning,
     Severity,
+    Side,
     Stability,
 )
 from tests.fakes import QUALITY, specimen_document
@@ -44,7 +45,7 @@ def observation(detection: Detection | None) -> Observation:
         detection=detection,
         stability=Stability(0.01, 330.0, 8, 8),
         quality=QUALITY,
-        guidance=Guidance(GuidanceCode.HOLD_STILL, Severity.HINT, 1000),
+        guidance=Guidance(GuidanceCode.HOLD_STILL, Severity.HINT, 1000, Side.BACK),
         state=CaptureState.HOLDING,
         capture=None,
         analysis_ms=9.0,

@@ -182,6 +182,7 @@ def test_a_card_without_its_zone_is_the_wrong_side() -> None:
     assert desk.finish(DocumentStatus.FAILED) is None
     desk.show(FRONT, 80)
     assert codes(desk.seen[-70:]) == ["WRONG_SIDE"]
+    assert desk.seen[-1].guidance.side is Side.BACK
     assert not any(o.capture for o in desk.seen[-80:])
     desk.capture(BACK, limit=60)
     assert codes(desk.seen[-5:])[-1] == "HOLD_STILL"
@@ -197,6 +198,8 @@ def test_a_card_is_turned_over_and_the_same_side_again_is_noticed() -> None:
     desk.show(EMPTY, 24)
     desk.show(BACK, 60)
     assert codes(desk.seen[-30:]) == ["SAME_SIDE_AGAIN"]
+    # Which side the words are about: the back was open at first.
+    assert {o.guidance.side for o in desk.seen[-30:]} == {Side.FRONT}
     desk.capture(FRONT, limit=80)
     whole = desk.finish(DocumentStatus.FAILED)
     assert whole is not None
@@ -213,6 +216,7 @@ def test_a_turned_card_need_not_leave_the_view() -> None:
     assert desk.finish(DocumentStatus.FAILED) is None
     desk.show(FRONT, 40)
     assert codes(desk.seen[-10:]) == ["TURN_OVER"]
+    assert desk.seen[-1].guidance.side is Side.BACK
     desk.capture(BACK, limit=60)
     whole = desk.live.reading_finished(td1(desk))
     assert whole is not None

@@ -138,9 +138,17 @@ def test_a_client_may_ask_for_more_or_less_stillness(required: int) -> None:
 def test_within_limits(required: int) -> None:
     guest = Guest()
     with pytest.raises(InvalidMessage) as refusal:
-        guest.live.configure(stable_required=required)
+        guest.live.configure(stable_required=required, sides=2)
     assert refusal.value.field == "stable_required"
-    assert guest.live.stable_required == 8
+    assert (guest.live.stable_required, guest.live.sides_wanted) == (8, 1)
+
+
+def test_no_card_has_three_sides() -> None:
+    guest = Guest()
+    with pytest.raises(InvalidMessage) as refusal:
+        guest.live.configure(stable_required=5, sides=3)
+    assert refusal.value.field == "sides"
+    assert (guest.live.stable_required, guest.live.sides_wanted) == (8, 1)
 
 
 def test_configuring_nothing_changes_nothing() -> None:

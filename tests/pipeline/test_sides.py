@@ -93,6 +93,13 @@ def test_another_document_gets_its_own_id(other: Document) -> None:
     assert second.show.id == "fresh"
 
 
+def test_the_side_that_is_asked_for_is_known() -> None:
+    assert (Sides(1).asked, Sides(2).asked) == (Side.FRONT, Side.FRONT)
+    assert judge(Sides(1), blank(), True, lambda: "fresh").sides.asked is Side.BACK
+    for side, other in ((read(), Side.FRONT), (blank(), Side.BACK)):
+        assert judge(TWO, side, True, lambda: "fresh").sides.asked is other
+
+
 def test_the_awaited_side_in_view_is_noticed() -> None:
     pending = judge(TWO, read(), True, lambda: "fresh").sides
     assert has_turned(pending, True, False)

@@ -220,6 +220,24 @@ async def test_a_count_that_is_none_is_refused(serve: Serve, attempt: object) ->
     assert (status, told["field"]) == (400, "session.attempt")
 
 
+async def test_an_offer_says_how_many_sides_are_read_and_coming_back_changes_nothing(
+    serve: Serve,
+) -> None:
+    server = await serve()
+    for sides in (0, 3, "2", 1.5):
+        status, told = await ask(server, DOOR, None, sides=sides)
+        assert (status, told["field"]) == (400, "session.sides")
+    assert len(server.registry) == 0
+    lost, back = (CaptureClient(server.url, DrawnTrack()) for _ in range(2))
+    await lost.open(sides=2)
+    assert (await lost.wait_for("ready"))["sides"] == 2
+    await lost.close()
+    # A side may be awaited: naming the sides anew must not lose it.
+    await back.open(resume_token=lost.resume_token, sides=1)
+    assert (await back.wait_for("ready"))["sides"] == 2
+    await back.close()
+
+
 def cut(client: CaptureClient) -> None:
     """The network is gone: whatever is sent vanishes, and nobody is told."""
     for connection in ice_connections(client.pc):
