@@ -123,8 +123,11 @@ class Arrival:
         streams = self._inside._RTCRtpReceiver__remote_streams
         if int.from_bytes(data[8:12], "big") in streams:
             return False
-        known = (data[1] & 0x7F) in self._transport._rtp_router.payload_type_table
-        return not known or len(streams) >= _MOST_STREAMS
+        types = self._transport._rtp_router.payload_type_table
+        if not types:
+            # What comes with the last of the handshake is before the receiver, and waits for it.
+            return False
+        return (data[1] & 0x7F) not in types or len(streams) >= _MOST_STREAMS
 
     def _takes(self, data: bytes) -> bool:
         """Whether ``data`` need not go any other way; it is dealt with then."""

@@ -86,7 +86,7 @@ export class Peer {
   #sender;
   #events;
   #profile = null; // the newest one asked for
-  #following = Promise.resolve();
+  #adjusting = Promise.resolve();
 
   /**
    * Resolves once the events channel is open. Throws doors.Refused. `hurry`, a signal: the answer is
@@ -127,7 +127,7 @@ export class Peer {
     answered(this.answer);
     stats.mark("answered");
     await pc.setRemoteDescription({ type: "answer", sdp: this.answer.sdp });
-    await preferSharpness(this.#sender);
+    this.#adjust(() => preferSharpness(this.#sender));
     await open;
   }
 
@@ -148,8 +148,16 @@ export class Peer {
   async replaceTrack(track) {
     keepDetail(track);
     await this.#sender.replaceTrack(track);
-    if (this.#profile) await this.follow(this.#profile);
-    else await preferSharpness(this.#sender);
+    if (this.#profile) this.follow(this.#profile);
+    else this.#adjust(() => preferSharpness(this.#sender));
+  }
+
+  /**
+   * Changes to the sender, one after the other. Nobody waits for them: Chromium may say that one is
+   * made (setParameters) only when the next picture is coded, and an empty form sends hardly any.
+   */
+  #adjust(change) {
+    this.#adjusting = this.#adjusting.then(change).catch(() => {});
   }
 
   /**
@@ -159,8 +167,7 @@ export class Peer {
    */
   follow(profile) {
     this.#profile = profile;
-    this.#following = this.#following.then(() => this.#apply(profile)).catch(() => {});
-    return this.#following;
+    this.#adjust(() => this.#apply(profile));
   }
 
   async #apply(profile) {
