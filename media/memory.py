@@ -26,6 +26,8 @@ _LARGE_BYTES = 4 << 20
 _MOST_HEAPS = 4
 """Twice as many as a small machine's processors, so that threads seldom wait for each other's."""
 
+_COLLECT_EVERY_S = 2.0
+
 Trim = Callable[[], bool]
 """Gives memory back; whether there was any. Blocks for some milliseconds."""
 
@@ -123,10 +125,11 @@ class FreedMemory:
 
     The parts of a peer connection hold each other, and the last frames with them. Only the
     collector frees those, which left alone waits until dozens of guests have come and gone: what
-    they showed would stay in memory for hours.
+    they showed would stay in memory for hours, and go in one long pause. So it is called within two
+    seconds, for little at a time, and with each turn.
 
-    ``left``: how many have, so far. While nobody leaves, nothing is done. ``trim``: None where the
-    system takes no memory back.
+    ``left``: how many have, so far. Each gets two turns, as a connection may take a while to close.
+    ``trim``: None where the system takes no memory back.
     """
 
     def __init__(
@@ -145,13 +148,22 @@ class FreedMemory:
         """Until cancelled; returns at once where nothing is to be done."""
         if not self._every_s:
             return
-        seen = self._left()
+        step_s = min(self._every_s, _COLLECT_EVERY_S)
+        collected = before = last = self._left()
+        waited_s = 0.0
         while True:
-            await asyncio.sleep(self._every_s)
-            if (now := self._left()) != seen:
-                seen = now
+            await asyncio.sleep(step_s)
+            waited_s += step_s
+            now = self._left()
+            turn = waited_s >= self._every_s
+            due = turn and now != before
+            if now != collected or due:
                 # Every thread waits for it, on whichever it runs; what it ends belongs to this one.
-                collected = self._collect()
+                found, collected = self._collect(), now
+                _log.debug("memory collected", found=found)
+            if due and self._trim is not None:
                 # Not on the loop: it goes through every heap, and others would wait for it.
-                freed = self._trim is not None and await asyncio.to_thread(self._trim)
-                _log.debug("memory given back", collected=collected, freed=freed)
+                freed = await asyncio.to_thread(self._trim)
+                _log.debug("memory given back", freed=freed)
+            if turn:
+                waited_s, before, last = 0.0, last, now
