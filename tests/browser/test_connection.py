@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from playwright.async_api import Response, Route
 
-from tests.browser.kiosk import WATCH_PEERS, OpenKiosk, Server, count_sent
+from tests.browser.kiosk import WATCH_PEERS, Kiosk, OpenKiosk, Server, count_sent
 
 DEAF_CHANNELS = """
 window.channels = [];
@@ -64,14 +64,19 @@ async def test_a_server_that_falls_silent_is_asked_anew(kiosk: OpenKiosk) -> Non
     await guest.screen("review", timeout_s=30)
 
 
-async def test_a_confirmation_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
-    guest = await kiosk(scripts=(WATCH_PEERS,))
+async def confirm_without_peer(guest: Kiosk) -> None:
+    """What was typed is confirmed when the connection has just gone, and the card comes."""
     await guest.do("manual")
     await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
     await guest.type_document()
     await guest.page.evaluate("window.peers.at(-1).close()")
     await guest.page.click("#confirm")
     await guest.screen("card")
+
+
+async def test_a_confirmation_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(scripts=(WATCH_PEERS,))
+    await confirm_without_peer(guest)
     assert (await guest.stats())["reconnects"] == 1
 
 
@@ -81,12 +86,7 @@ async def test_a_browser_that_never_says_that_its_sender_is_changed_is_not_waite
     """Chromium says so when the next picture is coded: of an empty form there may be none."""
     silent = "RTCRtpSender.prototype.setParameters = () => new Promise(() => {});"
     guest = await kiosk(scripts=(WATCH_PEERS, silent))
-    await guest.do("manual")
-    await guest.page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
-    await guest.type_document()
-    await guest.page.evaluate("window.peers.at(-1).close()")
-    await guest.page.click("#confirm")
-    await guest.screen("card")
+    await confirm_without_peer(guest)
 
 
 async def test_a_scan_again_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
