@@ -93,7 +93,7 @@ def test_results_and_guidance_follow_the_schema() -> None:
     for message in (result, guidance):
         jsonschema.validate(json.loads(message.model_dump_json()), schema_for("server_message"))
     assert result.document["format"] == "TD3"
-    assert guidance.text == "Hold still"
+    assert (guidance.text, guidance.side) == ("Hold still", "back")
 
 
 def test_a_correction_says_whose_character_it_is() -> None:
