@@ -68,7 +68,7 @@ from signaling.guarding import LISTENERS, guard
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
-from signaling.routes import add_routes, card_link, largest_body, portrait_link
+from signaling.routes import add_routes, card_link, image_link, largest_body
 from signaling.sessions import SessionRegistry
 from signaling.shards import Shard
 from signaling.supervisor import announce, worker_count
@@ -181,7 +181,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
                 load=load,
                 texts=texts,
                 card_link=card_link,
-                portrait_link=portrait_link,
+                image_link=image_link,
                 listeners=app[LISTENERS],
             )
             app[SURROUNDINGS] = around

@@ -251,6 +251,12 @@ class VisualSettings(Section):
         "It is personal data close to biometrics: kept in memory, wiped with the session. That "
         "of a card's front needs pipeline.visual.enabled.",
     )
+    page: bool = Field(
+        False,
+        description="Give the picture of each page, as taken and flattened, to whoever knows the "
+        "session's address: for front desks that compare it with what was read. Kept in memory, "
+        "wiped with the session.",
+    )
     printed_names: bool = Field(
         False,
         description="Cards show names as the data page prints them, with national letters, where "

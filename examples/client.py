@@ -26,6 +26,8 @@ from aiortc.rtcdatachannel import RTCDataChannel
 from media.adaptations import IceOptions, adapt_consent, adapt_gathering, ice_connections
 
 Message = dict[str, Any]
+_CHUNK_BYTES = 16_384
+"""A longer message would keep others waiting (RFC 8831, section 6.6)."""
 
 
 class Refused(Exception):
@@ -157,8 +159,10 @@ class CaptureClient:
 
     def send(self, message: Message | str) -> None:
         """Say something on the events channel, or on the only one."""
-        channel = self.channels.get("events") or next(iter(self.channels.values()))
-        channel.send(message if isinstance(message, str) else json.dumps(message))
+        self._events().send(message if isinstance(message, str) else json.dumps(message))
+
+    def _events(self) -> RTCDataChannel:
+        return self.channels.get("events") or next(iter(self.channels.values()))
 
     async def messages(self) -> AsyncIterator[Message]:
         """Messages as they come, until the connection ends."""
@@ -195,13 +199,21 @@ class CaptureClient:
                 params=named,
                 data=jpeg,
                 headers={"Content-Type": "image/jpeg"},
-                ssl=False,
+                ssl=self._verified,
             ) as response,
         ):
             answer = await response.json()
             if response.status != 200:
                 raise Refused(response.status, answer)
             return bool(answer["taken"])
+
+    def send_still_here(self, jpeg: bytes, picture: str | None = None) -> None:
+        """The same over the events channel, for whoever has no way but the peer connection. What
+        comes of it is the picture's ``result``, or an ``error``."""
+        self.send({"type": "still", "size_bytes": len(jpeg), "picture": picture})
+        channel = self._events()
+        for start in range(0, len(jpeg), _CHUNK_BYTES):
+            channel.send(jpeg[start : start + _CHUNK_BYTES])
 
     async def close(self) -> None:
         """Close the connection; the server keeps the session until its resume time is over."""

@@ -15,7 +15,7 @@ from media import reports
 from media.channels import Channels
 from media.events import Picture
 from media.messages import ResultMessage
-from media.review import Review, Reviews
+from media.review import OTHER_PAGE, PAGE, PORTRAIT, Review, Reviews
 from media.slot import LatestSlot
 from media.stills import AwaitedStill
 from media.surroundings import Surroundings
@@ -54,7 +54,9 @@ class Corroboration:
         self._slot: LatestSlot[_Told] = LatestSlot()
         self._prints: list[Print] = []
         self._warnings: tuple[PageWarning, ...] = ()
-        self._portrait: bytes | None = None
+        self._images: dict[str, bytes] = {}
+        self._pages: dict[bool, bytes] = {}
+        """JPEG files of a document's sides: whether it is the one that was read."""
         self._prints_of: str | None = None
 
     def put(
@@ -70,7 +72,7 @@ class Corroboration:
         """Forget all pages."""
         self._slot.clear()
         self._prints, self._warnings, self._prints_of = [], (), None
-        self._portrait = None
+        self._images, self._pages = {}, {}
 
     async def run(self) -> None:
         """Look at pages until cancelled."""
@@ -102,6 +104,7 @@ class Corroboration:
             around.second_looks, around.engine.warnings, told.capture, told.read
         )
         await self._cut_portrait(told, seen)
+        await self._picture_page(told)
         if self._prints_of != told.document_id:
             return
         if seen is not None:
@@ -110,7 +113,7 @@ class Corroboration:
         review = self._reviews.find(told.document_id)
         if review is None:
             return
-        review.portrait, self._portrait = self._portrait or review.portrait, None
+        pictured = self._give_images(review)
         before = review.document
         after = before
         if self._prints:
@@ -123,7 +126,7 @@ class Corroboration:
         same = self._reviews.find(told.document_id) is review and review.document is before
         if len(before.sides) != 1:  # there is no other side to come
             self._prints = []
-        news = after is not before or review.portrait is not None
+        news = after is not before or pictured
         if same and review.card is None and news:
             review.document = after
             self._channels.send_event(self.report(review, revised=True))
@@ -135,17 +138,33 @@ class Corroboration:
         jpeg = await asyncio.get_running_loop().run_in_executor(
             self._around.second_looks, self._around.engine.portrait, told.capture, told.read, seen
         )
-        if self._prints_of == told.document_id:
-            self._portrait = jpeg or self._portrait
+        if self._prints_of == told.document_id and jpeg is not None:
+            self._images[PORTRAIT] = jpeg
+
+    async def _picture_page(self, told: _Told) -> None:
+        jpeg = await asyncio.get_running_loop().run_in_executor(
+            self._around.second_looks, self._around.engine.page_picture, told.capture, told.read
+        )
+        if self._prints_of == told.document_id and jpeg is not None:
+            self._pages[told.read.was_read] = jpeg
+
+    def _give_images(self, review: Review) -> bool:
+        """Whether the document has pictures: which of two pages is the one that was read shows when
+        both are there."""
+        read_first = sorted(self._pages, reverse=True)
+        named = zip((PAGE, OTHER_PAGE), read_first, strict=False)
+        review.images |= self._images | {name: self._pages[side] for name, side in named}
+        return bool(review.images)
 
     def report(self, review: Review, *, revised: bool = False) -> ResultMessage:
-        """The result of a document, with the address of its portrait where that is kept."""
-        link = self._around.portrait_link(self._channels.session_id, review.document.id)
-        known = link if review.portrait is not None else None
-        return reports.result(review.document, revised=revised, portrait=known)
+        """The result of a document, with the addresses of the pictures of it that are kept."""
+        session_id, document = self._channels.session_id, review.document
+        link = self._around.image_link
+        images = {name: link(session_id, document.id, name) for name in review.images}
+        return reports.result(document, revised=revised, images=images)
 
     def _begin(self, document_id: str) -> None:
         """Pages of another document are forgotten; those of its other side are kept."""
         if self._prints_of != document_id:
             self._prints, self._warnings, self._prints_of = [], (), document_id
-            self._portrait = None
+            self._images, self._pages = {}, {}

@@ -295,6 +295,15 @@ class TakePicture(ClientMessage):
     type: Literal["capture"]
 
 
+class AnnounceStill(ClientMessage):
+    """A JPEG file of so many bytes follows in binary messages; ``picture``: as ``state`` named it,
+    null for the one under way."""
+
+    type: Literal["still"]
+    size_bytes: Annotated[int, Field(ge=1)]
+    picture: Short | None = None
+
+
 class Reset(ClientMessage):
     type: Literal["reset"]
 
@@ -335,7 +344,7 @@ class FollowProfile(ClientMessage):
 
 
 AnyClientMessage = Annotated[
-    Configure | TakePicture | Reset | Confirm | Ping | Close | FollowProfile,
+    Configure | TakePicture | AnnounceStill | Reset | Confirm | Ping | Close | FollowProfile,
     Field(discriminator="type"),
 ]
 AnyServerMessage = Annotated[
@@ -364,7 +373,10 @@ def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessag
     Raises InvalidMessage, which names the field and never repeats what was sent.
     """
     if isinstance(text, bytes):
-        raise InvalidMessage("messages are JSON text, not binary")
+        raise InvalidMessage(
+            "messages are JSON text; a binary one brings a still that was announced, in chunks of "
+            "1024 bytes or more but for the last, and no more of it than was said"
+        )
     if len(text.encode(errors="surrogatepass")) > limit_bytes:
         raise InvalidMessage(f"a message may have {limit_bytes} bytes at most")
     try:

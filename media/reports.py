@@ -187,9 +187,9 @@ def profile(wanted: Profile, limits: Limits) -> ProfileMessage:
 
 
 def result(
-    document: Document, *, revised: bool = False, portrait: str | None = None
+    document: Document, *, revised: bool = False, images: Mapping[str, str] | None = None
 ) -> ResultMessage:
-    """``portrait``: the address of the page's portrait, where there is one."""
+    """``images``: addresses of the pictures that there are."""
     fields = {
         name: FieldReport(
             value=field.value,
@@ -219,7 +219,7 @@ def result(
         mrz=_mrz(document.mrz) if document.mrz else None,
         checks={name: check.value for name, check in document.checks.items()},
         quality=quality_report(document.quality) if document.quality else None,
-        images={"portrait": portrait} if portrait else {},
+        images=dict(images or {}),
         sides=[side.value for side in document.sides],
         revised=revised,
         barcode=_barcode(document.barcode) if document.barcode else None,

@@ -12,6 +12,16 @@ from media.messages import Confirm
 from pipeline.types import Document, DocumentStatus, Field, FieldStatus
 
 MAX_DOCUMENTS = 20
+PORTRAIT, PAGE, OTHER_PAGE = "portrait", "page", "other_page"
+"""Pictures of a document, as a ``result`` names them. ``page`` is of the side that was read."""
+_WITHOUT = {
+    PORTRAIT: "there is no portrait: the setting pipeline.visual.portrait is off, its page was not "
+    "found, or is still looked for",
+    PAGE: "there is no picture of the page: the setting pipeline.visual.page is off, or it is "
+    "still made",
+    OTHER_PAGE: "there is no picture of another side: the setting pipeline.visual.page is off, the "
+    "side was not shown, or its picture is still made",
+}
 
 
 def new_record() -> str:
@@ -31,8 +41,8 @@ class Review:
     entry: str | None = None
     """The client's own word for data entered by hand."""
     card: bytes | None = None
-    portrait: bytes | None = None
-    """A JPEG file, where the settings ask for it."""
+    images: dict[str, bytes] = field(default_factory=dict)
+    """JPEG files by their names in a ``result``, where the settings ask for them."""
     record: str = field(default_factory=new_record)
     """Names it beyond the session, see `media.events`."""
 
@@ -47,14 +57,11 @@ class Review:
             raise NotFound("there is no card before the document is confirmed")
         return self.card
 
-    def page_portrait(self) -> bytes:
-        """The portrait on the page, JPEG. Raises NotFound without one, saying why."""
-        if self.portrait is None:
-            raise NotFound(
-                "there is no portrait: the setting pipeline.visual.portrait is off, its page was "
-                "not found, or is still looked for"
-            )
-        return self.portrait
+    def image(self, name: str) -> bytes:
+        """A picture of the document, JPEG. Raises NotFound without one, saying why."""
+        if name not in self.images:
+            raise NotFound(_WITHOUT[name])
+        return self.images[name]
 
     def as_confirmed(self, session: str) -> Confirmed:
         """What listeners are told; ``session`` is the label."""

@@ -14,17 +14,17 @@ from functools import partial
 
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from core.errors import InvalidSession, LobbyLensError, RateLimited
+from core.errors import InvalidSession, LobbyLensError
 from core.log import Log, session_label
 from media import messages, reports
 from media.cards import SessionCards
 from media.channels import Channels, Outlet
 from media.deadlines import Deadlines
 from media.desk import Desk
+from media.hearing import Hearing
 from media.ingest import drain
 from media.offers import OfferCount
 from media.peer import Peer, PeerSettings
-from media.rate import TokenBucket
 from media.review import Reviews
 from media.state import CloseReason, SessionState, StateDoor
 from media.surroundings import Surroundings
@@ -50,7 +50,7 @@ class Session:
         self._limits = around.settings
         self._reviews = Reviews()
         self._channels = Channels(session_id, around.metrics)
-        self.cards = SessionCards(around, self._channels, self._tell)
+        self.cards = SessionCards(around, self._channels, self.tell)
         self._door = StateDoor(self._state_moved)
         self._peer: Peer | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -62,16 +62,16 @@ class Session:
         self._offers = OfferCount()
         self._channel_count = 0
         self._deadlines = Deadlines(around.settings)
-        self._bucket = TokenBucket(around.settings.messages_per_s, self._deadlines.heard())
         self._viewing = Viewing(
             around,
             self._channels,
             self._reviews,
             language=language,
-            tell=self._tell,
+            tell=self.tell,
             moved=self._send_state,
         )
         self.desk = Desk(self._channels, self._viewing, self._reviews)
+        self._hearing = Hearing(self, around.settings, self._deadlines)
 
     # Life
 
@@ -81,10 +81,10 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._spawn(self._viewing.looks.run())
-                self._spawn(self._viewing.read())
-                self._spawn(self._viewing.corroborate())
-                self._spawn(self._watch())
+                self.spawn(self._viewing.looks.run())
+                self.spawn(self._viewing.read())
+                self.spawn(self._viewing.corroborate())
+                self.spawn(self._watch())
                 self._ready.set()
                 await self._ending.wait()
                 for task in self._tasks:
@@ -137,7 +137,8 @@ class Session:
     def peer(self) -> Peer | None:
         return self._peer
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Begin work that ends with the session; not any more once that ends."""
         if self._group is None or self._ending.is_set():
             work.close()
             return
@@ -179,6 +180,7 @@ class Session:
         before, self._peer = self._peer, peer
         self._viewing.looks.begin_anew(peer.clock)
         self._channels.clear()
+        self._hearing.forget()
         self._channels.clogged = partial(self._lose, peer)
         self._channel_count = 0
         self.touch()
@@ -186,13 +188,14 @@ class Session:
         self._door.move(SessionState.CONNECTING)
         if before is not None:
             self._dismiss(before)
-        self._spawn(self._ingest(peer))
+        self.spawn(self._ingest(peer))
         return answer
 
     def attach(self, outlet: Outlet) -> None:
         """Let a stream take the place of whoever was there; `viewing` is shown its frames."""
         before, self._peer = self._peer, None
         self._channels.divert(outlet)
+        self._hearing.forget()
         self.touch()
         self._door.move(SessionState.CONNECTING)
         self._door.move(SessionState.CONNECTED)
@@ -261,6 +264,7 @@ class Session:
             return
         self._peer = None
         self._channels.clear()
+        self._hearing.forget()
         self._dismiss(peer)
         self._door.move(SessionState.DISCONNECTED)
 
@@ -278,7 +282,7 @@ class Session:
         if self._channels.complete:
             self._greet()
         else:
-            self._spawn(self._greet_later(peer))
+            self.spawn(self._greet_later(peer))
 
     async def _greet_later(self, peer: Peer) -> None:
         """Only time tells that a client opens no second channel."""
@@ -292,7 +296,7 @@ class Session:
             reports.ready(self._limits, view.stable_required, view.sides_wanted, languages)
         )
         self._send_state()
-        self._spawn(self.cards.announce())
+        self.spawn(self.cards.announce())
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
@@ -322,37 +326,8 @@ class Session:
     # What the client says
 
     def _message_arrived(self, peer: Peer, data: str | bytes) -> None:
-        if peer is not self._peer or self._ending.is_set():
-            return
-        if not self._bucket.take(self._deadlines.heard()):
-            self._tell(RateLimited("too many messages: the session ends"))
-            self.close(CloseReason.FLOOD)
-            return
-        try:
-            self._obey(messages.parse_client_message(data, self._limits.max_message_bytes))
-        except LobbyLensError as error:
-            self._tell(error)
-
-    def _obey(self, message: messages.AnyClientMessage) -> None:
-        if not isinstance(message, messages.Ping | messages.FollowProfile):
-            self._deadlines.acted()
-        match message:
-            case messages.Ping():
-                self._channels.send_event(messages.Pong(id=message.id))
-            case messages.FollowProfile():
-                self._viewing.follows(message)
-            case messages.TakePicture():
-                self._viewing.take_picture()
-            case messages.Reset():
-                self.desk.reset()
-            case messages.Configure():
-                self.desk.configure(message)
-                if message.card is not None:
-                    self._spawn(self.cards.announce(message.card))
-            case messages.Confirm():
-                self._spawn(self._confirm_and_tell(message))
-            case messages.Close():
-                self.close(CloseReason.CLIENT)
+        if peer is self._peer and not self._ending.is_set():
+            self._hearing.arrived(data)
 
     async def confirm(self, message: messages.Confirm) -> messages.ConfirmedMessage:
         """Accept reviewed fields and fill the card; the original stays beside the edits.
@@ -370,15 +345,6 @@ class Session:
             edited=review.edited,
         )
 
-    async def _confirm_and_tell(self, message: messages.Confirm) -> None:
-        resets = self._viewing.resets
-        try:
-            self._channels.send_event(await self.confirm(message))
-        except LobbyLensError as error:
-            # Of what the guest has left since there is nothing to say.
-            if resets == self._viewing.resets:
-                self._tell(error)
-
     async def receive_still(
         self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None
     ) -> bool:
@@ -393,6 +359,7 @@ class Session:
         self._deadlines.acted()
         return card
 
-    def _tell(self, error: LobbyLensError) -> None:
+    def tell(self, error: LobbyLensError) -> None:
+        """Tell the client what failed, and count it."""
         self._around.metrics.errors.labels(error.code).inc()
         self._channels.send_event(reports.error(error))

@@ -63,6 +63,7 @@ class Reading(Protocol):
     def portrait(
         self, capture: Capture, document: Document, seen: Print | None
     ) -> bytes | None: ...
+    def page_picture(self, capture: Capture, document: Document) -> bytes | None: ...
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]: ...
     def corroborate(self, document: Document, prints: Sequence[Print]) -> Document: ...
     def with_still(self, capture: Capture, jpeg: bytes) -> Capture: ...
@@ -83,8 +84,8 @@ class Surroundings:
     ``frames`` runs the analysis, ``captures`` the slower reading and filling,
     ``second_looks`` what may wait until a result was told. ``texts`` holds
     the guidance by language and code. ``card_link`` gives the address of a card,
-    ``portrait_link`` that of a portrait. ``load`` tells
-    how much of it all there is to do.
+    ``image_link`` that of a picture of a document, by its name. ``load`` tells how much of it all
+    there is to do.
     """
 
     settings: MediaSettings
@@ -96,7 +97,7 @@ class Surroundings:
     load: LoadProbe
     texts: Mapping[str, Mapping[str, str]]
     card_link: Callable[[str, str], str]
-    portrait_link: Callable[[str, str], str]
+    image_link: Callable[[str, str, str], str]
     on_the_spot: Spots = field(default_factory=Spots)
     """For frames that are looked at where they were decoded."""
     listeners: tuple[Listener, ...] = ()

@@ -40,6 +40,7 @@ from pipeline.types import (
 )
 from pipeline.visual.compare import NAMES, corroborated
 from pipeline.visual.look import PageReader, print_of
+from pipeline.visual.place import turned
 from pipeline.visual.words import Print, load_print_reader
 from pipeline.weights import Weights
 
@@ -224,6 +225,17 @@ class Engine:
         elif document.barcode is None and seen is not None:
             found = front_portrait_of(capture.page, seen)
         return None if found is None else jpeg_of(found)
+
+    def page_picture(self, capture: Capture, document: Document) -> bytes | None:
+        """The capture's best page as a JPEG file, where the settings ask for it.
+
+        Upright where a zone tells how it lies, else as it was held. Call it on a worker thread.
+        """
+        if not self._settings.visual.page:
+            return None
+        mrz, page = document.mrz, capture.page
+        upright = None if mrz is None else turned(page, mrz.format)
+        return jpeg_of(page if upright is None else upright)
 
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
         """What the capture's best page looks like, if it was read; see `warnings_of`.

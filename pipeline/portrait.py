@@ -61,7 +61,7 @@ def _cut(flat: ImageU8, box_mm: tuple[float, float, float, float]) -> ImageU8:
     return np.ascontiguousarray(flat[top:foot, left:right])
 
 
-def jpeg_of(portrait: ImageU8) -> bytes:
-    """The portrait as a JPEG file."""
-    _, data = cv2.imencode(".jpg", portrait, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+def jpeg_of(picture: ImageU8) -> bytes:
+    """A picture of H×W×3 uint8 BGR as a JPEG file, which holds pixels and nothing else."""
+    _, data = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
     return data.tobytes()

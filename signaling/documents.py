@@ -11,6 +11,7 @@ from core.errors import InvalidMessage, UnsupportedMediaType
 from core.http import public, read_body, read_text
 from media.messages import Confirm
 from media.misfits import first_misfit, misfit
+from media.review import OTHER_PAGE, PAGE, PORTRAIT
 from signaling.api.told import CardFormAnswer, ConfirmAnswer, StillAnswer
 from signaling.keys import MEDIA, REGISTRY, SIGNALING
 
@@ -79,7 +80,23 @@ async def card(request: web.Request) -> web.Response:
 @public
 async def portrait(request: web.Request) -> web.Response:
     """``GET /api/sessions/{id}/documents/{document_id}/portrait.jpg``, if one is kept."""
+    return _image(request, PORTRAIT)
+
+
+@public
+async def page(request: web.Request) -> web.Response:
+    """``GET /api/sessions/{id}/captures/{document_id}/page.jpg``: the page, if it is kept."""
+    return _image(request, PAGE)
+
+
+@public
+async def other_page(request: web.Request) -> web.Response:
+    """``GET /api/sessions/{id}/captures/{document_id}/other_page.jpg``: a card's other side."""
+    return _image(request, OTHER_PAGE)
+
+
+def _image(request: web.Request, name: str) -> web.Response:
     session = request.app[REGISTRY].get(request.match_info["session_id"])
-    jpeg = session.viewing.reviews.get(request.match_info["document_id"]).page_portrait()
+    jpeg = session.viewing.reviews.get(request.match_info["document_id"]).image(name)
     session.touch()
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})

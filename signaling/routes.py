@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from core.settings import Settings
+from media.review import PORTRAIT
 from signaling import documents, events, offer, pages, property, staff, whip
 from signaling.access import session_tokens
 from signaling.api.bodies import longest_json
@@ -17,9 +18,10 @@ def card_link(session_id: str, document_id: str) -> str:
     return f"/api/sessions/{session_id}/documents/{document_id}/card.pdf"
 
 
-def portrait_link(session_id: str, document_id: str) -> str:
-    """Where the portrait of a document's page is."""
-    return f"/api/sessions/{session_id}/documents/{document_id}/portrait.jpg"
+def image_link(session_id: str, document_id: str, name: str) -> str:
+    """Where a picture of a document is."""
+    kind = "documents" if name == PORTRAIT else "captures"
+    return f"/api/sessions/{session_id}/{kind}/{document_id}/{name}.jpg"
 
 
 def largest_body(settings: Settings) -> int:
@@ -35,6 +37,7 @@ def largest_body(settings: Settings) -> int:
 
 def add_routes(app: web.Application) -> None:
     document = "/api/sessions/{session_id}/documents/{document_id}"
+    capture = "/api/sessions/{session_id}/captures/{document_id}"
     app.router.add_get("/", pages.index)
     app.router.add_get("/page.json", property.page_json)
     app.router.add_get("/theme.css", property.theme)
@@ -60,6 +63,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(f"{document}/confirm", documents.confirm)
     app.router.add_get(f"{document}/card.pdf", documents.card)
     app.router.add_get(f"{document}/portrait.jpg", documents.portrait)
+    app.router.add_get(f"{capture}/page.jpg", documents.page)
+    app.router.add_get(f"{capture}/other_page.jpg", documents.other_page)
     add_api_routes(app)
     app.router.add_post("/whip", whip.publish)
     app.router.add_route("OPTIONS", "/whip", whip.options)

@@ -1,6 +1,13 @@
 // Types of static/embed.js and of the messages it brings.
 // Made from docs/protocol.schema.json by `make schema`; not written by hand.
 
+/** A JPEG file of so many bytes follows in binary messages; ``picture``: as ``state`` named it, null for the one under way. */
+export interface AnnounceStill {
+  picture?: string | null;
+  size_bytes: number;
+  type: "still";
+}
+
 /** The barcode that a document was read from. What it holds beside the fields is not told. */
 export interface BarcodeReport {
   document_type: string;
@@ -315,7 +322,7 @@ export interface TakePicture {
 
 export type ServerMessage = Ready | Overlay | GuidanceMessage | StateMessage | CaptureMessage | ResultMessage | CardFormMessage | ConfirmedMessage | HintMessage | FormMessage | ErrorMessage | Pong | ProfileMessage;
 
-export type ClientMessage = Configure | TakePicture | Reset | Confirm | Ping | Close | FollowProfile;
+export type ClientMessage = Configure | TakePicture | AnnounceStill | Reset | Confirm | Ping | Close | FollowProfile;
 
 /** What the frame says once it listens; `v` is the version of what is said over its port. */
 export interface FrameReady {

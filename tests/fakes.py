@@ -214,6 +214,7 @@ class FakeEngine:
         self.filters: list[EnhanceSettings | None] = []
         self.orders: list[CardOrder] = []
         self.portrait_seen: bytes | None = None
+        self.page_seen: bytes | None = None
         self.print_seen: Print | None = None
         self.second_looks: set[str] = set()
         self.prints_compared: list[int] = []
@@ -244,6 +245,9 @@ class FakeEngine:
 
     def portrait(self, capture: Capture, document: Document, seen: Print | None) -> bytes | None:
         return self.portrait_seen
+
+    def page_picture(self, capture: Capture, document: Document) -> bytes | None:
+        return self.page_seen
 
     def warnings(self, capture: Capture, document: Document) -> tuple[PageWarning, ...]:
         return self.looks_like

@@ -37,12 +37,21 @@ def upright(page: ImageU8, mrtd_format: MrtdFormat) -> ImageU8 | None:
     ``page``: a view of the document at any of the four turns, H×W×3 uint8 BGR. None where no rows
     of the format's zone are found on it.
     """
-    luma = page if page.ndim == 2 else np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY), np.uint8)
-    for view_luma, view in _views(luma, page):
-        quad_px = _by_rows(view_luma, mrtd_format)
-        if quad_px is not None:
-            return _flat(view, _snapped(quad_px, view, mrtd_format), mrtd_format)
-    return None
+    found = _placed(page, mrtd_format)
+    if found is None:
+        return None
+    view, quad_px = found
+    return _flat(view, _snapped(quad_px, view, mrtd_format), mrtd_format)
+
+
+def turned(page: ImageU8, mrtd_format: MrtdFormat) -> ImageU8 | None:
+    """The whole picture, nothing of it cut off, with the page upright; else as ``upright``."""
+    found = _placed(page, mrtd_format)
+    if found is None:
+        return None
+    view, quad_px = found
+    over = quad_px[0][1] > quad_px[2][1]
+    return np.asarray(cv2.rotate(view, cv2.ROTATE_180), np.uint8) if over else view
 
 
 def both_ways(page: ImageU8, mrtd_format: MrtdFormat) -> tuple[ImageU8, ...]:
@@ -55,6 +64,16 @@ def both_ways(page: ImageU8, mrtd_format: MrtdFormat) -> tuple[ImageU8, ...]:
     quad_px = _edges(page)
     turns = (quad_px, np.asarray(np.roll(quad_px, -2, axis=0), np.float32))
     return tuple(_flat(page, turn, mrtd_format) for turn in turns)
+
+
+def _placed(page: ImageU8, mrtd_format: MrtdFormat) -> tuple[ImageU8, QuadPx] | None:
+    """The page as it lies or a quarter turned, and its corners there by the rows of its zone."""
+    luma = page if page.ndim == 2 else np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY), np.uint8)
+    for view_luma, view in _views(luma, page):
+        quad_px = _by_rows(view_luma, mrtd_format)
+        if quad_px is not None:
+            return view, quad_px
+    return None
 
 
 def _views(luma: ImageU8, page: ImageU8) -> Iterator[tuple[ImageU8, ImageU8]]:

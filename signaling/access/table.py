@@ -47,6 +47,7 @@ def _opening(audit: str, use: SessionUse = SessionUse.SPEND) -> Rule:
 _SESSION = "/api/sessions/{session_id}"
 _STAFF = "/api/staff/sessions/{label}"
 _DOCUMENT = f"{_SESSION}/documents/{{document_id}}"
+_CAPTURE = f"{_SESSION}/captures/{{document_id}}"
 
 RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/"): _open(),
@@ -83,6 +84,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", f"{_DOCUMENT}/confirm"): _secret("document.confirm"),
     ("GET", f"{_DOCUMENT}/card.pdf"): _secret("card.read"),
     ("GET", f"{_DOCUMENT}/portrait.jpg"): _secret("portrait.read"),
+    ("GET", f"{_CAPTURE}/page.jpg"): _secret("picture.read"),
+    ("GET", f"{_CAPTURE}/other_page.jpg"): _secret("picture.read"),
     ("POST", "/whip"): _opening("session.open"),
     ("OPTIONS", "/whip"): _open(),
     ("PATCH", "/whip/{session_id}"): _secret(),

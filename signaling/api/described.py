@@ -25,6 +25,7 @@ from signaling.keeping import doors as stored
 
 _SESSION = "/api/sessions/{session_id}"
 _DOCUMENT = f"{_SESSION}/documents/{{document_id}}"
+_CAPTURE = f"{_SESSION}/captures/{{document_id}}"
 _STAFF = "/api/staff/sessions/{label}"
 _JSON: Errors = (InvalidMessage, TooLarge, UnsupportedMediaType, Overloaded)
 _SDP: Errors = (InvalidSdp, NotAcceptable, TooLarge, UnsupportedMediaType, Overloaded)
@@ -83,6 +84,14 @@ DESCRIBED: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", f"{_DOCUMENT}/portrait.jpg", "Document", documents.portrait,
+        result_types=("image/jpeg",), errors=(InvalidSession, NotFound),
+    ),
+    Operation(
+        "GET", f"{_CAPTURE}/page.jpg", "Document", documents.page,
+        result_types=("image/jpeg",), errors=(InvalidSession, NotFound),
+    ),
+    Operation(
+        "GET", f"{_CAPTURE}/other_page.jpg", "Document", documents.other_page,
         result_types=("image/jpeg",), errors=(InvalidSession, NotFound),
     ),
     Operation(

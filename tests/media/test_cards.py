@@ -79,10 +79,10 @@ async def test_the_card_chosen_last_is_told_last_and_filled(
     engine = SlowCards(**delays_s)
     session = (await begin(engine)).session
     told = told_to(session)
-    session._spawn(session.cards.announce())  # as when a client is greeted
+    session.spawn(session.cards.announce())  # as when a client is greeted
     for name in ("fake", "other"):
-        session._obey(Configure(type="configure", card=name))
-    session._obey(_confirm())
+        session._hearing.obey(Configure(type="configure", card=name))
+    session._hearing.obey(_confirm())
     await until(lambda: bool(engine.orders))
     forms = [message.card for message in told if isinstance(message, CardFormMessage)]
     assert forms[1:] == ["fake", "other"] and engine.orders[0].card == "other"
@@ -94,9 +94,9 @@ async def test_a_card_that_is_filled_over_a_reset_is_nobody_s(begin: Begin) -> N
     told, events = told_to(session), list[Event]()
     object.__setattr__(session._around, "listeners", (events.append,))
     engine.gate.clear()
-    session._obey(_confirm())
+    session._hearing.obey(_confirm())
     await asyncio.sleep(0.05)
-    session._obey(Reset(type="reset"))
+    session._hearing.obey(Reset(type="reset"))
     engine.gate.set()
     await until(lambda: bool(engine.orders) and not session.cards._confirms)
     await asyncio.sleep(0.05)

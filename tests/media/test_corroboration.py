@@ -174,6 +174,38 @@ async def test_without_a_portrait_the_door_says_why(serve: Serve, clients: Clien
         await client.fetch(address.replace(result["document_id"], "unknown"))
 
 
+async def test_a_page_s_picture_is_fetched_by_its_address_and_wiped_with_the_reset(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    engine = FakeEngine(capture_at=5)
+    engine.page_seen = b"\xff\xd8page"
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    second = await client.wait_for("result", revised=True)
+    address = f"/api/sessions/{client.session_id}/captures/{second['document_id']}/page.jpg"
+    assert second["images"] == {"page": address}
+    assert await client.fetch(address) == engine.page_seen
+    engine.capture_at = -1
+    client.send({"type": "reset"})
+    assert await results_until_pong(client) == []
+    with pytest.raises(Refused, match="404"):
+        await client.fetch(address)
+
+
+async def test_without_a_page_s_picture_the_door_says_why(serve: Serve, clients: Clients) -> None:  # noqa: F811
+    server = await serve(FakeEngine(capture_at=5))
+    client = clients.make(server)
+    await client.open()
+    result = await client.wait_for("result")
+    for name in ("page", "other_page"):
+        path = f"/api/sessions/{client.session_id}/captures/{result['document_id']}/{name}.jpg"
+        with pytest.raises(Refused, match="404") as refused:
+            await client.fetch(path)
+        assert "pipeline.visual.page" in str(refused.value.body)
+
+
 class CardReader(TwoSidedReader):
     """The engine's fronts are known by what their backs say."""
 
@@ -208,11 +240,14 @@ class CardEngine(FakeEngine):
         assert seen is SEEN
         return b"\xff\xd8front" if document.mrz is None else None
 
+    def page_picture(self, capture: Capture, document: Document) -> bytes | None:
+        return b"\xff\xd8" + capture.side.value.encode()
+
 
 @pytest.mark.parametrize(
     "order", [(Side.BACK, Side.FRONT), (Side.FRONT, Side.BACK)], ids=["back-first", "front-first"]
 )
-async def test_a_card_s_portrait_is_that_of_its_front_whichever_side_came_first(
+async def test_a_card_s_pictures_are_told_apart_whichever_side_came_first(
     serve: Serve,
     clients: Clients,  # noqa: F811
     order: tuple[Side, ...],
@@ -227,9 +262,11 @@ async def test_a_card_s_portrait_is_that_of_its_front_whichever_side_came_first(
     async with asyncio.timeout(15):
         while True:
             told = await client.wait_for("result", revised=True)
-            if told["images"]:
+            if len(told["images"]) == 3:
                 break
-    assert await client.fetch(told["images"]["portrait"]) == b"\xff\xd8front"
+    wanted = {"portrait": b"\xff\xd8front", "page": b"\xff\xd8back", "other_page": b"\xff\xd8front"}
+    for name, jpeg in wanted.items():
+        assert await client.fetch(told["images"][name]) == jpeg
 
 
 async def test_a_front_that_nobody_asked_for_is_not_looked_at_again(

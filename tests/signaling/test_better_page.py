@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from examples.client import CaptureClient
-from pipeline.types import Capture, Frame, Observation
+from pipeline.types import Capture, Document, Frame, Observation
 from tests.conftest import RunningServer, Serve
 from tests.fakes import specimen_document
 from tests.media.test_ahead import LATE, AheadEngine, HeldReader
@@ -50,6 +50,9 @@ class LitEngine(AheadEngine):
         super().with_still(capture, jpeg)
         page = np.full((16, 24, 3), SHADE, np.uint8)
         return replace(capture, pages=(page, *capture.pages)) if self.better else capture
+
+    def page_picture(self, capture: Capture, document: Document) -> bytes | None:
+        return f"a page of {len(capture.pages)}".encode()
 
 
 @dataclass
@@ -128,6 +131,13 @@ async def test_the_stored_picture_is_the_stills(begin: Begin) -> None:
     assert visit.server.metric("lobbylens_webhook_failures_total") == 1
     text = await asyncio.to_thread(visit.audit.read_text)
     assert text.count("document.captured") == 1 and "document.joined" not in text
+
+
+async def test_the_picture_that_the_result_names_is_the_stills(begin: Begin) -> None:
+    visit = await begin()
+    assert await visit.client.send_still(JPEG)
+    told = await visit.client.wait_for("result", revised=True)
+    assert await visit.client.fetch(told["images"]["page"]) == b"a page of 2"
 
 
 async def test_a_still_that_is_no_better_changes_nothing(begin: Begin) -> None:
