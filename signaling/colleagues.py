@@ -26,6 +26,7 @@ from signaling.shards import Shard, shard_of, worker_of
 _log = Log("colleagues")
 _CONNECT_S = 2
 _ANSWER_S = 30
+_HEARTBEAT_S = 15
 _GATHERED_S = 5
 """Whoever is slower is left out where all are asked."""
 _LOOK_EVERY_S = 1.0
@@ -127,6 +128,11 @@ class Colleagues:
             raise refused
         return await here()
 
+    def by_room(self) -> list[int]:
+        """The other workers that serve now, the one with most room first."""
+        others = self.others()
+        return [worker for worker in self.board.by_load() if worker in others]
+
     def owner_by_label(self, label: str) -> int | None:
         """The other worker whose session is called so; None: it is looked up here."""
         worker = worker_of(label, self.board.workers)
@@ -182,6 +188,38 @@ class Colleagues:
             async with self._unless_silent(worker):
                 answer = await stack.enter_async_context(asked)
             yield answer
+
+    @contextlib.asynccontextmanager
+    async def socket_to(
+        self, request: web.Request, worker: int, authorization: str | None
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """That worker's WebSocket at the same address, for whoever asked here.
+
+        ``authorization`` is the header there: what a client may say in its first message only is
+        noted by that worker all the same. Raises what aiohttp does when the worker is gone, and
+        TimeoutError when it is silent.
+        """
+        assert self._folder is not None
+        request.app[METRICS].passed_on.inc()
+        headers = _end_to_end(request.headers)
+        for name in [name for name in headers if name.lower().startswith("sec-websocket-")]:
+            headers.popall(name, None)
+        headers[INTERNAL_CLIENT] = client_address(request)
+        if authorization is not None:
+            headers[hdrs.AUTHORIZATION] = authorization
+        # Each for itself: they last, and would take the places of requests.
+        connector = aiohttp.UnixConnector(str(socket_path(self._folder, worker)))
+        async with aiohttp.ClientSession(connector=connector) as client:
+            asked = client.ws_connect(
+                URL(f"http://worker{request.rel_url.raw_path_qs}", encoded=True),
+                headers=headers,
+                heartbeat=_HEARTBEAT_S,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
+            )
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(_CONNECT_S):
+                    socket = await stack.enter_async_context(asked)
+                yield socket
 
     @contextlib.asynccontextmanager
     async def _unless_silent(self, worker: int) -> AsyncIterator[None]:

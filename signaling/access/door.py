@@ -20,6 +20,8 @@ API_KEY = "X-API-Key"
 _PRINCIPAL = web.RequestKey("principal", Principal)
 _BEGUN = web.RequestKey("begun", int)
 """The status of an answer that has begun."""
+NOTED_ELSEWHERE = web.RequestKey("noted by another worker", bool)
+"""Whether the worker that this was passed on to asks who it is, and notes it."""
 ENDING: web.AppKey[asyncio.Event] = web.AppKey("ending", asyncio.Event)
 """Set once the server ends: it then breaks off whatever is left."""
 
@@ -43,10 +45,10 @@ async def admit(
     """
     address, limits = client_address(request), request.app[LIMITS]
     limits.check_failures(address)
-    told = authorization or _authorization(request)
+    told = authorization or authorization_of(request)
     api_key = None if authorization else request.headers.get(API_KEY)
-    if use is not SessionUse.NO and _keeper_of(request, told) is not None:
-        # A WebSocket is not passed on.
+    if use is not SessionUse.NO and keeper_of(request, told) is not None:
+        # It was to be passed on, and did not answer.
         raise Unauthorized(
             "this session token is with another worker of the server: connect once more"
         )
@@ -71,12 +73,13 @@ async def admit(
     return principal
 
 
-def _authorization(request: web.Request) -> str | None:
-    """The header, unless X-API-Key stands beside it: one credential is looked at, never two."""
+def authorization_of(request: web.Request) -> str | None:
+    """The Authorization header, unless X-API-Key stands beside it: of two credentials none but the
+    latter is looked at."""
     return None if API_KEY in request.headers else request.headers.get(hdrs.AUTHORIZATION)
 
 
-def _keeper_of(request: web.Request, authorization: str | None) -> int | None:
+def keeper_of(request: web.Request, authorization: str | None) -> int | None:
     """The other worker that keeps the session token shown, None for any other credential."""
     colleagues, shard = request.app[COLLEAGUES], shard_in(authorization)
     if shard is None or shard == colleagues.shard or shard.machine != colleagues.shard.machine:
@@ -104,11 +107,11 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
             raise NotFound("there is nothing at this address") from None
     known = request.match_info.http_exception is None
     rule = rule_of(request.method, _path(request)) if known else CLOSED
-    told = _authorization(request) if rule.use is not SessionUse.NO else None
+    told = authorization_of(request) if rule.use is not SessionUse.NO else None
     if is_internal(request) and shard_in(told) != request.app[COLLEAGUES].shard:
         return await handler(request)
     if known and rule.asks is Asks.SCOPE:
-        if (keeper := _keeper_of(request, told)) is not None:
+        if (keeper := keeper_of(request, told)) is not None:
             return await request.app[COLLEAGUES].pass_on(request, keeper)
         await admit(request, rule.scope, use=rule.use)
     try:
@@ -150,7 +153,7 @@ async def remember_status(request: web.Request, response: web.StreamResponse) ->
 
 def _note(request: web.Request, rule: Rule, status: int | None, ended: str | None = None) -> None:
     """``status``: None where nothing was answered. ``ended``: who broke off, client or server."""
-    if not rule.audit:
+    if not rule.audit or request.get(NOTED_ELSEWHERE):
         return
     audit, named = request.app[AUDIT], request.match_info
     values = {name: label(value) for name, value in named.items() if name != "kind"}

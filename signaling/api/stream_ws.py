@@ -12,7 +12,8 @@ import json
 import time
 from typing import Annotated, Any, Literal
 
-from aiohttp import WSMsgType, web
+import aiohttp
+from aiohttp import WSCloseCode, WSMessageTypeError, WSMsgType, web
 from pydantic import Field, TypeAdapter, ValidationError
 
 from core.auth import Scope, SessionUse
@@ -21,11 +22,12 @@ from core.errors import (
     InvalidMessage,
     InvalidSession,
     LobbyLensError,
+    Overloaded,
     RateLimited,
     TooLarge,
     UpgradeRequired,
 )
-from core.http import BODIES, METRICS, client_address, public
+from core.http import BODIES, METRICS, client_address, is_internal, public
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media.misfits import first_misfit, misfit
@@ -33,12 +35,21 @@ from media.rate import TokenBucket
 from media.slot import LatestSlot
 from media.state import CloseReason
 from media.stream import Arrived, Stream, arrived, attach
-from signaling.access.door import AUTHENTICATOR, admit
+from signaling.access.door import (
+    AUTHENTICATOR,
+    ENDING,
+    NOTED_ELSEWHERE,
+    admit,
+    authorization_of,
+    keeper_of,
+)
 from signaling.access.limits import LIMITS, Rate
+from signaling.access.session_tokens import shard_in
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
 from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
+from signaling.passage import Passage
 
 _FIRST_WORD_S = 10
 _HEARTBEAT_S = 15
@@ -116,55 +127,114 @@ class Conversation:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._capturing: asyncio.Task[None] | None = None
         self._said_goodbye = False
+        self._reached = contextlib.AsyncExitStack()
+        """Sockets of other workers that were asked."""
 
     async def run(self) -> None:
         """Until either side ends it; what it started ends with it."""
-        stream: Stream | None = None
+        code: int = WSCloseCode.OK
         with contextlib.suppress(TimeoutError, ConnectionError):
             try:
-                async with asyncio.timeout(_FIRST_WORD_S):
-                    stream = await self._begin()
-                # From here on it is the number of sessions that bounds what is held.
-                self._app[BODIES].give_back(self._request)
-                if stream is not None:
-                    session_label.set(stream.session.label)
-                    await self._converse(stream)
+                code = await self._run()
             except LobbyLensError as error:
                 self._app[METRICS].errors.labels(error.code).inc()
                 await self._tell(error_body(error))
         with contextlib.suppress(TimeoutError, ConnectionError):
             # Whoever does not answer a closing handshake is left.
             async with asyncio.timeout(_CLOSE_S):
-                await self._socket.close()
+                await self._socket.close(code=code)
 
-    async def _begin(self) -> Stream | None:
-        """The stream that an init asks for; None when the client went away before."""
+    async def _run(self) -> int:
+        """The code to close the socket with."""
+        async with self._reached:
+            async with asyncio.timeout(_FIRST_WORD_S):
+                begun = await self._begin()
+            # From here on it is the number of sessions that bounds what is held.
+            self._app[BODIES].give_back(self._request)
+            if isinstance(begun, Passage):
+                return await begun.run(self._app[ENDING])
+            if begun is not None:
+                session_label.set(begun.session.label)
+                await self._converse(begun)
+        return WSCloseCode.OK
+
+    async def _begin(self) -> Stream | Passage | None:
+        """The stream that an init asks for, or the way to the worker that has it; None when the
+        client went away before."""
         while (said := await self._heard()) is not None:
             command = parse_command(said) if isinstance(said, str) else None
-            if isinstance(command, Init):
-                stream = await self._open(command)
-                await self._tell(self._greeting(stream, resumed=self._resumed))
-                return stream
+            if isinstance(said, str) and isinstance(command, Init):
+                return await self._init(command, said)
             if isinstance(command, PingCommand):
                 await self._tell({"action": "pong"})
                 continue
             raise InvalidSession("there is no session yet: send an init first")
         return None
 
-    async def _open(self, command: Init) -> Stream:
-        """Go on with the session named, or begin one.
+    async def _init(self, command: Init, said: str) -> Stream | Passage:
+        """``said``: the command as it came. Raises what `_open` does."""
+        if (worker := self._keeper(command)) is not None:
+            passage = await self._reach(worker, command, said)
+            if passage is not None:
+                return passage
+        try:
+            stream = await self._open(command)
+        except Overloaded:
+            passage = await self._elsewhere(command, said)
+            if passage is None:
+                raise
+            return passage
+        await self._tell(self._greeting(stream, resumed=self._resumed))
+        return stream
 
-        Raises Unauthorized, Overloaded, RateLimited, and InvalidSession for one of another worker:
-        its frames would have to be passed on, each of them.
+    def _keeper(self, command: Init) -> int | None:
+        """The other worker that has the session named, or the session token shown.
+
+        Raises InvalidSession for a session of another machine.
         """
+        if is_internal(self._request):
+            return None
+        colleagues = self._app[COLLEAGUES]
+        owner = colleagues.owner(command.session_id) if command.session_id is not None else None
+        if owner is None and (keeper := keeper_of(self._request, self._shown(command))) is not None:
+            self._request[NOTED_ELSEWHERE] = True
+            return keeper
+        return owner
+
+    def _shown(self, command: Init) -> str | None:
+        """The credential, as an Authorization header has it."""
+        if command.token is not None:
+            return f"Bearer {command.token}"
+        return authorization_of(self._request)
+
+    async def _elsewhere(self, command: Init, said: str) -> Passage | None:
+        """The way to a worker that has room, where there is one and the credential is good there,
+        which a page's own token is not."""
+        if is_internal(self._request) or shard_in(self._shown(command)) is not None:
+            return None
+        for worker in self._app[COLLEAGUES].by_room():
+            passage = await self._reach(worker, command, said)
+            if passage is not None and not passage.is_full:
+                return passage
+        return None
+
+    async def _reach(self, worker: int, command: Init, said: str) -> Passage | None:
+        """None when the worker is gone, or silent."""
+        shown = self._shown(command)
+        try:
+            way = self._app[COLLEAGUES].socket_to(self._request, worker, shown)
+            socket = await self._reached.enter_async_context(way)
+            await socket.send_str(said)
+            return Passage(self._socket, socket, await socket.receive_str())
+        except (aiohttp.ClientError, WSMessageTypeError, ConnectionError, TimeoutError):
+            return None
+
+    async def _open(self, command: Init) -> Stream:
+        """Go on with the session named, or begin one. Raises Unauthorized, Overloaded and
+        RateLimited."""
         self._resumed = False
         limits, around = self._app[DOORS], self._app[SURROUNDINGS]
         if command.session_id is not None:
-            if self._app[COLLEAGUES].owner(command.session_id) is not None:
-                raise InvalidSession(
-                    "this session is with another worker of the server: connect once more, or "
-                    "begin a new session by an init without session_id"
-                )
             with contextlib.suppress(InvalidSession):
                 session = self._app[REGISTRY].get(command.session_id)
                 self._resumed = True

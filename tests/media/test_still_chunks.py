@@ -12,7 +12,7 @@ from examples.client import CaptureClient, Message
 from media import still_chunks
 from media.still_chunks import MIN_CHUNK_BYTES, StillChunks, StillGivenUp, whole
 from tests.conftest import Serve
-from tests.media.test_still_door import JPEG, Visit, begin, post
+from tests.media.test_still_door import JPEG, SlowLink, Visit, begin, post
 from tests.peer import DrawnTrack
 
 LARGEST = 300_000
@@ -148,6 +148,19 @@ async def test_one_by_http_at_the_same_time_is_told_and_ends_nothing(visit: Visi
     visit.client.channels["events"].send(JPEG[2000:])
     await visit.client.wait_for("result")
     assert visit.engine.stills == [JPEG]
+
+
+async def test_one_beside_another_by_http_is_told_and_ends_nothing(visit: Visit) -> None:
+    picture, link = await press(visit), SlowLink(JPEG)
+    sent = asyncio.create_task(post(visit.server, visit.client.session_id, link.body()))
+    await link.begun.wait()
+    visit.client.send_still_here(JPEG, picture)
+    told = await visit.client.wait_for("error")
+    assert (told["code"], told["field"]) == ("INVALID_MESSAGE", "picture")
+    link.free.set()
+    assert await sent == (200, True)
+    await visit.client.wait_for("result")
+    assert visit.engine.stills == [JPEG] and visit.engine.pages_read == [2]
 
 
 async def test_who_comes_back_begins_its_still_anew(serve: Serve) -> None:

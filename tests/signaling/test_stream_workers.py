@@ -97,25 +97,6 @@ async def test_cards_are_made_and_fetched_through_either_worker(two: House) -> N
         assert (status, told["original"]) == (200, None)
 
 
-async def test_a_socket_goes_on_with_a_session_of_its_own_worker_only(two: House) -> None:
-    async with Http() as http:
-        first = await http.ws_connect(f"{two.workers[1].url}/api/stream/ws")
-        await first.send_json({"action": "init"})
-        own = (await first.receive_json())["session_id"]
-        owner, other = two.owner(own)
-        refused = await http.ws_connect(f"{other.url}/api/stream/ws")
-        await refused.send_json({"action": "init", "session_id": own})
-        told = await refused.receive_json()
-        assert told["error_code"] == "INVALID_SESSION" and "another worker" in told["error"]
-        await refused.close()
-        again = await http.ws_connect(f"{owner.url}/api/stream/ws")
-        await again.send_json({"action": "init", "session_id": own})
-        told = await again.receive_json()
-        assert (told["resumed"], told["session_id"]) == (True, own)
-        await again.close()
-        await first.close()
-
-
 async def test_nothing_goes_on_to_nobody(two: House) -> None:
     async with Http() as http:
         for shard, word in ((Shard("", 1), "session"), (Shard("east", 1), "balancer")):
