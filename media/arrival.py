@@ -48,7 +48,10 @@ _OF_RECEIVER = (
         )
     ),
 )
-_OF_TRANSPORT = ("_rx_srtp", "_state", "_rtp_router", "_rtp_header_extensions_map", "transport")
+_OF_TRANSPORT = (
+    *("_handle_rtcp_data", "_rx_srtp", "_state", "_rtp_router", "_rtp_header_extensions_map"),
+    "transport",
+)
 _IDS = "_HeaderExtensionsMap__ids"
 
 _HEADER = Struct("!BBHLL")
@@ -59,6 +62,8 @@ _RTP = range(128, 192)
 """First octets of RTP and RTCP (RFC 7983, section 7)."""
 _RTCP = range(192, 209)
 """Their second octets (RFC 5761, section 4), as aiortc has it."""
+_RTCP_HEADER_BYTES = 8
+"""Up to the SSRC of who reports (RFC 3550, section 6.4), which is not encrypted (RFC 3711, 3.4)."""
 _ONE_BYTE = 0xBEDE
 """The header extension of RFC 8285, section 4.2."""
 _LONGEST_BYTES = 1500
@@ -98,6 +103,8 @@ class Arrival:
         self._codecs: dict[tuple[int, int], Any] = {}
         """Of streams that aiortc knows, by payload type and SSRC."""
         self._telling: set[asyncio.Task[None]] = set()
+        self._reporters: set[bytes] = set()
+        """SSRCs that reports were of, and none that was merely said to be."""
 
     def data_received(self, data: bytes, component: int) -> None:
         """One datagram; never raises."""
@@ -116,9 +123,14 @@ class Arrival:
         self._long_way(data, component)
 
     def _is_one_too_many(self, data: bytes) -> bool:
-        """Whether it begins another stream, of which there are enough: aiortc and libsrtp keep
-        each, and a report on more than 31 (RFC 3550, 6.4.2) would end all of them."""
-        if data[0] not in _RTP or len(data) < _HEADER.size or data[1] in _RTCP:
+        """Whether it begins another stream, or one of reports, of which there are enough: aiortc
+        and libsrtp keep each, libsrtp looks through all of them with each packet, and a report on
+        more than 31 (RFC 3550, 6.4.2) would end all of them."""
+        if data[0] not in _RTP or len(data) < _RTCP_HEADER_BYTES:
+            return False
+        if data[1] in _RTCP:
+            return data[4:8] not in self._reporters and len(self._reporters) >= _MOST_STREAMS
+        if len(data) < _HEADER.size:
             return False
         streams = self._inside._RTCRtpReceiver__remote_streams
         if int.from_bytes(data[8:12], "big") in streams:
@@ -128,6 +140,10 @@ class Arrival:
             # What comes with the last of the handshake is before the receiver, and waits for it.
             return False
         return (data[1] & 0x7F) not in types or len(streams) >= _MOST_STREAMS
+
+    def reported(self, packet: bytes) -> None:
+        """An RTCP packet came, and was authentic."""
+        self._reporters.add(packet[4:8])
 
     def _takes(self, data: bytes) -> bool:
         """Whether ``data`` need not go any other way; it is dealt with then."""
@@ -268,5 +284,13 @@ def adapt_arrival(receiver: RTCRtpReceiver) -> bool:
         and puts_content_beside(receiver, _CHANGED)
     ):
         return False
-    connection.data_received = Arrival(receiver, transport, connection).data_received
+    arrival = Arrival(receiver, transport, connection)
+    connection.data_received = arrival.data_received
+    handle: Callable[[bytes], Coroutine[Any, Any, None]] = transport._handle_rtcp_data
+
+    async def handle_rtcp_data(data: bytes) -> None:
+        arrival.reported(data)
+        await handle(data)
+
+    transport._handle_rtcp_data = handle_rtcp_data
     return True

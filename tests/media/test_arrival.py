@@ -260,6 +260,31 @@ async def test_streams_without_end_are_not_kept_and_end_no_reports() -> None:
         assert len(link.frames) > count
 
 
+async def test_reports_of_streams_without_end_are_not_kept() -> None:
+    """libsrtp would keep each, and look through all of them with each packet."""
+    plain = serialized(scene(12))
+    async with link_of("ours") as link:
+        await link.give([link.encrypt.protect(each) for each in plain[:10]])
+        taken = long_ways(link)
+
+        def report(ssrc: int) -> bytes:
+            return link.encrypt.protect_rtcp(pack("!BBHL", 0x80, 201, 1, ssrc))
+
+        for ssrc in range(2000, 2050):
+            # What nobody signed takes no place.
+            signed = report(ssrc)
+            await link.give([signed[:-1] + bytes([signed[-1] ^ 1])])
+        assert len(taken) == 50
+        for ssrc in range(1000, 1200):
+            await link.give([report(ssrc)])
+        assert len(taken) == 50 + 16
+        await link.give([report(1007)])
+        assert len(taken) == 50 + 17, "of those that are known each is taken"
+        count = len(link.frames)
+        await link.give([link.encrypt.protect(each) for each in plain[10:]])
+        assert len(link.frames) > count
+
+
 async def test_whoever_has_the_key_may_send_anything() -> None:
     """Extensions, descriptors and lengths by chance: each is taken or dropped, and nothing ends."""
     draw, sent = random.Random(4), scene(40)
