@@ -103,8 +103,7 @@ class Corroboration:
         warnings = await loop.run_in_executor(
             around.second_looks, around.engine.warnings, told.capture, told.read
         )
-        await self._cut_portrait(told, seen)
-        await self._picture_page(told)
+        await self._make_images(told, seen)
         if self._prints_of != told.document_id:
             return
         if seen is not None:
@@ -131,29 +130,31 @@ class Corroboration:
             review.document = after
             self._channels.send_event(self.report(review, revised=True))
 
-    async def _cut_portrait(self, told: _Told, seen: Print | None) -> None:
-        """That of a card's front, shown first, waits for the document to be known."""
+    async def _make_images(self, told: _Told, seen: Print | None) -> None:
+        """Those of a card's front, shown first, wait for the document to be known."""
         if told.capture.next_side is None and self._reviews.find(told.document_id) is None:
             return
-        jpeg = await asyncio.get_running_loop().run_in_executor(
-            self._around.second_looks, self._around.engine.portrait, told.capture, told.read, seen
-        )
-        if self._prints_of == told.document_id and jpeg is not None:
-            self._images[PORTRAIT] = jpeg
+        engine = self._around.engine
 
-    async def _picture_page(self, told: _Told) -> None:
-        jpeg = await asyncio.get_running_loop().run_in_executor(
-            self._around.second_looks, self._around.engine.page_picture, told.capture, told.read
-        )
-        if self._prints_of == told.document_id and jpeg is not None:
-            self._pages[told.read.was_read] = jpeg
+        def made() -> tuple[bytes | None, bytes | None]:
+            portrait = engine.portrait(told.capture, told.read, seen)
+            return portrait, engine.page_picture(told.capture, told.read)
+
+        loop = asyncio.get_running_loop()
+        portrait, page = await loop.run_in_executor(self._around.second_looks, made)
+        if self._prints_of != told.document_id:
+            return
+        if portrait is not None:
+            self._images[PORTRAIT] = portrait
+        if page is not None:
+            self._pages[told.read.was_read] = page
 
     def _give_images(self, review: Review) -> bool:
-        """Whether the document has pictures: which of two pages is the one that was read shows when
-        both are there."""
-        read_first = sorted(self._pages, reverse=True)
-        named = zip((PAGE, OTHER_PAGE), read_first, strict=False)
-        review.images |= self._images | {name: self._pages[side] for name, side in named}
+        """Whether the document has pictures. ``page`` is of the side that was read, of an
+        unreadable document of the one there is."""
+        other = OTHER_PAGE if review.document.was_read else PAGE
+        named = {PAGE if read else other: jpeg for read, jpeg in self._pages.items()}
+        review.images |= self._images | named
         return bool(review.images)
 
     def report(self, review: Review, *, revised: bool = False) -> ResultMessage:

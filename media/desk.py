@@ -69,7 +69,9 @@ class Desk:
         if notice is None:
             return
         notice["ts_ms"] = int(time.time() * 1000)
-        self._latest.pop(message.type, None)  # the latest comes last: a log is told in its order
+        if not (isinstance(message, messages.ResultMessage) and message.revised):
+            # The latest comes last: a log is told in its order. What is merely said again stays.
+            self._latest.pop(message.type, None)
         self._latest[message.type] = notice
         for queue in self._watchers:
             self._offer(queue, notice)

@@ -14,7 +14,7 @@ from media.deadlines import Deadlines
 from media.desk import Desk
 from media.rate import TokenBucket
 from media.state import CloseReason
-from media.still_chunks import StillChunks, StillGivenUp, whole
+from media.still_chunks import Fit, StillChunks, StillGivenUp, whole
 from media.viewing import Viewing
 
 _STILLS_PER_S = 0.5
@@ -35,7 +35,10 @@ class Heard(Protocol):
     def tell(self, error: LobbyLensError) -> None: ...
     async def confirm(self, message: messages.Confirm) -> messages.ConfirmedMessage: ...
     async def receive_still(
-        self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None
+        self,
+        upload: Callable[[], Awaitable[bytes]],
+        picture: str | None,
+        over: Callable[[], object],
     ) -> bool: ...
 
 
@@ -57,11 +60,14 @@ class Hearing:
         """Obey one message. What is wrong with it is told, and ends the session only where there is
         too much of it."""
         now_s = self._deadlines.heard()
-        if isinstance(data, bytes) and self._chunks.take(data):
+        fit = self._chunks.take(data) if isinstance(data, bytes) else Fit.WRONG
+        if fit is Fit.PART:
             return
         try:
             if not self._bucket.take(now_s):
                 raise RateLimited("too many messages: the session ends")
+            if fit is Fit.SMALL:
+                return
             self.obey(messages.parse_client_message(data, self._limits.max_message_bytes))
         except RateLimited as flood:
             self._session.tell(flood)
@@ -99,13 +105,16 @@ class Hearing:
                 session.close(CloseReason.CLIENT)
 
     def _announced(self, message: messages.AnnounceStill) -> None:
-        if not self._stills.take(self._deadlines.heard()):
+        now_s = self._deadlines.heard()
+        cost = self._chunks.cost(message.size_bytes)
+        if not all(self._stills.take(now_s) for _ in range(cost)):
             raise RateLimited("too many stills: the session ends")
         coming = self._chunks.announce(message.size_bytes)
         self._session.spawn(self._receive(coming, message.picture))
 
     async def _receive(self, coming: asyncio.Future[bytes], picture: str | None) -> None:
-        """A still that comes when its picture was read without it is let fall: the result tells."""
+        """A still that is not there when its picture is read without it, or forgotten, is let fall:
+        the result tells, or there is nothing to tell."""
         wanted = False
 
         async def upload() -> bytes:
@@ -115,7 +124,7 @@ class Hearing:
 
         try:
             async with self._still_turn:
-                await self._session.receive_still(upload, picture)
+                await self._session.receive_still(upload, picture, over=coming.cancel)
             if not wanted:
                 raise InvalidMessage(
                     "no picture awaits this still, or not any more: say `stills` with the offer, "

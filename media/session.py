@@ -346,12 +346,15 @@ class Session:
         )
 
     async def receive_still(
-        self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None
+        self,
+        upload: Callable[[], Awaitable[bytes]],
+        picture: str | None = None,
+        over: Callable[[], object] = lambda: None,
     ) -> bool:
         """Take a still for the capture under way; see StillDoor. Raises RateLimited while another
         still is on its way, and what ``upload`` raises."""
         self._deadlines.acted()
-        return await self._viewing.stills.receive(upload, picture)
+        return await self._viewing.stills.receive(upload, picture, over)
 
     def card(self, document_id: str) -> bytes:
         """The filled card, PDF. Raises NotFound before the document was confirmed."""

@@ -8,6 +8,8 @@ time: another announcement says that the rest of the one before will not come.
 from __future__ import annotations
 
 import asyncio
+import enum
+import math
 
 from core.errors import BadRequest, InvalidMessage
 
@@ -15,10 +17,23 @@ MIN_CHUNK_BYTES = 1024
 """Of each chunk but the last: less would be a way to send messages without end."""
 _WITHIN_S = 30.0
 """As long as a request's body may take."""
+_MOST_STILLS = 4
+"""As much as so many stills may have falls of one that is too long."""
 
 
 class StillGivenUp(BadRequest):
     """The rest of a still will not come; nobody need be told."""
+
+
+class Fit(enum.Enum):
+    """What a binary message is."""
+
+    PART = enum.auto()
+    """Of what was announced."""
+    SMALL = enum.auto()
+    """The same, of a still that is let fall, and so small that it counts as a message."""
+    WRONG = enum.auto()
+    """None of it; a still that it would have been of is let fall."""
 
 
 class StillChunks:
@@ -32,36 +47,46 @@ class StillChunks:
         self._whole: asyncio.Future[bytes] | None = None
         """Of the still that comes; None where it is let fall."""
 
+    def cost(self, size_bytes: int) -> int:
+        """How many stills a file so long counts for: no more of it than of those is let fall."""
+        return min(math.ceil(size_bytes / self._max_bytes), _MOST_STILLS)
+
     def announce(self, size_bytes: int) -> asyncio.Future[bytes]:
         """From now on binary messages are chunks of a file so long; the future is for `whole`.
 
         Cancelled, it says that nobody wants the file, whose chunks are let fall then. Raises
-        InvalidMessage for one that is too long. Its sender may have sent it by then: as much of it
-        as a still may have is let fall.
+        InvalidMessage for one that is too long: its sender may have sent it by then, so that falls
+        as well, up to a few times what a still may have.
         """
         self.forget()
-        self._left = min(size_bytes, self._max_bytes)
+        self._left = min(size_bytes, _MOST_STILLS * self._max_bytes)
         if size_bytes > self._max_bytes:
             raise InvalidMessage(f"a still may have {self._max_bytes} bytes at most", "size_bytes")
         self._whole = asyncio.get_running_loop().create_future()
         self._whole.add_done_callback(self._ended)
         return self._whole
 
-    def take(self, chunk: bytes) -> bool:
-        """False where the chunk is none of what was announced; that is given up then."""
-        size = len(chunk)
-        if not self._left or not min(MIN_CHUNK_BYTES, self._left) <= size <= self._left:
-            self.forget()
-            return False
-        self._left -= size
+    def take(self, chunk: bytes) -> Fit:
+        """Put a chunk to those before it, or let it fall.
+
+        One that does not fit spoils its still, of which the rest falls: that is told once.
+        """
+        size, left = len(chunk), self._left
+        self._left = max(0, left - size)
+        small = size < min(MIN_CHUNK_BYTES, left)
         if self._whole is None or self._whole.done():
             self._let_fall()
-            return True
+            if size > left or not size:
+                return Fit.WRONG
+            return Fit.SMALL if small else Fit.PART
+        if small or size > left:
+            self._let_fall()
+            return Fit.WRONG
         self._body += chunk
         if not self._left:
             self._whole.set_result(bytes(self._body))
             self._let_fall()
-        return True
+        return Fit.PART
 
     def forget(self) -> None:
         """The rest of what was announced will not come; what has come is forgotten."""

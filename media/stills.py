@@ -28,6 +28,8 @@ class AwaitedStill:
         """Names the picture; of no use to whoever does not know the session's address."""
         self._came: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self.uploading = False
+        self.over: Callable[[], object] = lambda: None
+        """Called when it is not awaited any more."""
         self.handed_over = False
         """Whether its picture went to be read, or to be looked at again."""
 
@@ -49,6 +51,7 @@ class AwaitedStill:
             self._came.set_result(None)
         self._came = asyncio.get_running_loop().create_future()
         self._came.set_result(None)
+        self.over()
 
     async def lead(self, capture: Capture, since_s: float) -> Capture:
         """The capture led by the still, if that is there and decoded in time, and the better one.
@@ -116,9 +119,13 @@ class StillDoor:
         return self._now
 
     async def receive(
-        self, upload: Callable[[], Awaitable[bytes]], picture: str | None = None
+        self,
+        upload: Callable[[], Awaitable[bytes]],
+        picture: str | None = None,
+        over: Callable[[], object] = lambda: None,
     ) -> bool:
-        """Take a still for the picture under way; ``upload`` is called when it may come.
+        """Take a still for the picture under way; ``upload`` is called when it may come, ``over``
+        when nobody waits for it any more.
 
         False when none awaits one, or not any more, or another than that named ``picture`` does.
         Raises RateLimited while another still is on its way, and what ``upload`` raises.
@@ -129,6 +136,7 @@ class StillDoor:
         if awaited.uploading or self._uploads >= _UPLOADS:
             raise RateLimited("another still is on its way")
         awaited.uploading = True
+        awaited.over = over
         self._uploads += 1
         try:
             jpeg = await upload()

@@ -101,4 +101,5 @@ def _develop(
         quality=shots[0].quality,
         trigger=trigger,
         px_per_mm=pages[0].px_per_mm,
+        outlined=pages[0].outlined,
     )

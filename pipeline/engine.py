@@ -229,9 +229,10 @@ class Engine:
     def page_picture(self, capture: Capture, document: Document) -> bytes | None:
         """The capture's best page as a JPEG file, where the settings ask for it.
 
-        Upright where a zone tells how it lies, else as it was held. Call it on a worker thread.
+        Upright where a zone tells how it lies, else as it was held. None where no outline of a
+        document is known: that is a picture of the room. Call it on a worker thread.
         """
-        if not self._settings.visual.page:
+        if not (self._settings.visual.page and capture.outlined):
             return None
         mrz, page = document.mrz, capture.page
         upright = None if mrz is None else turned(page, mrz.format)

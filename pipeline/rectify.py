@@ -37,10 +37,12 @@ _SHRINK_FROM = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rectified page, H×W×3 uint8 BGR. ``px_per_mm`` is None while the format is not known."""
+    """A rectified page, H×W×3 uint8 BGR. ``px_per_mm`` is None while the format is not known;
+    ``outlined`` is False for a whole frame."""
 
     bgr: ImageU8
     px_per_mm: float | None
+    outlined: bool = True
 
 
 def rectify(frame: Frame, detection: Detection | None, page_width_px: int) -> Page:
@@ -50,7 +52,7 @@ def rectify(frame: Frame, detection: Detection | None, page_width_px: int) -> Pa
     """
     bgr = frame.bgr()
     if detection is None or not _usable(detection.quad_px):
-        return Page(_scaled(bgr, page_width_px), None)
+        return Page(_scaled(bgr, page_width_px), None, outlined=False)
     quad_px, known = landscape(detection.quad_px), detection.mrtd_format
     aspect = page_aspect(quad_px, frame.width_px, frame.height_px, known)
     margin_px = MARGIN * page_width_px

@@ -223,6 +223,7 @@ def lead_with_still(engine: StillEngine, capture: Capture, jpeg: bytes) -> Captu
         pages=(*lead.pages, *capture.pages[: PAGES - 1]),
         quality=lead.quality,
         px_per_mm=lead.px_per_mm,
+        outlined=True,
     )
 
 

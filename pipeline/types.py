@@ -207,11 +207,10 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR.
-
-    ``px_per_mm`` is None while the format, and so the page's true size, is not known. ``side`` is
-    the side that seems to be shown, ``next_side`` the one that will be asked for. ``enhance``:
-    filters asked for this capture, in place of those that the settings name.
+    """The picture taken: ``pages`` are rectified views, best first, H×W×3 uint8 BGR; whole frames
+    where not ``outlined``. ``px_per_mm`` is None while the format, and so the page's true size, is
+    not known. ``side`` is the side that seems to be shown, ``next_side`` the one that will be asked
+    for. ``enhance``: filters for this capture, in place of those that the settings name.
     """
 
     id: str
@@ -222,6 +221,7 @@ class Capture:
     side: Side = Side.FRONT
     next_side: Side | None = None
     enhance: EnhanceSettings | None = None
+    outlined: bool = True
 
     @property
     def page(self) -> ImageU8:

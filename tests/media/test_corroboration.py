@@ -9,6 +9,7 @@ import pytest
 
 from examples.client import CaptureClient, Refused
 from media import reports
+from media.messages import ConfirmedMessage
 from media.review import edited_fields
 from pipeline.card.order import CardOrder
 from pipeline.types import (
@@ -267,6 +268,68 @@ async def test_a_card_s_pictures_are_told_apart_whichever_side_came_first(
     wanted = {"portrait": b"\xff\xd8front", "page": b"\xff\xd8back", "other_page": b"\xff\xd8front"}
     for name, jpeg in wanted.items():
         assert await client.fetch(told["images"][name]) == jpeg
+
+
+@pytest.mark.parametrize("lost", [Side.BACK, Side.FRONT], ids=["back", "front"])
+async def test_a_page_keeps_its_name_where_the_other_was_not_looked_at(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+    lost: Side,
+) -> None:
+    """Of two pictures that wait for their look the newer is looked at."""
+
+    class Busy(CardEngine):
+        def portrait(
+            self, capture: Capture, document: Document, seen: Print | None
+        ) -> bytes | None:
+            return None
+
+        def page_picture(self, capture: Capture, document: Document) -> bytes | None:
+            return None if capture.side is lost else b"\xff\xd8" + capture.side.value.encode()
+
+    server = await serve(Busy(Side.BACK, Side.FRONT))
+    client = clients.make(server)
+    await client.open()
+    await client.wait_for("overlay")
+    for _ in range(2):
+        client.send({"type": "capture"})
+        await client.wait_for("state", capture="done")
+    async with asyncio.timeout(15):
+        while not (told := await client.wait_for("result", revised=True))["images"]:
+            pass
+    name = "other_page" if lost is Side.BACK else "page"
+    assert list(told["images"]) == [name]
+    kept = b"\xff\xd8front" if lost is Side.BACK else b"\xff\xd8back"
+    assert await client.fetch(told["images"][name]) == kept
+
+
+async def test_of_a_document_that_could_not_be_read_the_page_is_shown(
+    serve: Serve,
+    clients: Clients,  # noqa: F811
+) -> None:
+    class Unreadable(FakeEngine):
+        def read(self, capture: Capture) -> Document:
+            return Document(capture.id, DocumentStatus.FAILED, None)
+
+    engine = Unreadable(capture_at=5)
+    engine.page_seen = b"\xff\xd8page"
+    server = await serve(engine)
+    client = clients.make(server)
+    await client.open()
+    told = await client.wait_for("result", revised=True)
+    assert told["status"] == "failed" and list(told["images"]) == ["page"]
+
+
+async def test_what_is_said_again_of_a_result_comes_before_its_confirmation(
+    begin: Begin,  # noqa: F811
+) -> None:
+    desk = (await begin(FakeEngine())).session.desk
+    desk.note(reports.result(specimen_document("d1")))
+    desk.note(ConfirmedMessage(document_id="h1", card="", edited=[]))
+    desk.note(reports.result(specimen_document("d1"), revised=True))
+    assert desk.overview()["confirmed"]
+    desk.note(reports.result(specimen_document("d2")))
+    assert not desk.overview()["confirmed"]
 
 
 async def test_a_front_that_nobody_asked_for_is_not_looked_at_again(

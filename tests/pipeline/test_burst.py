@@ -66,7 +66,7 @@ def test_a_document_counts_more_than_a_score() -> None:
     capture = filled(shot(95, detected=False), shot(30)).develop("d1", Trigger.MANUAL)
     assert capture.quality.score == 30
     assert len(capture.pages) == 1
-    assert capture.page.shape[0] / capture.page.shape[1] > 0.6
+    assert capture.page.shape[0] / capture.page.shape[1] > 0.6 and capture.outlined
 
 
 def test_without_a_document_the_whole_frame_is_the_page() -> None:
@@ -74,7 +74,7 @@ def test_without_a_document_the_whole_frame_is_the_page() -> None:
         "d1", Trigger.MANUAL
     )
     assert [page.shape for page in capture.pages] == [(338, 600, 3)] * 2
-    assert capture.px_per_mm is None
+    assert capture.px_per_mm is None and not capture.outlined
 
 
 def test_a_known_format_gives_the_scale() -> None:

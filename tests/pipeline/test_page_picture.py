@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -55,6 +56,11 @@ def test_the_engine_gives_it_where_the_settings_ask_for_it(page: ImageU8) -> Non
     upright = np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY), np.float64)
     assert shown.shape == upright.shape
     assert np.corrcoef(shown.ravel(), upright.ravel())[0, 1] > 0.98
+
+
+def test_of_a_frame_without_a_document_there_is_none(page: ImageU8) -> None:
+    room = replace(capture(page), outlined=False)
+    assert engine(asked=True).page_picture(room, failed_document("d1", QUALITY)) is None
 
 
 def test_a_page_that_was_not_read_is_shown_as_it_was_held(page: ImageU8) -> None:

@@ -143,7 +143,7 @@ def test_without_a_document_the_whole_frame_is_the_page(size: tuple[int, int]) -
 def test_an_outline_that_is_none_gives_the_whole_frame(quad_px: QuadPx) -> None:
     bgr, _ = webcam_view(specimen_page())
     page = rectify(as_frame(bgr), found(quad_px), 640)
-    assert page.bgr.shape == (360, 640, 3)
+    assert page.bgr.shape == (360, 640, 3) and not page.outlined
 
 
 def test_what_lies_outside_the_frame_is_filled_up() -> None:

@@ -72,6 +72,7 @@ def test_what_the_burst_knew_beside_its_pages_stays() -> None:
     burst = replace(burst, side=Side.BACK, next_side=Side.FRONT, enhance=filters)
     led = lead_with_still(Parts(FOUND), burst, jpeg(VIEW))
     assert led is not burst
+    assert lead_with_still(Parts(FOUND), replace(burst, outlined=False), jpeg(VIEW)).outlined
     assert (led.side, led.next_side, led.enhance) == (Side.BACK, Side.FRONT, filters)
 
 
