@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -185,19 +186,18 @@ class Colleagues:
             ),
         )
         async with contextlib.AsyncExitStack() as stack:
-            async with self._unless_silent(worker):
+            async with self.unless_silent(worker):
                 answer = await stack.enter_async_context(asked)
             yield answer
 
     @contextlib.asynccontextmanager
     async def socket_to(
-        self, request: web.Request, worker: int, authorization: str | None
+        self, request: web.Request, worker: int
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """That worker's WebSocket at the same address, for whoever asked here.
 
-        ``authorization`` is the header there: what a client may say in its first message only is
-        noted by that worker all the same. Raises what aiohttp does when the worker is gone, and
-        TimeoutError when it is silent.
+        Raises ClientConnectorError when the worker is gone,
+        TimeoutError when it is silent, and ClientError when it refuses.
         """
         assert self._folder is not None
         request.app[METRICS].passed_on.inc()
@@ -205,24 +205,31 @@ class Colleagues:
         for name in [name for name in headers if name.lower().startswith("sec-websocket-")]:
             headers.popall(name, None)
         headers[INTERNAL_CLIENT] = client_address(request)
-        if authorization is not None:
-            headers[hdrs.AUTHORIZATION] = authorization
         # Each for itself: they last, and would take the places of requests.
         connector = aiohttp.UnixConnector(str(socket_path(self._folder, worker)))
-        async with aiohttp.ClientSession(connector=connector) as client:
-            asked = client.ws_connect(
-                URL(f"http://worker{request.rel_url.raw_path_qs}", encoded=True),
-                headers=headers,
-                heartbeat=_HEARTBEAT_S,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
-            )
-            async with contextlib.AsyncExitStack() as stack:
-                async with asyncio.timeout(_CONNECT_S):
-                    socket = await stack.enter_async_context(asked)
-                yield socket
+        plug: socket.socket | None = None
+        try:
+            async with aiohttp.ClientSession(connector=connector) as client:
+                asked = client.ws_connect(
+                    URL(f"http://worker{request.rel_url.raw_path_qs}", encoded=True),
+                    headers=headers,
+                    heartbeat=_HEARTBEAT_S,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
+                )
+                async with contextlib.AsyncExitStack() as stack:
+                    async with self.unless_silent(worker):
+                        way = await stack.enter_async_context(asked)
+                    plug = way.get_extra_info("socket")
+                    yield way
+        finally:
+            # Closed with something unsent, it would wait for a reader that has gone, and that for
+            # it.
+            if plug is not None:
+                with contextlib.suppress(OSError):
+                    plug.shutdown(socket.SHUT_RDWR)
 
     @contextlib.asynccontextmanager
-    async def _unless_silent(self, worker: int) -> AsyncIterator[None]:
+    async def unless_silent(self, worker: int) -> AsyncIterator[None]:
         """Raises TimeoutError once the worker hangs. No time limit tells that: a large upload, or
         the wait for a reading, may take minutes at a worker that is well."""
         async with asyncio.timeout(None) as limit:

@@ -97,7 +97,8 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
     """Every route is closed unless the table says otherwise.
 
     What another worker passes on came in by its door: there it was asked, counted and noted. But
-    for session tokens, which the worker that made them knows alone.
+    for session tokens, which the worker that made them knows alone, and for WebSockets, which show
+    a credential to whoever begins their session.
     """
     if isinstance(request.match_info.route.resource, web.StaticResource):
         try:
@@ -108,7 +109,9 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
     known = request.match_info.http_exception is None
     rule = rule_of(request.method, _path(request)) if known else CLOSED
     told = authorization_of(request) if rule.use is not SessionUse.NO else None
-    if is_internal(request) and shard_in(told) != request.app[COLLEAGUES].shard:
+    is_socket = hdrs.SEC_WEBSOCKET_KEY in request.headers and rule.asks is Asks.SECRET_OR_SCOPE
+    is_own = shard_in(told) == request.app[COLLEAGUES].shard
+    if is_internal(request) and not is_own and not is_socket:
         return await handler(request)
     if known and rule.asks is Asks.SCOPE:
         if (keeper := keeper_of(request, told)) is not None:

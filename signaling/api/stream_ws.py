@@ -12,8 +12,7 @@ import json
 import time
 from typing import Annotated, Any, Literal
 
-import aiohttp
-from aiohttp import WSCloseCode, WSMessageTypeError, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import Field, TypeAdapter, ValidationError
 
 from core.auth import Scope, SessionUse
@@ -27,7 +26,7 @@ from core.errors import (
     TooLarge,
     UpgradeRequired,
 )
-from core.http import BODIES, METRICS, client_address, is_internal, public
+from core.http import BODIES, METRICS, client_address, public
 from core.log import session_label
 from core.settings import EnhanceSettings
 from media.misfits import first_misfit, misfit
@@ -38,18 +37,14 @@ from media.stream import Arrived, Stream, arrived, attach
 from signaling.access.door import (
     AUTHENTICATOR,
     ENDING,
-    NOTED_ELSEWHERE,
     admit,
     authorization_of,
-    keeper_of,
 )
 from signaling.access.limits import LIMITS, Rate
-from signaling.access.session_tokens import shard_in
 from signaling.api.models import CaptureResult, ErrorBody, Given, SessionId
 from signaling.api.streams import end_session, greeting, open_stream
-from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, MEDIA, REGISTRY, SURROUNDINGS
-from signaling.passage import Passage
+from signaling.passage import Passage, Passages
 
 _FIRST_WORD_S = 10
 _HEARTBEAT_S = 15
@@ -127,8 +122,6 @@ class Conversation:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._capturing: asyncio.Task[None] | None = None
         self._said_goodbye = False
-        self._reached = contextlib.AsyncExitStack()
-        """Sockets of other workers that were asked."""
 
     async def run(self) -> None:
         """Until either side ends it; what it started ends with it."""
@@ -146,9 +139,8 @@ class Conversation:
 
     async def _run(self) -> int:
         """The code to close the socket with."""
-        async with self._reached:
-            async with asyncio.timeout(_FIRST_WORD_S):
-                begun = await self._begin()
+        async with Passages(self._request, self._socket) as passages:
+            begun = await self._begin(passages)
             # From here on it is the number of sessions that bounds what is held.
             self._app[BODIES].give_back(self._request)
             if isinstance(begun, Passage):
@@ -158,76 +150,44 @@ class Conversation:
                 await self._converse(begun)
         return WSCloseCode.OK
 
-    async def _begin(self) -> Stream | Passage | None:
+    async def _begin(self, passages: Passages) -> Stream | Passage | None:
         """The stream that an init asks for, or the way to the worker that has it; None when the
-        client went away before."""
-        while (said := await self._heard()) is not None:
-            command = parse_command(said) if isinstance(said, str) else None
-            if isinstance(said, str) and isinstance(command, Init):
-                return await self._init(command, said)
-            if isinstance(command, PingCommand):
-                await self._tell({"action": "pong"})
-                continue
-            raise InvalidSession("there is no session yet: send an init first")
+        client went away before. Raises TimeoutError where it says nothing."""
+        async with asyncio.timeout(_FIRST_WORD_S) as first_word:
+            while (said := await self._heard()) is not None:
+                command = parse_command(said) if isinstance(said, str) else None
+                if isinstance(said, str) and isinstance(command, Init):
+                    # How long it takes to begin is not the client's.
+                    first_word.reschedule(None)
+                    return await self._init(command, said, passages)
+                if isinstance(command, PingCommand):
+                    await self._tell({"action": "pong"})
+                    continue
+                raise InvalidSession("there is no session yet: send an init first")
         return None
 
-    async def _init(self, command: Init, said: str) -> Stream | Passage:
+    async def _init(self, command: Init, said: str, passages: Passages) -> Stream | Passage:
         """``said``: the command as it came. Raises what `_open` does."""
-        if (worker := self._keeper(command)) is not None:
-            passage = await self._reach(worker, command, said)
-            if passage is not None:
-                return passage
+        shown = authorization_of(self._request)
+        if command.token is not None:
+            shown = f"Bearer {command.token}"
+        passage = await passages.to_keeper(said, command.session_id, shown)
+        if passage is not None:
+            return passage
         try:
             stream = await self._open(command)
         except Overloaded:
-            passage = await self._elsewhere(command, said)
+            passage = await passages.to_room(said, shown)
             if passage is None:
                 raise
             return passage
-        await self._tell(self._greeting(stream, resumed=self._resumed))
-        return stream
-
-    def _keeper(self, command: Init) -> int | None:
-        """The other worker that has the session named, or the session token shown.
-
-        Raises InvalidSession for a session of another machine.
-        """
-        if is_internal(self._request):
-            return None
-        colleagues = self._app[COLLEAGUES]
-        owner = colleagues.owner(command.session_id) if command.session_id is not None else None
-        if owner is None and (keeper := keeper_of(self._request, self._shown(command))) is not None:
-            self._request[NOTED_ELSEWHERE] = True
-            return keeper
-        return owner
-
-    def _shown(self, command: Init) -> str | None:
-        """The credential, as an Authorization header has it."""
-        if command.token is not None:
-            return f"Bearer {command.token}"
-        return authorization_of(self._request)
-
-    async def _elsewhere(self, command: Init, said: str) -> Passage | None:
-        """The way to a worker that has room, where there is one and the credential is good there,
-        which a page's own token is not."""
-        if is_internal(self._request) or shard_in(self._shown(command)) is not None:
-            return None
-        for worker in self._app[COLLEAGUES].by_room():
-            passage = await self._reach(worker, command, said)
-            if passage is not None and not passage.is_full:
-                return passage
-        return None
-
-    async def _reach(self, worker: int, command: Init, said: str) -> Passage | None:
-        """None when the worker is gone, or silent."""
-        shown = self._shown(command)
         try:
-            way = self._app[COLLEAGUES].socket_to(self._request, worker, shown)
-            socket = await self._reached.enter_async_context(way)
-            await socket.send_str(said)
-            return Passage(self._socket, socket, await socket.receive_str())
-        except (aiohttp.ClientError, WSMessageTypeError, ConnectionError, TimeoutError):
-            return None
+            await self._tell(self._greeting(stream, resumed=self._resumed))
+        except BaseException:
+            # It waits for its client to come back.
+            stream.session.detach(stream)
+            raise
+        return stream
 
     async def _open(self, command: Init) -> Stream:
         """Go on with the session named, or begin one. Raises Unauthorized, Overloaded and

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
+from core.http import is_internal
+from signaling import colleagues, passage
+from signaling.api import stream_ws
+from signaling.api.stream_ws import Conversation
 from signaling.shards import Shard
 from tests.conftest import RunningServer
 from tests.signaling.house import House, house
@@ -20,6 +27,7 @@ from tests.signaling.test_access_pages import HOLDER, HOTEL, TOKEN
 
 Socket = aiohttp.ClientWebSocketResponse
 Told = dict[str, Any]
+_CLOSING = aiohttp.ClientWSTimeout(ws_close=1)
 CHAIN = "https://chain.example"
 
 
@@ -33,7 +41,7 @@ async def two() -> AsyncIterator[House]:
 async def talk(worker: RunningServer, **headers: str) -> AsyncIterator[Socket]:
     async with (
         aiohttp.ClientSession() as http,
-        http.ws_connect(f"{worker.url}/api/stream/ws", headers=headers) as socket,
+        http.ws_connect(f"{worker.url}/api/stream/ws", headers=headers, timeout=_CLOSING) as socket,
     ):
         yield socket
 
@@ -138,15 +146,13 @@ async def test_a_worker_that_dies_is_told_of_by_the_other(two: House) -> None:
         own = (await said(first, action="init"))["session_id"]
     async with talk(two.workers[0]) as socket:
         assert (await said(socket, action="init", session_id=own))["resumed"] is True
-        server = two.runners[1].server
-        assert server is not None
-        for connection in list(server.connections):
-            transport = connection.transport
-            if transport is not None and isinstance(transport.get_extra_info("sockname"), str):
-                transport.abort()
+        for inner in inner_transports(two):
+            inner.abort()
         told = await socket.receive_json(timeout=10)
-        assert told["error_code"] == "INVALID_SESSION" and "worker" in told["error"]
+        assert told["error_code"] == "OVERLOADED" and "once more" in told["error"]
         assert (await socket.receive(timeout=10)).type is WSMsgType.CLOSE
+    async with talk(two.workers[0]) as socket:
+        assert (await said(socket, action="init", session_id=own))["resumed"] is True
 
 
 async def test_the_worker_between_ends_and_the_session_waits(two: House) -> None:
@@ -178,16 +184,118 @@ async def test_a_new_session_begins_with_another_worker_where_this_one_takes_non
             assert (await said(socket, action="init"))["error_code"] == "OVERLOADED"
 
 
+async def test_a_worker_that_takes_none_leaves_who_comes_back_too_late_to_the_other(
+    two: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two.workers[1].registry, "_draining", True)
+    async with talk(two.workers[0]) as socket:
+        told = await said(socket, action="init", session_id=Shard("", 1).new_secret())
+        assert (told["action"], told["resumed"]) == ("init_ok", False)
+        assert two.owner(told["session_id"])[0] is two.workers[0]
+
+
+async def test_a_session_of_a_silent_worker_is_not_given_up(
+    two: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be as it was when that worker's loop turns again."""
+    async with talk(two.workers[1]) as first:
+        own = (await said(first, action="init"))["session_id"]
+    begin = Conversation._init
+
+    async def hang(self: Conversation, *given: Any) -> Any:
+        if is_internal(self._request):
+            await asyncio.sleep(5)
+        return await begin(self, *given)
+
+    with monkeypatch.context() as silent:
+        silent.setattr(Conversation, "_init", hang)
+        silent.setattr(colleagues, "_LOOK_EVERY_S", 0.01)
+        silent.setattr(two.board, "row", lambda worker: SimpleNamespace(beat_s=0.0))
+        async with talk(two.workers[0]) as socket:
+            told = await said(socket, action="init", session_id=own)
+            assert told["error_code"] == "OVERLOADED" and "try again" in told["error"]
+    async with talk(two.workers[0]) as socket:
+        assert (await said(socket, action="init", session_id=own))["resumed"] is True
+
+
+async def test_who_reads_nothing_is_left_and_no_socket_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name in (
+        *((passage, "_SEND_S"), (passage, "_LAST_WORDS_S")),
+        *((stream_ws, "_SEND_S"), (stream_ws, "_CLOSE_S")),
+    ):
+        monkeypatch.setattr(module, name, 0.2)
+    long = {"session_id": "", "filling": "x" * 200_000}
+    monkeypatch.setattr(stream_ws, "greeting", lambda *_: long)
+    async with house("--media.messages-per-s", "1000") as two:
+        async with talk(two.workers[1]) as first:
+            assert (await said(first, action="init"))["action"] == "init_ok"
+        (session,) = two.workers[1].registry
+        before = await asyncio.to_thread(open_files)
+        async with talk(two.workers[0]) as deaf:
+            told = await said(deaf, action="init", session_id=session.id)
+            assert told["resumed"] is True
+            assert await asyncio.to_thread(open_files) == before + 4, "two connections"
+            stop_reading(deaf)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(5):
+                    for _ in range(300):
+                        await deaf.send_json({"action": "init"})
+            async with asyncio.timeout(5):
+                while await asyncio.to_thread(open_files) > before + 2:
+                    await asyncio.sleep(0.05)
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+async def test_a_way_that_is_clogged_is_cut(two: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits to be sent through it would keep it open for as long as the worker lives."""
+    monkeypatch.setattr(passage, "_SEND_S", 0.2)
+    async with talk(two.workers[1]) as first:
+        own = (await said(first, action="init"))["session_id"]
+    before = await asyncio.to_thread(open_files)
+    async with talk(two.workers[0]) as socket:
+        assert (await said(socket, action="init", session_id=own))["resumed"] is True
+        (inner,) = inner_transports(two)
+        inner.pause_reading()
+        for _ in range(30):
+            await socket.send_bytes(bytes(100_000))
+        assert (await socket.receive_json(timeout=10))["error_code"] == "OVERLOADED"
+    async with asyncio.timeout(5):
+        while await asyncio.to_thread(open_files) > before + 1:
+            await asyncio.sleep(0.05)
+    inner.resume_reading()
+
+
+def inner_transports(two: House) -> list[asyncio.Transport]:
+    """Connections that the second worker has from the first."""
+    server = two.runners[1].server
+    assert server is not None
+    transports = [connection.transport for connection in server.connections]
+    return [
+        each
+        for each in transports
+        if isinstance(each, asyncio.Transport) and isinstance(each.get_extra_info("sockname"), str)
+    ]
+
+
+def stop_reading(socket: Socket) -> None:
+    connection = socket._conn
+    assert connection is not None and isinstance(connection.transport, asyncio.Transport)
+    connection.transport.pause_reading()
+
+
 @pytest.mark.parametrize("where", ["header", "init"])
 async def test_a_session_token_is_good_once_at_whichever_worker(where: str, tmp_path: Path) -> None:
     log = tmp_path / "audit.jsonl"
     allowed = ("--access.allowed-origins", f"{HOTEL},{CHAIN}")
     noted = ("--access.audit", "file", "--access.audit-file", str(log))
-    async with house(*TOKEN, *allowed, *noted) as two, aiohttp.ClientSession() as http:
+    async with house(*TOKEN, *allowed, *noted) as two:
         for issuer, used in ((0, 1), (1, 0), (0, 0)):
-            url = f"{two.workers[issuer].url}/api/session-tokens"
-            asked = await http.post(url, json={"origin": HOTEL}, headers=HOLDER)
-            token = (await asked.json())["token"]
+            token = await token_of(two.workers[issuer])
             shown = {"Authorization": f"Bearer {token}"} if where == "header" else {}
             init = {"action": "init"} if where == "header" else {"action": "init", "token": token}
             worker = two.workers[used]
@@ -206,3 +314,77 @@ async def test_a_session_token_is_good_once_at_whichever_worker(where: str, tmp_
         if "session.open" in line
     ]
     assert sum('"page:' in line for line in begun) == 3
+
+
+async def test_a_page_whose_session_lives_here_spends_no_token_elsewhere() -> None:
+    async with house(*TOKEN, "--access.allowed-origins", HOTEL) as two:
+        tokens = [await token_of(worker) for worker in two.workers for _ in range(2)]
+        async with talk(two.workers[0], Origin=HOTEL) as first:
+            own = (await said(first, action="init", token=tokens[0]))["session_id"]
+        for worker in two.workers:
+            async with talk(worker, Origin=HOTEL) as socket:
+                told = await said(socket, action="init", session_id=own, token=tokens[2])
+                assert (told["resumed"], told["session_id"]) == (True, own)
+        async with talk(two.workers[0], Origin=HOTEL) as socket:
+            assert (await said(socket, action="init", token=tokens[2]))["action"] == "init_ok"
+
+
+@pytest.mark.parametrize("keeper", [0, 1])
+@pytest.mark.parametrize("asked", [0, 1])
+async def test_a_session_that_is_over_begins_anew_where_the_token_is_good(
+    keeper: int, asked: int
+) -> None:
+    async with house(*TOKEN, "--access.allowed-origins", HOTEL) as two:
+        for gone in (0, 1):
+            token = await token_of(two.workers[keeper])
+            async with talk(two.workers[asked], Origin=HOTEL) as socket:
+                over = Shard("", gone).new_secret()
+                told = await said(socket, action="init", session_id=over, token=token)
+                assert (told["action"], told.get("resumed")) == ("init_ok", False), told
+                assert two.owner(told["session_id"])[0] is two.workers[keeper]
+
+
+async def test_a_token_that_is_no_header_is_refused_like_any_other() -> None:
+    async with house(*TOKEN) as two:
+        for session_id in (None, Shard("", 1).new_secret()):
+            async with talk(two.workers[0]) as socket:
+                init = {"session_id": session_id, "token": "a\r\nX-A: b"}
+                told = await said(socket, action="init", **init)
+                assert told["error_code"] == "UNAUTHORIZED"
+
+
+async def test_each_begin_is_noted_once_with_who_it_was(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    noted = ("--access.audit", "file", "--access.audit-file", str(log))
+    async with house(*TOKEN, "--access.allowed-origins", HOTEL, *noted) as two:
+
+        async def who(worker: int, init: Told, **headers: str) -> list[str]:
+            before = len(await asyncio.to_thread(lines))
+            async with talk(two.workers[worker], **headers) as socket:
+                await said(socket, action="init", **init)
+            await asyncio.sleep(0.1)
+            new = [json.loads(line) for line in (await asyncio.to_thread(lines))[before:]]
+            return [line["who"].split(":")[0] for line in new if line["audit"] == "session.open"]
+
+        def lines() -> list[str]:
+            return log.read_text().splitlines() if log.exists() else []
+
+        for worker in (0, 1):
+            token = await token_of(two.workers[1])
+            assert await who(worker, {"token": token}, Origin=HOTEL) == ["page"]
+            token = await token_of(two.workers[1])
+            beside = {"Origin": HOTEL, "X-API-Key": "something"}
+            assert await who(worker, {"token": token}, **beside) == ["page"]
+            over = {"session_id": Shard("", 1).new_secret()}
+            assert await who(worker, {**over, "token": "t0ken"}) == ["token"]
+            assert await who(worker, over, Authorization="Bearer t0ken") == ["token"]
+
+
+async def token_of(worker: RunningServer) -> str:
+    """A session token that this worker gives."""
+    url = f"{worker.url}/api/session-tokens"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(url, json={"origin": HOTEL}, headers=HOLDER) as answer,
+    ):
+        return str((await answer.json())["token"])
