@@ -49,8 +49,8 @@ _OF_RECEIVER = (
     ),
 )
 _OF_TRANSPORT = (
-    *("_handle_rtcp_data", "_rx_srtp", "_state", "_rtp_router", "_rtp_header_extensions_map"),
-    "transport",
+    *("_handle_rtcp_data", "_handle_rtp_data", "_rx_srtp", "_state", "_rtp_router"),
+    *("_rtp_header_extensions_map", "transport"),
 )
 _IDS = "_HeaderExtensionsMap__ids"
 
@@ -104,7 +104,8 @@ class Arrival:
         """Of streams that aiortc knows, by payload type and SSRC."""
         self._telling: set[asyncio.Task[None]] = set()
         self._reporters: set[bytes] = set()
-        """SSRCs that reports were of, and none that was merely said to be."""
+        self._senders: set[bytes] = set()
+        """SSRCs that reports and media were of, and none that was merely said to be."""
 
     def data_received(self, data: bytes, component: int) -> None:
         """One datagram; never raises."""
@@ -132,18 +133,21 @@ class Arrival:
             return data[4:8] not in self._reporters and len(self._reporters) >= _MOST_STREAMS
         if len(data) < _HEADER.size:
             return False
-        streams = self._inside._RTCRtpReceiver__remote_streams
-        if int.from_bytes(data[8:12], "big") in streams:
+        if data[8:12] in self._senders:
             return False
         types = self._transport._rtp_router.payload_type_table
         if not types:
             # What comes with the last of the handshake is before the receiver, and waits for it.
             return False
-        return (data[1] & 0x7F) not in types or len(streams) >= _MOST_STREAMS
+        return (data[1] & 0x7F) not in types or len(self._senders) >= _MOST_STREAMS
 
     def reported(self, packet: bytes) -> None:
         """An RTCP packet came, and was authentic."""
         self._reporters.add(packet[4:8])
+
+    def sent(self, packet: bytes) -> None:
+        """An RTP packet came the long way, and was authentic, whether or not it can be read."""
+        self._senders.add(packet[8:12])
 
     def _takes(self, data: bytes) -> bool:
         """Whether ``data`` need not go any other way; it is dealt with then."""
@@ -286,11 +290,20 @@ def adapt_arrival(receiver: RTCRtpReceiver) -> bool:
         return False
     arrival = Arrival(receiver, transport, connection)
     connection.data_received = arrival.data_received
-    handle: Callable[[bytes], Coroutine[Any, Any, None]] = transport._handle_rtcp_data
+    _note_authentic(transport, arrival)
+    return True
+
+
+def _note_authentic(transport: Any, arrival: Arrival) -> None:
+    """Have ``arrival`` told of what aiortc has found to be of whoever has the keys."""
+    of_rtcp, of_rtp = transport._handle_rtcp_data, transport._handle_rtp_data
 
     async def handle_rtcp_data(data: bytes) -> None:
         arrival.reported(data)
-        await handle(data)
+        await of_rtcp(data)
 
-    transport._handle_rtcp_data = handle_rtcp_data
-    return True
+    async def handle_rtp_data(data: bytes, arrival_time_ms: int) -> None:
+        arrival.sent(data)
+        await of_rtp(data, arrival_time_ms=arrival_time_ms)
+
+    transport._handle_rtcp_data, transport._handle_rtp_data = handle_rtcp_data, handle_rtp_data

@@ -248,6 +248,12 @@ async def test_streams_without_end_are_not_kept_and_end_no_reports() -> None:
     async with link_of("ours") as link:
         await link.give([link.encrypt.protect(each) for each in plain[:10]])
         taken = long_ways(link)
+        for ssrc in range(3000, 3050):
+            # Nobody signed it.
+            signed = link.encrypt.protect(plain[10][:8] + pack("!L", ssrc) + bytes(20))
+            await link.give([signed[:-1] + bytes([signed[-1] ^ 1])])
+        assert len(taken) == 50
+        taken.clear()
         for ssrc in range(1000, 1200):
             # Of the payload type that is known, and of one that was not agreed.
             kind = plain[10][1] if ssrc < 1100 else 35
@@ -258,6 +264,19 @@ async def test_streams_without_end_are_not_kept_and_end_no_reports() -> None:
         count = len(link.frames)
         await link.give([link.encrypt.protect(each) for each in plain[10:]])
         assert len(link.frames) > count
+
+
+async def test_streams_that_cannot_be_read_are_no_more_than_others() -> None:
+    """aiortc knows nothing of them; libsrtp keeps each."""
+    plain = serialized(scene(12))
+    async with link_of("ours") as link:
+        await link.give([link.encrypt.protect(each) for each in plain[:10]])
+        taken = long_ways(link)
+        for ssrc in range(1000, 1200):
+            # Padding (RFC 3550, section 5.1) of no octet.
+            odd = bytes([plain[10][0] | 0x20]) + plain[10][1:8] + pack("!L", ssrc) + bytes(20)
+            await link.give([link.encrypt.protect(odd)])
+        assert list(statistics_of(link)) == [77] and len(taken) == 15
 
 
 async def test_reports_of_streams_without_end_are_not_kept() -> None:
