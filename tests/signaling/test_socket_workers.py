@@ -358,16 +358,22 @@ async def test_each_begin_is_noted_once_with_who_it_was(tmp_path: Path) -> None:
     noted = ("--access.audit", "file", "--access.audit-file", str(log))
     async with house(*TOKEN, "--access.allowed-origins", HOTEL, *noted) as two:
 
+        def begins() -> list[str]:
+            told = (
+                [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+            )
+            return [each["who"].split(":")[0] for each in told if each["audit"] == "session.open"]
+
         async def who(worker: int, init: Told, **headers: str) -> list[str]:
-            before = len(await asyncio.to_thread(lines))
+            before = len(await asyncio.to_thread(begins))
             async with talk(two.workers[worker], **headers) as socket:
                 await said(socket, action="init", **init)
-            await asyncio.sleep(0.1)
-            new = [json.loads(line) for line in (await asyncio.to_thread(lines))[before:]]
-            return [line["who"].split(":")[0] for line in new if line["audit"] == "session.open"]
-
-        def lines() -> list[str]:
-            return log.read_text().splitlines() if log.exists() else []
+            async with asyncio.timeout(10):
+                while len(new := (await asyncio.to_thread(begins))[before:]) < 1:
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)  # for a second one
+            assert len(await asyncio.to_thread(begins)) == before + 1
+            return new
 
         for worker in (0, 1):
             token = await token_of(two.workers[1])
