@@ -20,6 +20,8 @@ class Deadlines:
         self._limits = limits
         self._clock = clock
         self._born_s = self._heard_s = self._acted_s = self._moved_s = clock()
+        self._lost_s: float | None = None
+        """When its client was lost, of one that has had one; None while it is there."""
 
     def heard(self) -> float:
         """The client sent something, a frame it may be; returns the clock's time."""
@@ -30,9 +32,13 @@ class Deadlines:
         """The client did something that a person asks for."""
         self._acted_s = self._clock()
 
-    def moved(self) -> None:
+    def moved(self, state: SessionState) -> None:
         """The session's state begins, or begins anew."""
         self._moved_s = self._clock()
+        if state is SessionState.CONNECTED:
+            self._lost_s = None
+        elif state is SessionState.DISCONNECTED and self._lost_s is None:
+            self._lost_s = self._moved_s
 
     def stalled(self, state: SessionState, packet_s: float) -> bool:
         """Whether a client that is connected has sent nothing for too long.
@@ -54,8 +60,13 @@ class Deadlines:
         if now_s - self._born_s > limits.total_timeout_s:
             return CloseReason.TOO_LONG
         if state in (SessionState.NEW, SessionState.CONNECTING):
-            late = in_state_s > limits.connect_timeout_s
-            return CloseReason.NOT_CONNECTED if late else None
+            if in_state_s <= limits.connect_timeout_s:
+                return None
+            if self._lost_s is None:
+                return CloseReason.NOT_CONNECTED
+            # Half a way back must not cost what there was without it.
+            late = now_s - self._lost_s > limits.resume_timeout_s
+            return CloseReason.PEER_LOST if late else None
         if state is SessionState.DISCONNECTED:
             return CloseReason.PEER_LOST if in_state_s > limits.resume_timeout_s else None
         acted_s = max(self._acted_s, document_seen_s)

@@ -96,6 +96,7 @@ class RepeatedNack(NackGenerator):
             self.missing.clear()
             return False
         floor = self._assembler.floor
+        self._forget(floor, now_s)
         again_s = max(NACK_EVERY_S, 1.25 * self._assembler.round_trip_s)
         due = [
             number
@@ -112,6 +113,16 @@ class RepeatedNack(NackGenerator):
         self._room -= len(self.missing)
         self._asked(len(self.missing))
         return True
+
+    def _forget(self, floor: int | None, now_s: float) -> None:
+        """What was given up, when it can tell of no round trip any more: the numbers come round
+        again (RFC 3550, section 5.1), as others' packets."""
+        if floor is None:
+            return
+        for number, (_, since_s) in list(self._lost.items()):
+            given_up = (number - floor) % 0x10000 >= 0x8000
+            if given_up and now_s - since_s > LONGEST_ROUND_TRIP_S:
+                del self._lost[number]
 
     def _note(self, number: int, now_s: float) -> None:
         """Strike out what has come, write down what was passed over."""
@@ -155,16 +166,20 @@ class CalmEstimator:
     def add(
         self, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
     ) -> tuple[int, list[int]] | None:
-        """As aiortc's RemoteBitrateEstimator: bits a second and the SSRCs meant, or None."""
+        """As aiortc's RemoteBitrateEstimator: bits a second and the SSRCs meant, or None.
+
+        Not by ``arrival_time_ms``, which is of the day's clock: where that is put right, an hour
+        may be missing, or a packet have taken one.
+        """
+        now_s = self._clock()
         remb: tuple[int, list[int]] | None = self._estimator.add(
-            arrival_time_ms=arrival_time_ms,
+            arrival_time_ms=int(now_s * 1000),
             abs_send_time=abs_send_time,
             payload_size=payload_size,
             ssrc=ssrc,
         )
         if remb is None:
             return None
-        now_s = self._clock()
         bps = self._believed(remb[0], now_s)
         if now_s - self._said_s < REMB_EVERY_S and bps > 0.9 * self._said_bps:
             return None

@@ -77,7 +77,8 @@ class LayerGate:
                 self._missing_from += 1
                 self._in_vain = 0
             return True
-        self._in_vain = self._in_vain + 1 if layer.tid < wanted else 0
+        if layer.tid < wanted:
+            self._in_vain += 1
         self._missing_from = min(self._missing_from, layer.tid)
         self._left_out()
         return False

@@ -80,6 +80,8 @@ class Peer:
         self._decoder_stop: DecoderStop | None = None
         self._closing: asyncio.Future[None] | None = None
         self._trickled = 0
+        self.reading: asyncio.Task[None] | None = None
+        """Whoever reads the track. Of a receiver that never began aiortc ends none."""
         self.remote_ufrag = ""
 
     @property
@@ -199,6 +201,8 @@ class Peer:
             _log.warning("x close", error=type(error).__name__)
         except Exception as error:
             _log.crash("x close", error)
+        if self.reading is not None:
+            self.reading.cancel()
 
 
 def _inapplicable(error: Exception) -> InvalidSdp:

@@ -137,14 +137,15 @@ class Session:
     def peer(self) -> Peer | None:
         return self._peer
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Begin work that ends with the session; not any more once that ends."""
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None] | None:
+        """Begin work that ends with the session; None, and nothing begins, once that ends."""
         if self._group is None or self._ending.is_set():
             work.close()
-            return
+            return None
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _dismiss(self, peer: Peer) -> None:
         """Close a peer that was replaced or lost; the session's end waits for it."""
@@ -184,11 +185,11 @@ class Session:
         self._channels.clogged = partial(self._lose, peer)
         self._channel_count = 0
         self.touch()
-        self._deadlines.moved()
+        self._deadlines.moved(SessionState.CONNECTING)
         self._door.move(SessionState.CONNECTING)
         if before is not None:
             self._dismiss(before)
-        self.spawn(self._ingest(peer))
+        peer.reading = self.spawn(self._ingest(peer))
         return answer
 
     def attach(self, outlet: Outlet) -> None:
@@ -300,7 +301,7 @@ class Session:
         self._viewing.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
-        self._deadlines.moved()
+        self._deadlines.moved(state)
         if state is not SessionState.CLOSED:
             self._send_state()
 

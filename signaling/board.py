@@ -11,7 +11,6 @@ import fcntl
 import mmap
 import os
 import struct
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
@@ -49,10 +48,10 @@ class Board:
 
     @classmethod
     def create(cls, workers: int) -> Board:
-        """A new board, all zero, in a file that no name leads to."""
-        with tempfile.TemporaryFile() as file:
-            file.truncate(workers * _ROW_BYTES)
-            return cls(os.dup(file.fileno()), workers)
+        """A new board, all zero, in memory: no loop that writes its row must wait for a disk."""
+        fd = os.memfd_create("board")
+        os.ftruncate(fd, workers * _ROW_BYTES)
+        return cls(fd, workers)
 
     def row(self, worker: int) -> Row:
         return Row(*_ROW.unpack_from(self._memory, worker * _ROW_BYTES))
@@ -61,7 +60,9 @@ class Board:
         return [self.row(worker) for worker in range(self.workers)]
 
     def write(self, worker: int, row: Row) -> None:
-        _ROW.pack_into(self._memory, worker * _ROW_BYTES, *astuple(row))
+        # At once: whoever reads it meanwhile must see no row that is half zero.
+        first = worker * _ROW_BYTES
+        self._memory[first : first + _ROW.size] = _ROW.pack(*astuple(row))
 
     def beat(self, worker: int, *, accepting: bool, level: int, cores: float) -> None:
         """A worker tells that it lives and how busy it is."""

@@ -319,8 +319,9 @@ async def _relay(request: web.Request, answer: aiohttp.ClientResponse) -> web.St
     response = web.StreamResponse(
         status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers)
     )
-    await response.prepare(request)
     try:
+        # Whoever asked may have gone by now: that is no word of the worker's.
+        await response.prepare(request)
         async for piece in answer.content.iter_any():
             await response.write(piece)
         await response.write_eof()

@@ -34,6 +34,8 @@ _BACK_OFF_S = (0.2, 1, 3, 10, 30)
 _PROVEN_S = 60
 """A worker that has lived so long is replaced at once again."""
 _SILENT_S = 30
+_SILENT_LOOKS = 20
+"""Of all processes that were halted together the supervisor may be the first to go on."""
 """A worker whose event loop has not turned for so long serves nobody."""
 _ENDS_WITHIN_S = 15
 _UNUSABLE = 2
@@ -74,6 +76,7 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
         self._failures = 0
+        self._silent_looks = 0
         self._lifeline = -1
         self._began_s = self._due_s = 0.0
 
@@ -107,7 +110,9 @@ class Worker:
         status = self.process.poll()
         if status is None:
             beat_s = supervisor.board.row(self.number).beat_s
-            if beat_s and now_s - beat_s > _SILENT_S:
+            silent = beat_s and now_s - beat_s > _SILENT_S
+            self._silent_looks = self._silent_looks + 1 if silent else 0
+            if self._silent_looks > _SILENT_LOOKS:
                 _log.error("x worker hangs", worker=self.number)
                 self.process.kill()
             return

@@ -47,8 +47,29 @@ def test_a_state_that_begins_anew_has_its_time_again() -> None:
     time = Time()
     deadlines = Deadlines(LIMITS, time)
     time.now_s += 25
-    deadlines.moved()
+    deadlines.moved(SessionState.DISCONNECTED)
     time.now_s += 25
+    assert deadlines.overdue(SessionState.DISCONNECTED, 0.0) is None
+
+
+def test_half_a_way_back_shortens_nothing() -> None:
+    """An offer came whose answer was lost, or the network failed once more."""
+    time = Time()
+    deadlines = Deadlines(LIMITS, time)
+    deadlines.moved(SessionState.CONNECTED)
+    deadlines.moved(SessionState.DISCONNECTED)
+    time.now_s += 2
+    deadlines.moved(SessionState.CONNECTING)
+    time.now_s += 27
+    assert deadlines.overdue(SessionState.CONNECTING, 0.0) is None, "20 s, and 30 since the loss"
+    time.now_s += 2
+    assert deadlines.overdue(SessionState.CONNECTING, 0.0) is CloseReason.PEER_LOST
+    deadlines.moved(SessionState.CONNECTING)
+    time.now_s += 19
+    assert deadlines.overdue(SessionState.CONNECTING, 0.0) is None, "each offer has its time"
+    deadlines.moved(SessionState.CONNECTED)
+    deadlines.moved(SessionState.DISCONNECTED)
+    time.now_s += 29
     assert deadlines.overdue(SessionState.DISCONNECTED, 0.0) is None
 
 
@@ -72,7 +93,7 @@ def test_no_session_goes_on_for_ever(state: SessionState) -> None:
         time.now_s += 1
         deadlines.heard()
         deadlines.acted()
-        deadlines.moved()
+        deadlines.moved(state)
     assert deadlines.overdue(state, document_seen_s=time.now_s) is CloseReason.TOO_LONG
 
 

@@ -53,6 +53,25 @@ def test_each_packet_asked_for_is_told() -> None:
     assert told == [1, 3]
 
 
+def test_what_was_given_up_is_no_other_packet_when_its_number_comes_again() -> None:
+    """Numbers have 16 bits (RFC 3550, section 5.1): some minutes of a stream."""
+    clock, told = Time(), list[int]()
+    assembler = FrameAssembler(WAIT_S, clock)
+    nack = RepeatedNack(assembler, clock, told.append)
+    sent = packets(400, size=1, first=500)
+    for place, packet in enumerate(sent):
+        clock.now_s = place * 0.01
+        if 20 <= place < 60:
+            continue  # a tunnel, behind which a key frame comes
+        nack.add(packet)
+        assembler.add(packet)
+    asked, known_s = sum(told), assembler.round_trip_s
+    assert nack._lost == {} and asked <= 40 * 10
+    again = packets(1, size=1, first=530)
+    nack.add(again[0])
+    assert (sum(told), assembler.round_trip_s) == (asked, known_s)
+
+
 def test_a_packet_is_not_asked_for_again_before_an_answer_can_have_come() -> None:
     clock = Time()
     assembler = FrameAssembler(WAIT_S, clock)
@@ -107,6 +126,20 @@ def test_remb_is_calm_but_slows_down_at_once() -> None:
         said.append(calm.add(step, 0, 100, 1))
     assert 5 <= sum(remb is not None for remb in said) <= 8
     assert said[50] == (500_000, [1])
+
+
+def test_the_day_s_clock_is_nothing_to_the_estimate() -> None:
+    clock, told_ms = Time(), list[int]()
+
+    class Noting:
+        def add(self, *, arrival_time_ms: int, **_: int) -> None:
+            told_ms.append(arrival_time_ms)
+
+    calm = CalmEstimator(Noting(), clock)
+    for at_s, day_ms in ((1.0, 5_000_000), (1.5, 0), (2.0, 9_000_000)):
+        clock.now_s = at_s
+        calm.add(day_ms, 0, 100, 1)
+    assert told_ms == [1000, 1500, 2000]
 
 
 class Scripted:

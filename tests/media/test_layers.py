@@ -43,6 +43,29 @@ def test_without_a_layer_nothing_is_left_out(payload: bytes) -> None:
     assert Wanted(1).gate().passes(payload, key=False)
 
 
+def test_a_layer_comes_back_though_one_above_it_is_not_wanted() -> None:
+    """Of a sender that never says by Y that a frame builds on the lowest layer alone."""
+    wanted = Wanted(1)
+    gate = wanted.gate()
+
+    def frames(count: int) -> list[int]:
+        """Layers that passed, and -1 for each key frame asked for, which comes at once."""
+        told = []
+        for number in range(count):
+            tid = TIDS[number % 4]
+            if gate.passes(bytes([0x90, 0x20, tid << 6, 0]), key=False):
+                told.append(tid)
+            if gate.needs_key():
+                told.append(-1)
+                gate.passes(bytes([0x90, 0x20, 0, 0]), key=True)
+        return told
+
+    assert set(frames(40)) == {0}
+    wanted.layers = 2
+    told = frames(200)
+    assert told.count(-1) == 1 and told[-2:] in ([0, 1], [1, 0])
+
+
 @given(st.binary(max_size=8))
 def test_no_payload_breaks_it(payload: bytes) -> None:
     layer_of(payload)

@@ -289,6 +289,32 @@ async def test_a_peer_that_never_connects_is_freed(serve: Serve, clients: Client
     assert server.metric("lobbylens_sessions_ended_total", reason="not_connected") == 1
 
 
+async def test_nobody_reads_on_for_peers_that_never_connected(
+    serve: Serve,
+    clients: Clients,
+) -> None:
+    """aiortc ends the track of a receiver that began, and of no other."""
+    server = await serve(FakeEngine())
+    first = clients.make(server)
+    await first.open()
+    await first.wait_for("overlay")
+    session, token = server.registry.get(first.session_id), first.resume_token
+    before = len(session._tasks)
+    async with aiohttp.ClientSession() as http:
+        for _ in range(4):
+            body = {"sdp": await clients.make(server).offer(), "type": "offer"}
+            answer = await http.post(
+                f"{server.url}/api/webrtc/offer", json={**body, "session": {"resume_token": token}}
+            )
+            token = (await answer.json())["resume_token"]
+    async with asyncio.timeout(10):
+        while len(session._tasks) > before:
+            await asyncio.sleep(0.05)
+    again = clients.make(server)
+    await again.open(resume_token=token)
+    await again.wait_for("overlay")
+
+
 async def test_idle_and_total_time_end_a_session(serve: Serve, clients: Clients) -> None:
     idle = await serve(FakeEngine(sees_document=False), "--media.idle-timeout-s", "1")
     await clients.make(idle).open()

@@ -278,6 +278,33 @@ async def test_the_sessions_of_a_worker_that_is_gone_are_over(two: House) -> Non
     await guest.close()
 
 
+async def test_who_gives_up_an_offer_begins_no_second_session(
+    two: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is gone when the worker that was asked answers, which is no silence of that one."""
+    ask = colleagues.Colleagues._ask
+
+    @contextlib.asynccontextmanager
+    async def slowly(*given: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with ask(*given) as answer:
+            await asyncio.sleep(0.4)
+            yield answer
+
+    monkeypatch.setattr(colleagues.Colleagues, "_ask", slowly)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{two.workers[0].url}/api/stream/ws") as socket,
+    ):
+        await socket.send_json({"action": "init"})
+        await socket.receive_json()
+        with pytest.raises(TimeoutError):
+            await http.post(
+                f"{two.workers[0].url}/api/stream/session", timeout=aiohttp.ClientTimeout(0.2)
+            )
+        await asyncio.sleep(0.6)
+        assert [len(worker.registry) for worker in two.workers] == [1, 1]
+
+
 async def test_metrics_are_of_all_workers(two: House) -> None:
     client = await opened(two.workers[0].url)
     own = client.session_id.split(".")[0]

@@ -136,8 +136,18 @@ def test_a_worker_that_hangs_is_ended(fake: FakeSupervisor) -> None:
     fake.pass_time(worker, 29, hangs=True)
     assert fake.process.status is None
     hanging = fake.process
-    fake.pass_time(worker, 3, hangs=True)
+    fake.pass_time(worker, 4, hangs=True)
     assert hanging.status == -9 and len(fake.starts) == 2
+
+
+def test_a_worker_that_was_halted_with_its_supervisor_is_left_alone(fake: FakeSupervisor) -> None:
+    """As by ``docker pause``: the clock went on, and nobody knows who goes on first."""
+    worker = Worker(0)
+    fake.start(worker)
+    fake.now_s += 60
+    fake.pass_time(worker, 0.5, hangs=True)
+    fake.pass_time(worker, 60)
+    assert fake.process.status is None and len(fake.starts) == 1
 
 
 def test_a_worker_that_still_loads_is_left_alone(fake: FakeSupervisor) -> None:
