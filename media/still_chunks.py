@@ -21,7 +21,7 @@ _MOST_STILLS = 4
 """As much as so many stills may have falls of one that is too long."""
 
 
-class StillGivenUp(BadRequest):
+class StillGivenUp(Exception):
     """The rest of a still will not come; nobody need be told."""
 
 
