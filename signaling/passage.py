@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
-from types import TracebackType
 
 import aiohttp
 from aiohttp import WSCloseCode, WSMessageTypeError, WSMsgType, web
@@ -64,8 +63,9 @@ class Passage:
             for work in works:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
-        if self.worker.close_code not in (None, _ABNORMAL):
-            return int(self.worker.close_code or WSCloseCode.OK)
+        code = self.worker.close_code
+        if code is not None and code != _ABNORMAL:
+            return code
         if ending.is_set():
             return WSCloseCode.GOING_AWAY
         if not self.client.closed:
@@ -88,29 +88,23 @@ async def _pump(source: Socket, target: Socket) -> None:
 
 
 class Passages:
-    """Opens the ways of one connection; they are closed at the end of ``async with``.
+    """Opens the ways of one connection; ``opened`` closes them.
 
     ``shown``: the credential as an Authorization header has it; ``said``: the init as it came.
     """
 
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        opened: contextlib.AsyncExitStack,
+    ) -> None:
         self._request = request
         self._socket = socket
         self._colleagues = request.app[COLLEAGUES]
         # Nobody could tell any more once the connection is lost.
         self._internal = is_internal(request)
-        self._opened = contextlib.AsyncExitStack()
-
-    async def __aenter__(self) -> Passages:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._opened.aclose()
+        self._opened = opened
 
     async def to_keeper(
         self, said: str, session_id: str | None, shown: str | None
@@ -128,8 +122,10 @@ class Passages:
             if owner is None and self._lives_here(session_id):
                 return None
         for worker in dict.fromkeys((owner, keeper_of(self._request, shown))):
-            passage = await self._reach(worker, said) if worker is not None else None
-            if passage is not None and worker is not None and _is_final(passage, worker, shown):
+            if worker is None:
+                continue
+            passage = await self._reach(worker, said)
+            if passage is not None and _is_final(passage, worker, shown):
                 self._request[NOTED_ELSEWHERE] = True
                 return passage
         return None

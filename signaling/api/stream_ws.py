@@ -139,8 +139,8 @@ class Conversation:
 
     async def _run(self) -> int:
         """The code to close the socket with."""
-        async with Passages(self._request, self._socket) as passages:
-            begun = await self._begin(passages)
+        async with contextlib.AsyncExitStack() as opened:
+            begun = await self._begin(Passages(self._request, self._socket, opened))
             # From here on it is the number of sessions that bounds what is held.
             self._app[BODIES].give_back(self._request)
             if isinstance(begun, Passage):
