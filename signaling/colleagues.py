@@ -41,6 +41,9 @@ _PIECE_BYTES = 65_536
 _HOP_BY_HOP = {
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
     "te", "trailer", "transfer-encoding", "upgrade", "expect", INTERNAL_CLIENT.lower(),
+    # And of its handshake (RFC 6455, section 11.3).
+    "sec-websocket-key", "sec-websocket-extensions", "sec-websocket-accept",
+    "sec-websocket-protocol", "sec-websocket-version",
 }  # fmt: skip
 
 
@@ -202,8 +205,6 @@ class Colleagues:
         assert self._folder is not None
         request.app[METRICS].passed_on.inc()
         headers = _end_to_end(request.headers)
-        for name in [name for name in headers if name.lower().startswith("sec-websocket-")]:
-            headers.popall(name, None)
         headers[INTERNAL_CLIENT] = client_address(request)
         # Each for itself: they last, and would take the places of requests.
         connector = aiohttp.UnixConnector(str(socket_path(self._folder, worker)))
