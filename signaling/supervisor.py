@@ -34,9 +34,9 @@ _BACK_OFF_S = (0.2, 1, 3, 10, 30)
 _PROVEN_S = 60
 """A worker that has lived so long is replaced at once again."""
 _SILENT_S = 30
+"""A worker whose event loop has not turned for so long serves nobody."""
 _SILENT_LOOKS = 20
 """Of all processes that were halted together the supervisor may be the first to go on."""
-"""A worker whose event loop has not turned for so long serves nobody."""
 _ENDS_WITHIN_S = 15
 _UNUSABLE = 2
 """The exit status for a configuration or installation that is wrong."""
