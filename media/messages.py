@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from core.errors import InvalidMessage
 from media.barcodes import BarcodeReport
 from media.misfits import first_misfit, misfit, steps_to
+from media.still_chunks import MIN_CHUNK_BYTES
 
 PROTOCOL_VERSION: Final = "1.0"
 
@@ -375,7 +376,7 @@ def parse_client_message(text: str | bytes, limit_bytes: int) -> AnyClientMessag
     if isinstance(text, bytes):
         raise InvalidMessage(
             "messages are JSON text; a binary one brings a still that was announced, in chunks of "
-            "1024 bytes or more but for the last, and no more of it than was said"
+            f"{MIN_CHUNK_BYTES} bytes or more but for the last, and no more of it than was said"
         )
     if len(text.encode(errors="surrogatepass")) > limit_bytes:
         raise InvalidMessage(f"a message may have {limit_bytes} bytes at most")
