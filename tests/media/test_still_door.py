@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from core.errors import Overloaded
 from examples.client import CaptureClient
@@ -15,6 +16,7 @@ from media import stills
 from media.stills import AwaitedStill
 from media.surroundings import Surroundings
 from pipeline.types import Capture
+from signaling import tls
 from tests.conftest import RunningServer, Serve
 from tests.fakes import FakeEngine
 from tests.peer import DrawnTrack
@@ -280,6 +282,35 @@ async def test_a_picture_that_breaks_awaits_no_still(
     await visit.client.wait_for("error", code="OVERLOADED")
     assert await post(visit.server, visit.client.session_id) == (200, False)
     await visit.client.close()
+
+
+async def test_the_example_sends_a_guest_s_picture_to_nobody_unverified() -> None:
+    came: list[int] = []
+
+    async def take(request: web.Request) -> web.Response:
+        came.append(len(await request.read()))
+        return web.json_response({"taken": True})
+
+    app = web.Application()
+    app.router.add_post("/api/sessions/s7/still", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    context = await asyncio.to_thread(tls.self_signed, "127.0.0.1")
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        for insecure in (False, True):
+            client = CaptureClient(url, None, insecure=insecure)
+            client.session_id = "s7"
+            if insecure:
+                assert await client.send_still(JPEG)
+            else:
+                with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                    await client.send_still(JPEG)
+            assert came == [len(JPEG)] * insecure
+            await client.close()
+    finally:
+        await runner.cleanup()
 
 
 async def test_the_door_refuses_what_it_must(visit: Visit) -> None:
