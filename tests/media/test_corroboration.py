@@ -191,6 +191,8 @@ async def test_a_page_s_picture_is_fetched_by_its_address_and_wiped_with_the_res
     engine.capture_at = -1
     client.send({"type": "reset"})
     assert await results_until_pong(client) == []
+    held = server.registry.get(client.session_id).viewing._corroboration
+    assert (held._pages, held._images) == ({}, {})
     with pytest.raises(Refused, match="404"):
         await client.fetch(address)
 
