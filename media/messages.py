@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidMessage
 from media.barcodes import BarcodeReport
+from media.inbound import Inbound
 from media.misfits import first_misfit, misfit, steps_to
 from media.still_chunks import MIN_CHUNK_BYTES
 
@@ -259,7 +260,7 @@ class ProfileMessage(ServerMessage):
     max_kbps: int | None
 
 
-class ClientMessage(BaseModel):
+class ClientMessage(Inbound):
     model_config = ConfigDict(extra="ignore", strict=True)
 
 

@@ -308,6 +308,8 @@ _PARTS = (
     "decoder_queue",
     "decoder_error",
 )
+# Made once: the interpreter's cache of attributes would keep those of many a session.
+_NAMES = {part: f"_RTCRtpReceiver__{part}" for part in _PARTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,17 +336,16 @@ def adapt_reception(
 
     False, with one warning, when aiortc has no such parts: it then works as it came.
     """
-    names = {part: f"_RTCRtpReceiver__{part}" for part in _PARTS}
     inside: Any = receiver
     if not (
         are_there((*FEEDBACK_PARTS, *DECODING_PARTS), _LATER)
-        and has_all(receiver, list(names.values()), _LATER)
+        and has_all(receiver, list(_NAMES.values()), _LATER)
         and (inside.track is None or has_all(inside.track, ("_queue",), _LATER))
         and puts_content_beside(receiver, _LATER)
     ):
         return False
     watch = watch or Watch()
-    failed = getattr(receiver, names["decoder_error"])
+    failed = getattr(receiver, _NAMES["decoder_error"])
     assembler = FrameAssembler(
         wait_s,
         gate=watch.gate,
@@ -354,11 +355,11 @@ def adapt_reception(
         decoder_error=failed,
     )
     nack = RepeatedNack(assembler, asked=watch.repairs.asked)
-    setattr(receiver, names["jitter_buffer"], assembler)
-    setattr(receiver, names["nack_generator"], nack)
-    estimator = lightened(getattr(receiver, names["remote_bitrate_estimator"]))
+    setattr(receiver, _NAMES["jitter_buffer"], assembler)
+    setattr(receiver, _NAMES["nack_generator"], nack)
+    estimator = lightened(getattr(receiver, _NAMES["remote_bitrate_estimator"]))
     setattr(
-        receiver, names["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
+        receiver, _NAMES["remote_bitrate_estimator"], CalmEstimator(estimator, floor_bps=floor_bps)
     )
     handover = Handover(
         asyncio.get_running_loop(),
@@ -373,7 +374,7 @@ def adapt_reception(
         watch.losses.outdated,
         undecodable=watch.losses.undecodable,
     )
-    setattr(receiver, names["decoder_queue"], waiting)
+    setattr(receiver, _NAMES["decoder_queue"], waiting)
     if watch.gate is not None:
         watch.gate.most = waiting.layers
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from core.errors import (
     InvalidMessage,
@@ -17,6 +17,7 @@ from core.errors import (
 from core.http import METRICS, is_internal, public, read_text
 from core.log import Log
 from core.settings import SignalingSettings
+from media.inbound import Inbound
 from media.messages import PROTOCOL_VERSION, Configure
 from media.misfits import first_misfit, misfit
 from media.session import Session
@@ -29,7 +30,7 @@ _log = Log("offer")
 _JSON_ROOM_BYTES = 4096
 
 
-class SessionOptions(BaseModel):
+class SessionOptions(Inbound):
     """What a client may ask of its session; unknown keys are left for later versions."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -43,7 +44,7 @@ class SessionOptions(BaseModel):
     """Counts the offers of a client, so that one which is late is known."""
 
 
-class Offer(BaseModel):
+class Offer(Inbound):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     sdp: str

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import InvalidMessage, PreconditionFailed, UnsupportedMediaType
 from core.http import is_internal, public, read_text
 from core.log import Log
+from media.inbound import Inbound
 from media.messages import Confirm
 from media.session import Session
 from signaling.api import told
@@ -31,7 +32,7 @@ _KEEP_ALIVE_S = 15
 _BODY_BYTES = 4096
 
 
-class Hint(BaseModel):
+class Hint(Inbound):
     """Either a guidance code, which the guest's page words in the guest's language, or a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)

@@ -29,6 +29,7 @@ from core.errors import (
 from core.http import BODIES, METRICS, client_address, public
 from core.log import session_label
 from core.settings import EnhanceSettings
+from media.inbound import FORGETS
 from media.misfits import first_misfit, misfit
 from media.rate import TokenBucket
 from media.slot import LatestSlot
@@ -86,7 +87,7 @@ Command = Annotated[
     Init | CaptureCommand | PingCommand | ResetCommand | CloseCommand,
     Field(discriminator="action"),
 ]
-_command: TypeAdapter[Command] = TypeAdapter(Command)
+_command: TypeAdapter[Command] = TypeAdapter(Command, config=FORGETS)
 
 
 def parse_command(text: str) -> Command:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from media.inbound import Inbound
 from media.messages import CardFormMessage, ConfirmedMessage
 from signaling.api.models import Told
 
@@ -56,7 +57,7 @@ class ConfirmAnswer(_Unstamped, ConfirmedMessage):
     type: Literal["confirmed"] = Field("confirmed", exclude=True)
 
 
-class SessionTokenRequest(BaseModel):
+class SessionTokenRequest(Inbound):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     origin: Annotated[str, Field(description="Of the page, such as https://hotel.example.")]
@@ -82,7 +83,7 @@ class StaffSession(BaseModel):
     documents: int
 
 
-class StaffSessions(BaseModel):
+class StaffSessions(Inbound):
     sessions: list[StaffSession]
 
 

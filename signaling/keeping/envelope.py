@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from core.errors import StoredFileError
+from media.inbound import Inbound
 
 MAGIC = b"LLK1"
 LONGEST_HEAD = 1024
@@ -26,7 +27,7 @@ LONGEST_HEAD = 1024
 _NONCE_BYTES = 12
 
 
-class Header(BaseModel):
+class Header(Inbound):
     """``created_s`` and ``expires_s`` in Unix time; ``kid``: the key's id."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

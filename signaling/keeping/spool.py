@@ -22,10 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from core.errors import SettingsError, StoredFileError
 from core.log import Log
+from media.inbound import Inbound
 from signaling.keeping.envelope import (
     LONGEST_HEAD,
     Header,
@@ -45,7 +46,7 @@ _COUNT_BYTES = 2
 """What an event grows by when its attempts are counted."""
 
 
-class Spooled(BaseModel):
+class Spooled(Inbound):
     """One event for one address. ``body``: as it is sent, base64; ``created_s``: Unix time;
     ``attempts``: those that failed."""
 
