@@ -121,10 +121,13 @@ async def picture(request: web.Request) -> web.Response:
 async def form(request: web.Request) -> web.Response:
     """``POST /api/staff/sessions/{label}/form``: take over the form; the guest is told."""
     _needs_json(request)
-    session = _session(request)
+    card_form = told.CardFormAnswer.model_validate(
+        (await _session(request).cards.form()).model_dump()
+    )
+    session = _session(request)  # It may have ended meanwhile.
     document_id, fields = session.desk.take_form()
     _log.info("form taken over", session=session.label)
-    taken = told.TakenForm(document_id=document_id, fields=fields)
+    taken = told.TakenForm(document_id=document_id, fields=fields, card_form=card_form)
     return web.json_response(taken.model_dump())
 
 

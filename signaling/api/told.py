@@ -90,6 +90,7 @@ class StaffSessions(Inbound):
 class TakenForm(BaseModel):
     document_id: str | None
     fields: dict[str, str]
+    card_form: Annotated[CardFormAnswer, Field(description="What the session's card asks for.")]
 
 
 class StaffConfirmed(BaseModel):

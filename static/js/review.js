@@ -1,6 +1,7 @@
 /** The form in which the guest checks what was read, with the evidence for each field. */
 
 import { documentFields, guestFields, takesSignature } from "./asked.js";
+import { control } from "./control.js";
 import * as dates from "./dates.js";
 import { correctionNote, fillLegend, mark, printedNote, readNote } from "./evidence.js";
 import { byId, element } from "./dom.js";
@@ -26,20 +27,6 @@ const dateExample = () => ({ example: dates.example() });
 function meaning(entry) {
   const text = entry.value.trim();
   return dateNames().has(entry.name) ? dates.toIso(text) || text : text;
-}
-
-function control({ name, options, input, words = "sex" }, value) {
-  const id = `field-${name}`;
-  const common = { id, name, className: "control", autocomplete: "off" };
-  if (!options) return element("input", { type: "text", ...common, ...input, value });
-  const choices = options.map((code) => {
-    const option = element("option", { value: code });
-    say(option, `${words}.${code || "none"}`);
-    return option;
-  });
-  const select = element("select", common, ...choices);
-  select.value = options.includes(value) ? value : "";
-  return select;
 }
 
 export class Review {
@@ -116,7 +103,7 @@ export class Review {
   #row(field, withEvidence) {
     const read = this.#read[field.name];
     const value = read?.value ?? "";
-    const entry = control(field, field.date ? dates.toLocal(value) : value);
+    const entry = control(field, field.date ? dates.toLocal(value) : value, "field");
     const label = element("label", { htmlFor: entry.id });
     say(label, `field.${field.name}`);
     const row = element("div", { className: field.wide ? "field wide" : "field" }, label, entry);

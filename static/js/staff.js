@@ -1,9 +1,10 @@
 /** The front desk's page: who is at a camera, how it goes, and help. */
 
+import { documentFields, guestFields, setForm } from "./asked.js";
+import { control } from "./control.js";
 import * as dates from "./dates.js";
 import { byId, element } from "./dom.js";
 import { newEntry } from "./entry.js";
-import { DOCUMENT_FIELDS, GUEST_FIELDS } from "./fields.js";
 import * as i18n from "./i18n.js";
 import { loadProperty } from "./property.js";
 import { Refused, Staff } from "./staff_doors.js";
@@ -21,6 +22,7 @@ const { say, t } = i18n;
 let label = ""; // of the session that shows
 let watching = null; // AbortController of its stream
 let cut = false; // whether that stream has broken
+let unanswered = false; // whether the list was asked for in vain
 let form = null; // {label, documentId, entry} of the one taken over
 
 let latest = []; // the sessions as last told
@@ -44,39 +46,59 @@ function summary({ session, capture, guidance, result, confirmed }) {
   return guidance ? words(guidance) : word("staff.stage", capture);
 }
 
-function row(session) {
-  const button = element(
-    "button",
-    { type: "button" },
-    element("span", { className: "label", textContent: session.label, dir: "ltr" }),
-    element("span", { textContent: session.language.toUpperCase(), dir: "ltr" }),
-    element("span", { className: "age", textContent: ago(session.age_s) }),
-    element("span", { className: "detail", textContent: summary(session) }),
-  );
-  button.setAttribute("aria-pressed", String(session.label === label));
-  button.dataset.label = session.label;
-  button.addEventListener("click", () => show(session.label));
+const rows = new Map(); // label -> its row: it stays, else a press that lasts would be no click
+
+function newRow(of) {
+  const button = element("button", { type: "button" });
+  for (const className of ["label", "lang", "age", "detail"]) {
+    button.append(element("span", { className }));
+  }
+  for (const ltr of [...button.children].slice(0, 2)) ltr.dir = "ltr";
+  button.dataset.label = of;
+  button.addEventListener("click", () => show(of));
   return element("li", {}, button);
 }
 
-/** Rows are made anew, but the focus stays where it was. */
+/** What has not changed is not written: it would be read aloud once more. */
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function row(session) {
+  const found = rows.get(session.label) ?? newRow(session.label);
+  rows.set(session.label, found);
+  const [button] = found.children;
+  const texts = [session.label, session.language.toUpperCase(), ago(session.age_s), summary(session)];
+  texts.forEach((text, index) => write(button.children[index], text));
+  button.setAttribute("aria-pressed", String(session.label === label));
+  return found;
+}
+
 function list(sessions) {
   latest = sessions;
-  const focused = document.activeElement?.dataset.label;
-  byId("list").replaceChildren(...sessions.map(row));
+  const told = new Set(sessions.map((session) => session.label));
+  for (const [gone, node] of rows) {
+    if (told.has(gone)) continue;
+    node.remove();
+    rows.delete(gone);
+  }
+  const shown = byId("list").children;
+  sessions.map(row).forEach((node, index) => {
+    if (shown[index] !== node) byId("list").insertBefore(node, shown[index] ?? null);
+  });
   byId("nobody").hidden = sessions.length > 0;
-  if (focused) byId("list").querySelector(`[data-label="${focused}"]`)?.focus();
 }
 
 async function refresh() {
   try {
     list(await staff.sessions());
-    hush();
+    unanswered = false;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.status === 401) return ask();
-    say(byId("state"), "staff.silent");
+    if ([401, 403].includes(error.status)) return ask(error);
+    unanswered = true;
   }
+  tellSilence();
   setTimeout(refresh, LIST_MS);
   return undefined;
 }
@@ -166,7 +188,7 @@ async function follow(signal) {
       if (signal.aborted || error.status === 404) return;
     }
     cut = true;
-    hush();
+    tellSilence();
     await new Promise((done) => setTimeout(done, pauseMs));
     pauseMs = Math.min(2 * pauseMs, MOST_AGAIN_MS);
   }
@@ -178,6 +200,8 @@ async function show(chosen) {
   if (form) help(giveBack);
   label = chosen;
   dropForm();
+  byId("words").value = ""; // they were for the guest before
+  i18n.hush(byId("state"));
   begin();
   byId("one").hidden = false;
   say(byId("one-title"), "staff.session", () => ({ label }));
@@ -199,24 +223,27 @@ async function help(act) {
     say(byId("state"), "staff.done");
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    // The server's own sentence, which says more than a code could.
-    const sentence = () => element("bdi", { lang: "en", textContent: error.message });
     if (error.status) {
       i18n.hush(byId("state"));
-      byId("state").replaceChildren(sentence());
+      byId("state").replaceChildren(sentence(error));
     } else {
       say(byId("state"), "staff.silent");
     }
     if (!mine || form !== mine) return; // the form that shows says what is wrong with itself
-    byId("refusal").replaceChildren(error.status ? sentence() : t("staff.silent"));
+    byId("refusal").replaceChildren(error.status ? sentence(error) : t("staff.silent"));
     byId("refusal").hidden = false;
   }
 }
 
-/** Nothing more to say, but that what shows may be out of date. */
-function hush() {
-  if (cut) say(byId("state"), "staff.silent");
-  else i18n.hush(byId("state"));
+/** The server's own, which says more than a code could. */
+function sentence(error) {
+  return element("bdi", { lang: "en", textContent: error.message });
+}
+
+/** Whether what shows may be out of date. What else was said stays. */
+function tellSilence() {
+  if (cut || unanswered) say(byId("state"), "staff.silent");
+  else if (byId("state").dataset.i18n === "staff.silent") i18n.hush(byId("state"));
 }
 
 async function takeForm() {
@@ -225,21 +252,23 @@ async function takeForm() {
   // The clerk has gone on to another guest; whose form it is fills it in.
   if (label !== mine) return staff.giveBack(mine);
   form = { label: mine, documentId: taken.document_id, entry: newEntry() };
-  const rows = [...DOCUMENT_FIELDS, ...GUEST_FIELDS].map(({ name, required, date }) => {
-    const id = `staff-${name}`;
-    const value = taken.fields[name] ?? "";
-    const entry = element("input", { id, name, value, className: "control", autocomplete: "off" });
-    entry.required = Boolean(required);
-    entry.dir = date ? "ltr" : "auto";
-    if (date) entry.placeholder = "YYYY-MM-DD";
-    const caption = element("label", { htmlFor: id });
-    say(caption, `field.${name}`);
-    return element("div", { className: "field" }, caption, entry);
-  });
-  byId("fields").replaceChildren(...rows);
+  setForm(taken.card_form);
+  const fields = [...documentFields(), ...guestFields()];
+  byId("fields").replaceChildren(...fields.map((field) => formRow(field, taken.fields[field.name] ?? "")));
+  const arrival = byId("staff-arrival_date");
+  if (arrival) arrival.value ||= dates.today();
   byId("form").hidden = false;
-  byId("fields").querySelector("input").focus();
+  byId("fields").querySelector(".control").focus();
   return undefined;
+}
+
+function formRow(field, value) {
+  const entry = control(field, value, "staff");
+  entry.required = Boolean(field.required);
+  if (field.date) entry.placeholder = "YYYY-MM-DD";
+  const caption = element("label", { htmlFor: entry.id });
+  say(caption, `field.${field.name}`);
+  return element("div", { className: field.wide ? "field wide" : "field" }, caption, entry);
 }
 
 /** The guest goes on with it; here it closes, also where the server knew of no clerk's. */
@@ -258,10 +287,11 @@ function dropForm() {
 
 async function confirm() {
   const mine = form;
-  const entries = [...byId("fields").querySelectorAll("input")];
+  const entries = [...byId("fields").querySelectorAll(".control")];
+  const ofDocument = new Set(documentFields().map(({ name }) => name));
   const fields = Object.fromEntries(
-    entries.filter(({ name, value }) => value || DOCUMENT_FIELDS.some((each) => each.name === name))
-      .map(({ name, value }) => [name, value.trim()]),
+    entries.map(({ name, value }) => [name, value.trim()])
+      .filter(([name, value]) => value || ofDocument.has(name)),
   );
   waiting(true);
   try {
@@ -277,9 +307,15 @@ function waiting(flag) {
   for (const button of byId("form").querySelectorAll("button")) button.disabled = flag;
 }
 
-function ask() {
+/** For the token; `refused` is what the server said to the one that was given. */
+function ask(refused) {
   watching?.abort(); // whoever may not see the list is not let in there either
-  cut = false;
+  cut = unanswered = false;
+  label = "";
+  dropForm(); // its values are not for whoever comes with a token next
+  list([]);
+  byId("gate-refusal").replaceChildren(...(staff.token ? [sentence(refused)] : []));
+  byId("gate-refusal").hidden = !staff.token;
   byId("gate").hidden = false;
   byId("sessions").hidden = byId("one").hidden = true;
   byId("token").focus();

@@ -8,12 +8,13 @@ import pytest
 
 from tests.browser.kiosk import OpenKiosk, Server
 from tests.browser.serving import serving
+from tests.browser.test_desk import open_desk
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server with Germany's card, on a free port."""
-    with serving("--pipeline.card", "germany_bmg") as running:
+    with serving("--page.specimen", "--pipeline.card", "germany_bmg") as running:
         yield running
 
 
@@ -78,3 +79,25 @@ async def test_the_wrong_card_for_a_guest_says_so(kiosk: OpenKiosk) -> None:
     await page.click("#confirm")
     await page.wait_for_selector("#field-nationality[aria-invalid=true]")
     assert await page.inner_text("#review-error")
+
+
+async def test_a_clerk_s_form_is_the_card_s_too(kiosk: OpenKiosk) -> None:
+    """It had no entry for what this card needs, and sent what its law forbids to record."""
+    guest = await kiosk()
+    await guest.do("specimen")
+    await guest.screen("review", timeout_s=40)
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await desk.wait_for_selector("#staff-companions")
+    assert await desk.is_hidden("#staff-sex") and await desk.is_hidden("#staff-date_of_expiry")
+    assert await desk.input_value("#staff-primary_identifier") == "ERIKSSON"
+    assert await desk.input_value("#staff-arrival_date")
+    needed = await desk.eval_on_selector_all(
+        "#fields :required",
+        "entries => entries.filter(({ value }) => !value).map(({ name }) => name)",
+    )
+    assert needed == ["address", "departure_date"]
+    await desk.fill("#staff-address", "1 High Street, Utopia City")
+    await desk.fill("#staff-departure_date", "2026-11-27")
+    await desk.click("#form [type=submit]")
+    await guest.screen("card")

@@ -156,7 +156,10 @@ async def test_a_form_can_be_filled_before_anything_was_read(serve: Serve) -> No
         [line] = await sessions(http)
         door = f"/api/staff/sessions/{line['label']}"
         async with http.post(f"{door}/form", json={}) as answer:
-            assert await answer.json() == {"document_id": None, "fields": {}}
+            taken = await answer.json()
+            assert (taken["document_id"], taken["fields"]) == (None, {})
+        async with http.get(f"/api/sessions/{client.session_id}/card-form") as answer:
+            assert taken["card_form"] == await answer.json()
         body = {"document_id": None, "fields": {"primary_identifier": "Eriksson"}}
         async with http.post(f"{door}/confirm", json=body) as answer:
             assert answer.status == 200
@@ -173,7 +176,8 @@ async def test_the_form_of_a_family_s_next_guest_is_not_the_one_before_s(serve: 
         [line] = await sessions(http)
         door = f"/api/staff/sessions/{line['label']}"
         async with http.post(f"{door}/form", json={}) as answer:
-            assert await answer.json() == {"document_id": None, "fields": {}}
+            taken = await answer.json()
+            assert (taken["document_id"], taken["fields"]) == (None, {})
         # The guest has gone back to it, and says so.
         client.send({"type": "configure", "reviewing": first})
         client.send({"type": "ping", "id": 1})
