@@ -13,10 +13,13 @@ from typing import Protocol
 
 from core.metrics import Metrics
 from media.messages import (
+    CaptureMessage,
+    ConfirmedMessage,
     GuidanceMessage,
     Overlay,
     Pong,
     ProfileMessage,
+    ResultMessage,
     ServerMessage,
     StateMessage,
 )
@@ -34,6 +37,7 @@ _MOST_BACKLOG_BYTES = 2 * _EVENTS_BACKLOG_BYTES
 _WAITING_EVENTS = 64
 _AT_ANY_RATE = (GuidanceMessage, Pong)
 _TOLD_AGAIN = (StateMessage, GuidanceMessage, ProfileMessage)
+_OF_A_GUEST = (CaptureMessage, ResultMessage, ConfirmedMessage)
 
 
 class DataChannel(Protocol):
@@ -89,6 +93,12 @@ class Channels:
             outlet.cut(reason)
         if reason is not None:
             self.feed.close(reason)
+
+    def forget(self) -> None:
+        """Of what waits for a channel nothing is of a guest any more."""
+        kept = [each for each in self._waiting if not isinstance(each, _OF_A_GUEST)]
+        self._waiting.clear()
+        self._waiting.extend(kept)
 
     def divert(self, outlet: Outlet) -> None:
         """From now on everything goes to ``outlet``, first of all what waited."""

@@ -20,8 +20,10 @@ class Deadlines:
         self._limits = limits
         self._clock = clock
         self._born_s = self._heard_s = self._acted_s = self._moved_s = clock()
+        self._came = False
+        """Whether it has had a client."""
         self._lost_s: float | None = None
-        """When its client was lost, of one that has had one; None while it is there."""
+        """When that was lost; None while it is there."""
 
     def heard(self) -> float:
         """The client sent something, a frame it may be; returns the clock's time."""
@@ -36,8 +38,9 @@ class Deadlines:
         """The session's state begins, or begins anew."""
         self._moved_s = self._clock()
         if state is SessionState.CONNECTED:
-            self._lost_s = None
-        elif state is SessionState.DISCONNECTED and self._lost_s is None:
+            self._came, self._lost_s = True, None
+        elif self._came and self._lost_s is None:
+            # A client may come back before anybody has noticed that it was lost.
             self._lost_s = self._moved_s
 
     def stalled(self, state: SessionState, packet_s: float) -> bool:

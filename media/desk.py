@@ -176,6 +176,7 @@ class Desk:
         self._viewing.reset()
         self.give_back_form()
         self.feed.forget()
+        self._channels.forget()
         # Who holds the form is told on: a clerk whose connection was broken would keep it open.
         for kind in ("capture", "result", "confirmed", "error"):
             self._latest.pop(kind, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import sys
 import threading
@@ -74,18 +75,28 @@ def second_looks_lane() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "second-looks", initializer=_give_way)
 
 
-def hand_to(lane: Executor, work: Callable[[], T], ended: Callable[[], None]) -> asyncio.Future[T]:
+def hand_to(
+    lane: Executor, work: Callable[[], T], ended: Callable[[], None], then: Callable[[T], None]
+) -> asyncio.Future[T]:
     """Have ``work`` done on a thread of ``lane``; what became of it, to be awaited.
 
-    ``ended`` is called on the loop when the work has ended, also where nobody waits any more:
-    cancelling ends the waiting alone. A shield around run_in_executor would do the same in three
-    turns of the loop for each frame; this takes one. Raises RuntimeError for a lane that is shut.
+    On the loop, in the caller's context, ``ended`` is called when the work has ended, and ``then``
+    with what came of it, also where nobody waits any more: cancelling ends the waiting alone. A
+    shield around run_in_executor would do the same in three turns of the loop for each frame; this
+    takes one. Raises RuntimeError for a lane that is shut.
     """
     loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
     told: asyncio.Future[T] = loop.create_future()
 
     def succeed(outcome: T) -> None:
         ended()
+        try:
+            then(outcome)
+        except Exception as error:
+            if told.done():
+                raise
+            told.set_exception(error)
         if not told.done():
             told.set_result(outcome)
 
@@ -100,9 +111,9 @@ def hand_to(lane: Executor, work: Callable[[], T], ended: Callable[[], None]) ->
             try:
                 outcome = work()
             except BaseException as error:
-                loop.call_soon_threadsafe(fail, error)
+                loop.call_soon_threadsafe(fail, error, context=context)
             else:
-                loop.call_soon_threadsafe(succeed, outcome)
+                loop.call_soon_threadsafe(succeed, outcome, context=context)
 
     lane.submit(run)
     return told

@@ -64,6 +64,7 @@ class Looks:
         """The last look; the first has a lane, as nobody knows."""
         self._resting = False
         """No document was in the last frame, nor for a while."""
+        self._over = False
         self._counting = threading.Lock()
         self._next_index = 0
         self._looked_index = -1
@@ -184,6 +185,10 @@ class Looks:
             self._looking.release()
         return partial(self._report, seen, frame.received_ms)
 
+    def end(self) -> None:
+        """The session is over: nothing is reported any more."""
+        self._over = True
+
     async def run(self) -> None:
         """Look at newest frames until cancelled."""
         while True:
@@ -202,17 +207,27 @@ class Looks:
             chosen = fresher() or frame
             return chosen, self._see(chosen)
 
+        def tell(looked: tuple[Frame, Observation]) -> None:
+            chosen, seen = looked
+            self._metrics.frames_dropped.inc(chosen is not frame)
+            self._report(seen, chosen.received_ms)
+
         with self._metrics.analysis_seconds.time():
-            chosen, seen = await self.in_turn(see)
-        self._metrics.frames_dropped.inc(chosen is not frame)
-        self._report(seen, chosen.received_ms)
+            _, seen = await self.in_turn(see, tell)
         return seen
 
-    async def in_turn(self, work: Callable[[], T]) -> T:
-        """Run what the reader does on one thread at a time; the turn lasts as long as the work,
-        even when whoever waited for it has gone."""
+    async def in_turn(self, work: Callable[[], T], then: Callable[[T], None]) -> T:
+        """Run what the reader does on one thread at a time.
+
+        The turn lasts as long as the work, and ``then`` is told what came of it, even when whoever
+        waited for it has gone: the reader has seen the frame, and what that completed must be read.
+        """
 
         spots = self._around.on_the_spot
+
+        def unless_over(outcome: T) -> None:
+            if not self._over:
+                then(outcome)
 
         def alone() -> T:
             spots.begin()
@@ -222,7 +237,7 @@ class Looks:
         await self._turn.acquire()
         spots.wait()
         try:
-            told = hand_to(self._around.frames, alone, self._turn.release)
+            told = hand_to(self._around.frames, alone, self._turn.release, unless_over)
         except BaseException:
             spots.begin()
             self._turn.release()

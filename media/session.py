@@ -102,8 +102,7 @@ class Session:
         self._ready.set()
         self._ending.set()
         self._door.move(SessionState.CLOSED)
-        self._viewing.count_guidance()
-        self._viewing.reset()
+        self._viewing.end()
         peer, self._peer = self._peer, None
         if peer is not None:
             await peer.close()

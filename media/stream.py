@@ -110,6 +110,7 @@ class Stream:
     def cut(self, reason: CloseReason | None) -> None:
         self.reason = reason
         self._shots.clear()
+        self._newest = None
         self._settle(_over())
         self.ended.set()
 
@@ -152,6 +153,8 @@ class Stream:
                 return await self._look(frame)
         finally:
             self._waiting -= 1
+            if frame is self._newest:
+                self._newest = None
 
     async def look(self, frame: Arrived, resets: int | None = None) -> FrameAnswer:
         """Look at a frame when its turn has come.
@@ -289,7 +292,8 @@ class Stream:
         self._settle(_reset())
         self.session.desk.reset()
         self._shots.clear()
-        self._result, self._fetched, self._last = None, False, None
+        self._newest = self._result = self._last = None
+        self._fetched = False
 
     async def _capture(self, filters: EnhanceSettings | None) -> messages.ResultMessage:
         if self._outcome is not None:
@@ -305,7 +309,7 @@ class Stream:
                             "no stable frame is available: hold the document into view and "
                             "send frames first"
                         )
-                    await viewing.take(tuple(self._shots), filters)
+                    await self._take(filters)
                 return await outcome
         except TimeoutError:
             raise Overloaded("reading takes too long: try again", 5) from None
@@ -316,6 +320,15 @@ class Stream:
                 outcome.exception()
             if self._outcome is outcome:
                 self._outcome = None
+
+    async def _take(self, filters: EnhanceSettings | None) -> None:
+        viewing = self.session.viewing
+        try:
+            await viewing.take(tuple(self._shots), filters)
+        except CaptureFailed:
+            # The look that was under way may have taken it by itself: it is read.
+            if viewing.state is not CaptureState.READING:
+                raise
 
 
 def _over() -> InvalidSession:

@@ -119,11 +119,14 @@ class Viewing:
         ``filters``: for this picture, in place of the settings' own. Raises CaptureFailed.
         """
         resets = self._reader.resets
-        taken = await self.looks.in_turn(lambda: self._reader.take(shots, resets))
-        self._move(self._reader.state)
-        self._channels.send_event(reports.capture(None, taken))
-        develop = taken.develop
-        self._hand_over(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
+
+        def tell(taken: Exposure) -> None:
+            self._move(self._reader.state)
+            self._channels.send_event(reports.capture(None, taken))
+            develop = taken.develop
+            self._hand_over(replace(taken, develop=lambda: replace(develop(), enhance=filters)))
+
+        await self.looks.in_turn(lambda: self._reader.take(shots, resets), tell)
 
     def _report(self, seen: Observation, received_ms: float) -> None:
         latency_ms = time.monotonic() * 1000 - received_ms
@@ -273,6 +276,12 @@ class Viewing:
         """The manual shutter; nothing happens while a capture is under way."""
         if self._reader.request_capture() and self._profiles.want_capture(time.monotonic()):
             self._ask_profile()
+
+    def end(self) -> None:
+        """The session is over: forget it all, and report nothing more."""
+        self.looks.end()
+        self.count_guidance()
+        self.reset()
 
     def reset(self) -> None:
         """Forget what was seen and read."""

@@ -194,8 +194,8 @@ class LiveReader:
             for shot in shots:
                 if shot not in self._burst:
                     self._burst.add(shot)
-            reading = self._begin_reading()
-        return self._expose(reading, step)
+            reading, burst = self._begin_reading(), self._burst
+        return self._expose(reading, burst, step)
 
     def read_ahead(self, reading_id: str, document: Document | None) -> None:
         """Tell what was read of frames offered ``ahead``, where nothing of it is in doubt; None
@@ -250,6 +250,8 @@ class LiveReader:
             self._reading = None
             self._sides = Sides(self._sides.wanted)
             self._ahead.forget()
+            # No frame may follow; and another thread may be exposing what the old one holds.
+            self._burst = Burst(self._settings.capture)
 
     def configure(self, *, stable_required: int | None = None, sides: int | None = None) -> None:
         """Change what a client may change; None leaves a value as it is.
@@ -279,7 +281,6 @@ class LiveReader:
             self._tracker.reset()
             self._track.reset()
             self._voice.reset()
-            self._burst.clear()
             self._zone_watch.reset()
             self._second_look.reset()
             self._search.reset()
@@ -361,8 +362,8 @@ class LiveReader:
                 self._burst.add(Shot(look.frame, look.detection, look.quality))
             if step.state is not CaptureState.READING or before.state is step.state:
                 return step, None, self._offer(look, step, sight.still)
-            reading = self._begin_reading()
-        return step, self._expose(reading, step), None
+            reading, burst = self._begin_reading(), self._burst
+        return step, self._expose(reading, burst, step), None
 
     def _offer(self, look: _Look, step: CaptureStep, still: bool) -> Exposure | None:
         """What is to be read while the document is held; under the lock."""
@@ -383,10 +384,10 @@ class LiveReader:
         self._reading = taken(self._burst.best, self._sides, zone_seen, self._new_id, known)
         return self._reading
 
-    def _expose(self, reading: Taken, step: CaptureStep) -> Exposure:
+    def _expose(self, reading: Taken, burst: Burst, step: CaptureStep) -> Exposure:
         trigger = step.trigger or Trigger.AUTO
         try:
-            exposure = self._burst.expose(reading.id, trigger, reading.side, reading.next_side)
+            exposure = burst.expose(reading.id, trigger, reading.side, reading.next_side)
             return replace(exposure, known=reading.known)
         except CaptureFailed:
             # Nobody will get this capture, so nobody would end its reading.

@@ -114,7 +114,8 @@ class Colleagues:
 
         Raises what ``here`` raises, and Overloaded when nobody takes it.
         """
-        if self._folder is None or is_internal(request):
+        placed = is_internal(request) and ADMITTED not in request
+        if self._folder is None or placed:
             return await here()
         refused: Overloaded | None = None
         for worker in self.board.by_load():
@@ -263,6 +264,8 @@ class Colleagues:
 
 
 COLLEAGUES = web.AppKey("colleagues", Colleagues)
+ADMITTED = web.RequestKey("admitted by this worker's door", bool)
+"""A request that another worker passed on for its credential, not as the one with most room."""
 
 
 @web.middleware

@@ -125,8 +125,12 @@ class FakeReader:
         return True
 
     def take(self, shots: Sequence[Shot], resets: int | None = None) -> Exposure:
+        if self._engine.on_take is not None:
+            self._engine.on_take()
         if not shots or resets not in (None, self.resets):
             raise CaptureFailed("no shot, or none of now")
+        if self.state is CaptureState.READING:
+            raise CaptureFailed("a picture is being read: wait for it")
         self.state = CaptureState.READING
         made = Capture("taken", (np.zeros((8, 8, 3), np.uint8),), QUALITY, Trigger.MANUAL)
         return Exposure(made.id, QUALITY, made.trigger, 1, lambda: self._engine.develop(made))
@@ -200,12 +204,14 @@ class FakeEngine:
         read_s: float = 0.0,
         sees_document: bool = True,
         on_see: Callable[[Frame], None] | None = None,
+        on_take: Callable[[], object] | None = None,
     ) -> None:
         self.capture_at = capture_at
         self.see_s = see_s
         self.read_s = read_s
         self.sees_document = sees_document
         self.on_see = on_see
+        self.on_take = on_take
         self.resting = False
         self.threads: set[str] = set()
         self.still_s = 0.0

@@ -13,7 +13,7 @@ from signaling.access.audit import AUDIT, label
 from signaling.access.limits import LIMITS, QUOTA
 from signaling.access.session_tokens import shard_in
 from signaling.access.table import CLOSED, Asks, Rule, rule_of
-from signaling.colleagues import COLLEAGUES
+from signaling.colleagues import ADMITTED, COLLEAGUES
 
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 API_KEY = "X-API-Key"
@@ -117,6 +117,7 @@ async def door(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         if (keeper := keeper_of(request, told)) is not None:
             return await request.app[COLLEAGUES].pass_on(request, keeper)
         await admit(request, rule.scope, use=rule.use)
+        request[ADMITTED] = True
     try:
         principal = principal_of(request)
         limits = request.app[LIMITS]

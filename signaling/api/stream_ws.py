@@ -293,12 +293,9 @@ class Conversation:
 
     async def _look(self, stream: Stream) -> None:
         while True:
-            frame = await self._frames.get()
-            skipped, self._frames.dropped = self._frames.dropped, 0
-            if skipped:
-                stream.skip(skipped)
             try:
-                answer = await stream.look(frame)
+                # Without a name, which would keep the picture until the next one comes.
+                answer = await stream.look(await self._next(stream))
             except InvalidSession:
                 return
             except LobbyLensError as error:
@@ -306,6 +303,13 @@ class Conversation:
                 await self._tell({**error_body(error), "frame": stream.next_index - 1})
                 continue
             await self._send(answer.model_dump_json())
+
+    async def _next(self, stream: Stream) -> Arrived:
+        frame = await self._frames.get()
+        skipped, self._frames.dropped = self._frames.dropped, 0
+        if skipped:
+            stream.skip(skipped)
+        return frame
 
     async def _say_goodbye(self, stream: Stream, reason: CloseReason | None) -> None:
         self._said_goodbye = True

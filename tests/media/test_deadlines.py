@@ -73,6 +73,18 @@ def test_half_a_way_back_shortens_nothing() -> None:
     assert deadlines.overdue(SessionState.DISCONNECTED, 0.0) is None
 
 
+def test_who_comes_back_before_the_loss_was_noticed_has_as_long() -> None:
+    """A page notices sooner than the server that its network is gone."""
+    time = Time()
+    deadlines = Deadlines(LIMITS, time)
+    for state in (SessionState.CONNECTING, SessionState.CONNECTED, SessionState.CONNECTING):
+        deadlines.moved(state)
+    time.now_s += LIMITS.resume_timeout_s - 0.1
+    assert deadlines.overdue(SessionState.CONNECTING, 0.0) is None
+    time.now_s += 0.2
+    assert deadlines.overdue(SessionState.CONNECTING, 0.0) is CloseReason.PEER_LOST
+
+
 def test_whoever_does_something_or_shows_a_document_is_not_idle() -> None:
     time = Time()
     deadlines = Deadlines(LIMITS, time)

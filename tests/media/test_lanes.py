@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import ContextVar
 
 import pytest
 
@@ -64,7 +65,7 @@ async def test_work_is_handed_over_and_told_in_one_turn(lane: Executor) -> None:
         may_end.wait(5)
         return threading.current_thread().name
 
-    told = hand_to(lane, work, lambda: ended.append(turns))
+    told = hand_to(lane, work, lambda: ended.append(turns), lambda _: None)
     loop.call_soon(count)
     await asyncio.sleep(0)
     may_end.set()
@@ -80,7 +81,7 @@ async def test_an_error_of_handed_work_comes_to_who_waits(lane: Executor) -> Non
         raise CaptureFailed("as it is meant to")
 
     with pytest.raises(CaptureFailed):
-        await hand_to(lane, work, lambda: ended.append(True))
+        await hand_to(lane, work, lambda: ended.append(True), lambda _: None)
     assert ended == [True]
 
 
@@ -92,7 +93,7 @@ async def test_work_outlives_whoever_waited_for_it(lane: Executor) -> None:
         may_end.wait(5)
         raise CaptureFailed("nobody is left to hear it")
 
-    waiting = asyncio.ensure_future(hand_to(lane, work, ended.set))
+    waiting = asyncio.ensure_future(hand_to(lane, work, ended.set, lambda _: None))
     await asyncio.to_thread(began.wait, 5)
     waiting.cancel()
     await asyncio.sleep(0.02)
@@ -101,11 +102,39 @@ async def test_work_outlives_whoever_waited_for_it(lane: Executor) -> None:
     await asyncio.wait_for(ended.wait(), 5)
 
 
+LABEL: ContextVar[str] = ContextVar("label", default="none")
+
+
+async def test_what_came_of_it_is_told_where_nobody_waits(lane: Executor) -> None:
+    """In the caller's context, and before whoever does wait goes on."""
+    told: list[tuple[str, str]] = []
+    LABEL.set("caller")
+
+    def tell(outcome: str) -> None:
+        told.append((outcome, LABEL.get()))
+
+    assert await hand_to(lane, lambda: "first", lambda: None, tell) == "first"
+    assert told == [("first", "caller")]
+    hand_to(lane, lambda: "second", lambda: None, tell).cancel()
+    async with asyncio.timeout(5):
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+    assert told[1] == ("second", "caller")
+
+
+async def test_an_error_in_telling_comes_to_who_waits(lane: Executor) -> None:
+    def tell(outcome: int) -> None:
+        raise CaptureFailed("as it is meant to")
+
+    with pytest.raises(CaptureFailed):
+        await hand_to(lane, lambda: 1, lambda: None, tell)
+
+
 async def test_a_lane_that_is_shut_says_so() -> None:
     shut = ThreadPoolExecutor(1)
     shut.shutdown(wait=False)
     with pytest.raises(RuntimeError):
-        hand_to(shut, lambda: None, lambda: None)
+        hand_to(shut, lambda: None, lambda: None, lambda _: None)
 
 
 class DevelopingEngine(FakeEngine):

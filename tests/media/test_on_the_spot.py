@@ -242,7 +242,7 @@ async def test_whoever_waits_for_the_reader_comes_first(lane: ThreadPoolExecutor
     assert tell is not None and told == [1]
     tell()
     # A picture that is being taken has the turn.
-    taking = asyncio.create_task(looks.in_turn(lambda: may_end.wait(5)))
+    taking = asyncio.create_task(looks.in_turn(lambda: may_end.wait(5), lambda _: None))
     await asyncio.sleep(0)
     assert await here(3) is None
     may_end.set()
@@ -277,7 +277,10 @@ async def test_spots_are_for_when_nobody_waits_for_a_lane(lane: ThreadPoolExecut
 
     assert [spots.take() for _ in range(3)] == [True, True, False]
     spots.give_back()
-    busy = [asyncio.create_task(looks().in_turn(lambda: may_end.wait(5))) for _ in range(2)]
+    busy = [
+        asyncio.create_task(looks().in_turn(lambda: may_end.wait(5), lambda _: None))
+        for _ in range(2)
+    ]
     await asyncio.sleep(0.05)
     assert not spots.take(), "the lane's one thread is taken, and another session waits for it"
     may_end.set()
@@ -286,5 +289,5 @@ async def test_spots_are_for_when_nobody_waits_for_a_lane(lane: ThreadPoolExecut
     spots.give_back()
     lane.shutdown(wait=False)
     with pytest.raises(RuntimeError):
-        await looks().in_turn(lambda: None)
+        await looks().in_turn(lambda: None, lambda _: None)
     assert spots.take(), "nobody waits for a lane that is shut"

@@ -8,11 +8,13 @@ import json
 import pytest
 
 from core.metrics import Metrics
+from media import reports
 from media.channels import Channels
 from media.messages import ErrorMessage, FrameStamp, GuidanceMessage, Overlay, Pong
 from media.rate import TokenBucket
 from media.slot import LatestSlot
 from media.state import MOVES, SessionState, StateDoor
+from tests.fakes import specimen_document
 
 
 async def test_the_slot_keeps_the_newest_and_counts_the_rest() -> None:
@@ -114,6 +116,16 @@ def test_events_wait_for_the_channel_and_come_after_the_greeting(channels: Chann
     channels.settle(Pong(id="hello"))
     assert [message["type"] for message in events.sent] == ["pong", "error"]
     assert [message["seq"] for message in events.sent] == [1, 2]
+
+
+def test_after_a_reset_nothing_of_a_guest_waits(channels: Channels) -> None:
+    channels.send_event(reports.result(specimen_document("d1")))
+    channels.send_event(ERROR)
+    channels.forget()
+    events = FakeChannel("events")
+    channels.add(events)
+    channels.settle(Pong(id=None))
+    assert [message["type"] for message in events.sent] == ["pong", "error"]
 
 
 def test_waiting_events_are_bounded(channels: Channels) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -127,6 +128,67 @@ async def test_no_zone_is_told_and_tried_again(begin: Begin) -> None:
     for _ in range(2):
         with pytest.raises(MrzError):
             await stream.capture()
+
+
+async def test_capture_joins_the_picture_that_is_just_taken_by_itself(begin: Begin) -> None:
+    """It was refused, as a picture was being read: the very one that was asked for."""
+    stream = await begin(FakeEngine(capture_at=2, see_s=0.1, read_s=0.1))
+    await stream.look(arrived(grey()))
+    looking = asyncio.create_task(stream.look(arrived(grey())))
+    await asyncio.sleep(0.05)
+    assert (await stream.capture()).document_id == "d2"
+    await looking
+
+
+async def test_what_a_lost_client_s_last_frame_completed_is_read(begin: Begin) -> None:
+    """Nobody was told of it then: the session read for ever."""
+    stream = await begin(FakeEngine(capture_at=2, see_s=0.1))
+    await stream.look(arrived(grey()))
+    looking = asyncio.create_task(stream.look(arrived(grey())))
+    await asyncio.sleep(0.05)
+    looking.cancel()
+    await asyncio.wait([looking])
+    stream.session.detach(stream)
+    again = attach(stream.session, stream._around, stream._limits)
+    await until(lambda: stream.session.viewing.state is CaptureState.DONE)
+    assert (await again.capture()).document_id == "d2"
+
+
+async def test_a_picture_that_is_given_up_while_it_is_taken_is_read(begin: Begin) -> None:
+    may_take = threading.Event()
+    engine = FakeEngine(on_take=lambda: may_take.wait(5))
+    stream = await begin(engine)
+    await stream.look(arrived(grey()))
+    taking = asyncio.create_task(stream.capture())
+    await asyncio.sleep(0.05)
+    taking.cancel()
+    await asyncio.wait([taking])
+    may_take.set()
+    await until(lambda: stream.session.viewing.state is CaptureState.DONE)
+    assert len(engine.pages_read) == 1
+
+
+async def test_nothing_is_reported_of_a_session_that_is_over(begin: Begin) -> None:
+    engine = FakeEngine(capture_at=1, see_s=0.2)
+    stream = await begin(engine)
+    told: list[object] = []
+    looking = asyncio.create_task(stream.look(arrived(grey())))
+    await asyncio.sleep(0.05)
+    stream.session.close(CloseReason.CLIENT)
+    await until(lambda: state_of(stream) == "closed")
+    stream.session.viewing._channels.overheard = told.append
+    looking.cancel()
+    await asyncio.sleep(0.3)
+    assert not told and not engine.pages_read
+
+
+async def test_a_reset_leaves_no_picture_with_the_stream(begin: Begin) -> None:
+    stream = await begin(FakeEngine())
+    await stream.newest(arrived(grey()))
+    assert stream._newest is None
+    stream._newest = arrived(grey())  # One that waits for its turn.
+    stream.reset()
+    assert stream._newest is None and not stream._shots
 
 
 async def test_a_reset_forgets_the_result(begin: Begin) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -19,7 +20,7 @@ from core.errors import CaptureFailed, Overloaded
 from core.settings import PipelineSettings
 from media.answers import ReadAnswer
 from media.messages import Configure
-from media.stream import Stream, arrived
+from media.stream import Arrived, Stream, arrived
 from pipeline.live import LiveReader
 from pipeline.types import Capture, Detection, Document, Field, FieldStatus, Frame, Observation
 from tests.conftest import Serve
@@ -212,6 +213,20 @@ async def test_a_frame_that_waits_at_a_reset_is_not_looked_at(serve: Serve) -> N
         told = await socket.receive_json()
         assert "no stable frame" in told["error"]
         assert server.metric("lobbylens_frames_dropped_total") == 1
+        await socket.close()
+
+
+async def test_a_reset_leaves_no_picture_in_memory(serve: Serve) -> None:
+    """Nor does any other wait for the next: the guest's was held until that came."""
+    server = await serve(ShadeEngine())
+    async with aiohttp.ClientSession() as http:
+        socket = await begin_socket(http, server)
+        await socket.send_bytes(ALICE)
+        await socket.receive_json()
+        await socket.send_json({"action": "reset"})
+        assert (await socket.receive_json())["action"] == "reset_ok"
+        gc.collect()
+        assert not [each for each in gc.get_objects() if isinstance(each, Arrived)]
         await socket.close()
 
 

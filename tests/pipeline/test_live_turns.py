@@ -103,6 +103,15 @@ def test_reset_forgets_and_disowns() -> None:
     assert seen.guidance.code is GuidanceCode.HOLD_STILL
 
 
+def test_reset_keeps_no_frame_though_none_follows() -> None:
+    guest = Guest()
+    guest.hold(9)
+    assert guest.live.state is CaptureState.CAPTURED
+    assert len(guest.live._burst)
+    guest.live.reset()
+    assert not len(guest.live._burst)
+
+
 def test_reset_forgets_a_shutter_not_yet_heard() -> None:
     guest = Guest()
     guest.live.request_capture()

@@ -106,6 +106,23 @@ async def test_a_session_token_is_good_once_at_whichever_worker() -> None:
             assert closed.status == 204
 
 
+async def test_sessions_of_one_worker_s_tokens_go_where_there_is_most_room() -> None:
+    """All of them went to the worker that had given the tokens, however busy it was."""
+    async with house(*TOKEN, *NAMES) as two, aiohttp.ClientSession() as http:
+        first, second = (worker.url for worker in two.workers)
+        begun_by = []
+        for url in (second, second, second, first):
+            issued = f"{first}/api/session-tokens"
+            asked = await http.post(issued, json={"origin": HOTEL}, headers=HOLDER)
+            page = {"Authorization": f"Bearer {(await asked.json())['token']}", "Origin": HOTEL}
+            begun = await http.post(f"{url}/api/stream/session", headers=page)
+            assert begun.status == 200
+            begun_by.append((await begun.json())["session_id"].split(".")[0])
+            again = await http.post(f"{url}/api/stream/session", headers=page)
+            assert again.status == 401
+        assert sorted(begun_by) == ["0", "0", "1", "1"]
+
+
 def test_session_tokens_expire() -> None:
     now_s = [0.0]
     tokens = SessionTokens(10, clock=lambda: now_s[0])
