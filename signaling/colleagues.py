@@ -158,7 +158,7 @@ class Colleagues:
             ):
                 if answer.status == web.HTTPOk.status_code:
                     return await answer.read()
-        except (aiohttp.ClientConnectionError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError):  # It may die in the middle of its answer.
             _log.warning("x worker does not answer", asked=worker)
         return None
 

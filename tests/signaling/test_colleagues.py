@@ -240,6 +240,26 @@ async def test_a_session_is_not_called_over_because_its_worker_is_silent(
     monkeypatch.undo()
 
 
+async def test_a_worker_that_dies_in_the_middle_of_its_answer_is_left_out(
+    two: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dying:
+        status = 200
+
+        async def read(self) -> bytes:
+            raise aiohttp.ClientPayloadError
+
+    @contextlib.asynccontextmanager
+    async def ask(*_: object) -> AsyncIterator[Dying]:
+        yield Dying()
+
+    monkeypatch.setattr(colleagues.Colleagues, "_ask", ask)
+    async with aiohttp.ClientSession() as http:
+        answer = await http.get(f"{two.workers[0].url}/metrics")
+        assert answer.status == 200
+        assert 'lobbylens_sessions{worker="0"}' in await answer.text()
+
+
 async def test_nothing_is_passed_on_twice_nor_to_nobody(two: House) -> None:
     strange = Shard("", 1).new_secret()
     async with aiohttp.ClientSession() as http:
