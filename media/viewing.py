@@ -121,6 +121,8 @@ class Viewing:
         resets = self._reader.resets
 
         def tell(taken: Exposure) -> None:
+            if self._reader.resets != resets:
+                return  # Disowned since.
             self._move(self._reader.state)
             self._channels.send_event(reports.capture(None, taken))
             develop = taken.develop
@@ -136,7 +138,9 @@ class Viewing:
             self.document_seen_s = time.monotonic()
         if seen.ahead is not None:
             self._ahead.put(seen.ahead)
-        if seen.capture is not None:
+        # A reset since the look has disowned it.
+        taken = seen.capture if self._reader.state is CaptureState.READING else None
+        if taken is not None:
             # A burst may begin and end with one frame; whoever waits for it sends a still.
             self._move(CaptureState.CAPTURED)
         # Not as it was in this frame: a reading may have ended since then.
@@ -151,9 +155,9 @@ class Viewing:
             self._say(reports.guidance(seen, self._around.texts_in(self._language)))
             since_s = time.monotonic() - received_ms / 1000
             self._metrics.guidance_latency_seconds.observe(since_s)
-        if seen.capture is not None:
-            self._channels.send_event(reports.capture(seen, seen.capture))
-            self._hand_over(seen.capture)
+        if taken is not None:
+            self._channels.send_event(reports.capture(seen, taken))
+            self._hand_over(taken)
 
     def _hand_over(self, taken: Exposure) -> None:
         self._captures.put(_Taken(taken, self.stills.hand_over()))

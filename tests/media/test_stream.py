@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import web
 
@@ -16,10 +18,19 @@ from core.http import SERVER_OPTIONS
 from core.settings import EnhanceSettings
 from media.state import CloseReason
 from media.stream import Stream, arrived, attach
-from pipeline.types import CaptureState, Document, DocumentStatus, Frame, Observation
+from pipeline.types import (
+    CaptureState,
+    Document,
+    DocumentStatus,
+    Exposure,
+    Frame,
+    Observation,
+    Shot,
+)
 from signaling.keys import DOORS, REGISTRY, SURROUNDINGS
 from tests.conftest import _build
-from tests.fakes import FakeEngine, FakeReader
+from tests.fakes import QUALITY, FakeEngine, FakeReader
+from tests.pipeline.posed import as_frame
 from tests.signaling.pictures import grey
 
 Begin = Callable[[FakeEngine], Awaitable[Stream]]
@@ -189,6 +200,33 @@ async def test_a_reset_leaves_no_picture_with_the_stream(begin: Begin) -> None:
     stream._newest = arrived(grey())  # One that waits for its turn.
     stream.reset()
     assert stream._newest is None and not stream._shots
+
+
+async def test_a_picture_that_a_reset_has_disowned_is_told_to_nobody(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next guest's page would say that a picture was taken."""
+    engine = FakeEngine(capture_at=1)
+    stream = await begin(engine)
+    viewing, reader, told = stream.session.viewing, reader_of(stream), list[str]()
+    frame = as_frame(np.zeros((90, 160, 3), np.uint8))
+    seen = await asyncio.to_thread(reader.see, frame)
+    assert seen.capture is not None and seen.found is not None
+    stream.reset()
+    viewing._channels.overheard = lambda message: told.append(message.type)
+    viewing._report(seen, time.monotonic() * 1000)
+
+    take = reader.take
+
+    def taken_and_reset(*given: Any) -> Exposure:
+        exposure = take(*given)
+        reader.reset()
+        return exposure
+
+    monkeypatch.setattr(reader, "take", taken_and_reset)
+    await viewing.take((Shot(frame, seen.found, QUALITY),), None)
+    await asyncio.sleep(0.05)
+    assert told and "capture" not in told and not engine.pages_read
 
 
 async def test_a_reset_forgets_the_result(begin: Begin) -> None:
