@@ -16,7 +16,7 @@ from contextvars import ContextVar
 session_label: ContextVar[str] = ContextVar("session_label", default="-")
 """Label of the session that the current task works for."""
 
-_QUIET = ("aiohttp.access", "aioice", "aiortc", "PIL", "asyncio")
+_QUIET = ("aioice", "aiortc", "PIL", "asyncio")
 
 
 class Log:
@@ -42,13 +42,17 @@ class Log:
         where = "unknown"
         trace = error.__traceback__
         while trace is not None:
-            where = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+            where = _place(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
             trace = trace.tb_next
         self._emit(logging.ERROR, event, {"error": type(error).__name__, "at": where, **values})
 
     def _emit(self, level: int, event: str, values: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, event, extra={"values": values})
+
+
+def _place(file: str, line: int) -> str:
+    return f"{file.rsplit('/', 1)[-1]}:{line}"
 
 
 def _values(record: logging.LogRecord) -> dict[str, object]:
@@ -106,8 +110,8 @@ def setup_logging(level: str, style: str, worker: str = "") -> None:
     # Below warning these libraries log descriptions, addresses and request lines with secrets.
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It tells of every request that is no HTTP, with the sender's address; what fails within our
-    # doors is logged by them.
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # It tells of requests that are no HTTP, and of sub-protocols, which may be tokens, with the
+    # sender's address; what fails within our doors is logged by them.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     # It warns of each frame that a client has made undecodable.
     logging.getLogger("aiortc").setLevel(logging.ERROR)

@@ -139,7 +139,7 @@ def test_requests_that_are_no_http_are_not_logged_with_their_sender() -> None:
         assert not decoder.isEnabledFor(logging.WARNING)
     finally:
         root.handlers[:], root.level = before, level
-        for name in ("aiohttp.server", *_QUIET):
+        for name in ("aiohttp", *_QUIET):
             logging.getLogger(name).setLevel(logging.NOTSET)
 
 
