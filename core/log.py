@@ -11,7 +11,9 @@ import json
 import logging
 import sys
 import time
+import warnings
 from contextvars import ContextVar
+from typing import TextIO
 
 session_label: ContextVar[str] = ContextVar("session_label", default="-")
 """Label of the session that the current task works for."""
@@ -100,8 +102,35 @@ class JsonFormatter(logging.Formatter):
         )
 
 
+def _log_warnings() -> None:
+    """Log Python's warnings by kind and place: the text may repeat what was sent, as aiohttp's does
+    of a file's name. Each place speaks once; the text is kept nowhere for that.
+    """
+    told: set[tuple[str, str]] = set()
+    log = Log("python")
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        said = (category.__name__, _place(filename, lineno))
+        if said not in told:
+            told.add(said)
+            log.warning("x warning", category=said[0], at=said[1])
+
+    warnings.showwarning = show
+    # In the place of the default action, which is to keep the text, for as long as the process
+    # lives, in order to show it once.
+    warnings.simplefilter("always", append=True)
+
+
 def setup_logging(level: str, style: str, worker: str = "") -> None:
     """Send everything to standard error, as ``text`` or ``json`` lines that name ``worker``."""
+    _log_warnings()
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonFormatter(worker) if style == "json" else TextFormatter(worker))
     root = logging.getLogger()
