@@ -49,6 +49,7 @@ from media.memory import (
     glibc_trim,
     glibc_used,
     keep_what_is_loaded,
+    leave_no_core,
     python_blocks,
     tune_heaps,
 )
@@ -362,6 +363,7 @@ def supervise(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0, or 2 when the configuration or the installation is wrong."""
+    leave_no_core()
     # OpenCV, OpenMP and tesseract would each take every core for one guest's frame.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
     take_short_turns()

@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import ctypes
 import gc
+import resource
 import sys
 from collections.abc import Callable
 
@@ -30,6 +31,17 @@ _COLLECT_EVERY_S = 2.0
 
 Trim = Callable[[], bool]
 """Gives memory back; whether there was any. Blocks for some milliseconds."""
+
+
+def leave_no_core() -> None:
+    """Let no crash of this process, or of one that it starts, write its memory to a disk.
+
+    A limit of one byte, and not of none: at none the kernel writes no file, but still pipes the
+    memory to the program that ``kernel.core_pattern`` may name. At one it does neither (do_coredump
+    in fs/coredump.c). Where an operator has set none for good, that stays.
+    """
+    if resource.getrlimit(resource.RLIMIT_CORE)[1]:
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 def keep_what_is_loaded() -> None:

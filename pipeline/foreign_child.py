@@ -26,7 +26,9 @@ def _bind(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if resource.getrlimit(resource.RLIMIT_CORE)[1]:
+        # At 0 the kernel would still pipe the memory to a program (media/memory.py).
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 def _send(width: int, height: int, pixels: bytes) -> None:

@@ -56,6 +56,8 @@ def test_it_serves_tells_its_health_and_ends_on_sigterm(tls: str) -> None:
         assert scheme == ("http" if tls == "off" else "https")
         well = ask_health(port)
         assert well.returncode == 0 and '"status": "ok"' in well.stdout
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        assert re.search(r"^Max core file size +[01] +[01] ", limits, re.MULTILINE)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
         assert process.stderr is not None and "Traceback" not in process.stderr.read()
