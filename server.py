@@ -37,6 +37,7 @@ from core.http import (
     HostRule,
     add_security_headers,
     errors,
+    forget_answers,
     hosts,
 )
 from core.log import Log, setup_logging
@@ -113,7 +114,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     ``post``: its place among several workers, None for a server of one process.
     """
     app = web.Application(
-        middlewares=[errors, hosts, preflights, door, to_owner],
+        middlewares=[forget_answers, errors, hosts, preflights, door, to_owner],
         client_max_size=settings.signaling.max_body_bytes,
     )
     metrics = Metrics()

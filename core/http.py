@@ -230,6 +230,27 @@ def _from_http(error: web.HTTPException) -> LobbyLensError | None:
 
 
 @web.middleware
+async def forget_answers(request: web.Request, handler: Endpoint) -> web.StreamResponse:
+    """Sends an answer and lets go of its body, before all others.
+
+    aiohttp holds a connection's last answer until the next one on it is there: a card or a page's
+    picture would be in memory for as long as its connection idles, or brings events, whatever
+    becomes of their session.
+    """
+    response = await handler(request)
+    if isinstance(response, web.Response):
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:
+            # aiohttp, which sends nothing a second time, meets it too and knows what to do.
+            return response
+        finally:
+            response.body = None
+    return response
+
+
+@web.middleware
 async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
     """Turns the error tree into answers; a bug becomes a 500 that gives nothing away."""
     request_id = secrets.token_hex(6)
