@@ -62,6 +62,7 @@ from pipeline.engine import Engine
 from signaling import commands, pages, tls
 from signaling.access.door import door
 from signaling.access.origins import preflights
+from signaling.addresses import keep_no_addresses
 from signaling.api.shelf import SHELF, Shelf
 from signaling.assignment import Assignment, receive
 from signaling.board import Board
@@ -260,6 +261,7 @@ async def serve(
     """Serve until SIGTERM, SIGINT or the end of the lifeline, then drain and close."""
     keep_what_is_loaded()
     tune_heaps()
+    keep_no_addresses()
     # Requests under way get a moment to end, and one that never ends holds nothing up.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_END_S, **SERVER_OPTIONS)
     loop = asyncio.get_running_loop()

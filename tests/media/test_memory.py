@@ -292,7 +292,7 @@ def test_nothing_is_said_to_be_left_at_the_end() -> None:
     assert ran.stderr == ""
 
 
-@pytest.mark.parametrize("step", ["keep_what_is_loaded", "tune_heaps"])
+@pytest.mark.parametrize("step", ["keep_what_is_loaded", "tune_heaps", "keep_no_addresses"])
 async def test_a_server_does_so_before_it_listens(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
