@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiortc import RTCSessionDescription
+from yarl import URL
 
 from core.http import METRICS, SERVER_OPTIONS, client_address, public
 from core.settings import load_settings
@@ -27,6 +28,7 @@ from tests.signaling.test_bad_offers import offer_of
 from tests.signaling.test_whip import FRAGMENT, SDP, candidates_of
 
 NAMES = ("east", "west")
+JPEG = {"Content-Type": "image/jpeg"}
 
 
 @dataclass
@@ -106,8 +108,7 @@ async def test_sessions_find_their_machine_by_their_address(hotel: Hotel, tmp_pa
         document = f"{session}/documents/{result['document_id']}"
         async with http() as client:
             still = b"\xff\xd8" * 400_000
-            kind = {"Content-Type": "image/jpeg"}
-            answer = await client.post(f"{session}/still", data=still, headers=kind)
+            answer = await client.post(f"{session}/still", data=still, headers=JPEG)
             assert await answer.json() == {"taken": False}
             confirmed = await client.post(f"{document}/confirm", json={"fields": {"room": "1"}})
             assert confirmed.status == 200
@@ -191,6 +192,20 @@ async def test_programs_that_stream_pictures_stay_with_their_machine(
     assert len(used) == 1
     written = await asyncio.to_thread(logs, tmp_path)
     assert "/api/stream/frame" in written and own not in written
+
+
+@pytest.mark.parametrize("path", ["frame", "video", "video/frames", "capture"])
+async def test_sessions_in_queries_are_not_logged(hotel: Hotel, tmp_path: Path, path: str) -> None:
+    """A bare file's session stands there."""
+    async with http() as client:
+        begun = await client.post(f"{hotel.url}/api/stream/session")
+        own = (await begun.json())["session_id"]
+        for name in ("session_id", "session%5Fid"):
+            door = URL(f"{hotel.url}/api/stream/{path}?{name}={own}", encoded=True)
+            answer = await client.post(door, data=grey(), headers=JPEG)
+            assert answer.status != 404
+    written = await asyncio.to_thread(logs, tmp_path)
+    assert "/api/stream/session" in written and own not in written
 
 
 @pytest.mark.parametrize("name", NAMES)
