@@ -60,6 +60,18 @@ NOBODY = Principal("nobody")
 """Whoever came by an address that asks for nothing."""
 
 
+class Attempt(Protocol):
+    """How one request's credentials count while they are looked at."""
+
+    def begin(self) -> None:
+        """Count them as refused until they are found good. Raises RateLimited."""
+        ...
+
+    def forgive(self) -> None:
+        """They are good: they do not count."""
+        ...
+
+
 class Authenticator(Protocol):
     """Makes a principal of a request's credentials."""
 
@@ -69,12 +81,14 @@ class Authenticator(Protocol):
         origin: str | None,
         use: SessionUse,
         api_key: str | None = None,
+        attempt: Attempt | None = None,
     ) -> Principal:
         """``origin``: of the page that asks. ``use``: of a session token. ``api_key``: the header
-        X-API-Key, which is then looked at alone.
+        X-API-Key, which is then looked at alone. ``attempt``: begins before anything that others
+        could be asked beside.
 
-        Raises Unauthorized for credentials that are missing, forged or expired, and Forbidden
-        for those of a page of another origin.
+        Raises Unauthorized for credentials that are missing, forged or expired, Forbidden for
+        those of a page of another origin, and what ``attempt`` does.
         """
         ...
 

@@ -28,6 +28,7 @@ from core.auth import (
     ANONYMOUS,
     TOKEN_HOLDER,
     AccessSettings,
+    Attempt,
     Credential,
     Principal,
     Scope,
@@ -119,14 +120,15 @@ class Credentials:
         origin: str | None = None,
         use: SessionUse = SessionUse.NO,
         api_key: str | None = None,
+        attempt: Attempt | None = None,
     ) -> Principal:
-        """Who asks. Raises Unauthorized."""
+        """Who asks. Raises Unauthorized, and what ``attempt`` does."""
         if api_key is not None and not self._open:
             return self._holder_of_key(api_key.strip())
         scheme, _, told = (authorization or "").partition(" ")
         told = told.strip()
         if scheme.lower() == "basic" and self._users:
-            return await self._user(told)
+            return await self._user(told, attempt)
         # A header may hold any bytes, which are no text then.
         given = told.encode(errors="surrogateescape")
         if scheme.lower() == "bearer" and given:
@@ -216,22 +218,36 @@ class Credentials:
         name = subject if _PLAIN_NAME.fullmatch(subject) else label(subject)
         return Principal(f"jwt:{name}", _scopes(claims.get("scope")))
 
-    async def _user(self, told: str) -> Principal:
+    async def _user(self, told: str, attempt: Attempt | None) -> Principal:
         """Basic authentication, RFC 7617."""
         try:
             pair = base64.b64decode(told, validate=True).decode()
         except (binascii.Error, UnicodeError):
             raise Unauthorized("the name and password cannot be read", self._missing) from None
         name, _, password = pair.partition(":")
-        user = self._users.get(name)
         shown = hmac.digest(self._known_key, pair.encode(), hashlib.sha256)
-        if user is not None and hmac.compare_digest(self._known.get(name, b""), shown):
-            return Principal(f"user:{name}", user.scopes)
+        if not self._knows(name, shown):
+            async with self._hashing:
+                # Whoever waited here may bring what was found good meanwhile.
+                if not self._knows(name, shown):
+                    await self._try(name, password, attempt)
+                    self._known[name] = shown
+        return Principal(f"user:{name}", self._users[name].scopes)
+
+    async def _try(self, name: str, password: str, attempt: Attempt | None) -> None:
+        """Raises Unauthorized, and what ``attempt`` does."""
+        # Before the hashing, in which time as many could be tried as are sent at once.
+        if attempt is not None:
+            attempt.begin()
+        user = self._users.get(name)
         # An unknown name costs as much time as a wrong password.
         kept = (user or next(iter(self._users.values()))).hash
-        async with self._hashing:
-            fits = await asyncio.to_thread(_fits, password, kept)
+        fits = await asyncio.to_thread(_fits, password, kept)
         if user is None or not fits:
             raise Unauthorized("the name or the password is wrong", self._missing)
-        self._known[name] = shown
-        return Principal(f"user:{name}", user.scopes)
+        if attempt is not None:
+            attempt.forgive()
+
+    def _knows(self, name: str, shown: bytes) -> bool:
+        """Whether this name was found to have this password, of which ``shown`` is a digest."""
+        return hmac.compare_digest(self._known.get(name, b""), shown)

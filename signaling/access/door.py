@@ -10,7 +10,7 @@ from core.auth import NOBODY, Authenticator, Principal, Scope, SessionUse
 from core.errors import Forbidden, InsufficientScope, NotFound, Unauthorized
 from core.http import Endpoint, client_address, is_internal
 from signaling.access.audit import AUDIT, label
-from signaling.access.limits import LIMITS, QUOTA
+from signaling.access.limits import LIMITS, QUOTA, Attempt
 from signaling.access.session_tokens import shard_in
 from signaling.access.table import CLOSED, Asks, Rule, rule_of
 from signaling.colleagues import ADMITTED, COLLEAGUES
@@ -45,6 +45,7 @@ async def admit(
     """
     address, limits = client_address(request), request.app[LIMITS]
     limits.check_failures(address)
+    attempt = Attempt(limits, address)
     told = authorization or authorization_of(request)
     api_key = None if authorization else request.headers.get(API_KEY)
     if use is not SessionUse.NO and keeper_of(request, told) is not None:
@@ -55,13 +56,13 @@ async def admit(
     origin = request.headers.get(hdrs.ORIGIN)
     authenticator = request.app[AUTHENTICATOR]
     try:
-        principal = await authenticator.principal(told, origin, use, api_key)
+        principal = await authenticator.principal(told, origin, use, api_key, attempt)
         request[_PRINCIPAL] = principal
         if not principal.may(scope):
             authenticator.give_back(principal)
             raise InsufficientScope(f"this needs the scope {scope}", scope)
     except (Unauthorized, Forbidden) as error:
-        limits.fail(address)
+        attempt.fail()
         request.app[AUDIT].note(
             principal_of(request).name,
             "refused",

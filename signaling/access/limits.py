@@ -72,8 +72,14 @@ class Limits:
         return min((self._take(rate, key) for key in keys), key=lambda quota: quota.left)
 
     def fail(self, address: str) -> None:
-        """Count refused credentials."""
+        """Count refused credentials. Raises RateLimited."""
         self._take(Rate.FAILURES, network(address))
+
+    def forgive(self, address: str) -> None:
+        """Take one back of those that were counted by `fail`."""
+        key = (Rate.FAILURES, network(address))
+        if key in self._whole_at_s:
+            self._whole_at_s[key] -= _WINDOW_S / self._most[Rate.FAILURES]
 
     def check_failures(self, address: str) -> None:
         """Raises RateLimited while an address has shown too many wrong credentials."""
@@ -96,6 +102,31 @@ class Limits:
             self._whole_at_s.popitem(last=False)
         left = math.floor((_WINDOW_S - (at_s - now_s)) / each_s + 1e-6)
         return Quota(rate, most, left, math.ceil(at_s - now_s))
+
+
+class Attempt:
+    """One request's credentials, which count as refused once: when they begin or at the end."""
+
+    def __init__(self, limits: Limits, address: str) -> None:
+        self._limits = limits
+        self._address = address
+        self._counted = False
+
+    def begin(self) -> None:
+        """See `core.auth.Attempt`. Raises RateLimited."""
+        self._limits.fail(self._address)
+        self._counted = True
+
+    def forgive(self) -> None:
+        """See `core.auth.Attempt`."""
+        if self._counted:
+            self._limits.forgive(self._address)
+            self._counted = False
+
+    def fail(self) -> None:
+        """They were refused. Raises RateLimited."""
+        if not self._counted:
+            self.begin()
 
 
 def network(address: str) -> str:
