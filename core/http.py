@@ -255,6 +255,9 @@ async def errors(request: web.Request, handler: Endpoint) -> web.StreamResponse:
     """Turns the error tree into answers; a bug becomes a 500 that gives nothing away."""
     request_id = secrets.token_hex(6)
     try:
+        if not request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "").isascii():
+            # aiohttp fails on what is no text at all.
+            raise BadRequest("the WebSocket's key cannot be read")
         return await handler(request)
     except LobbyLensError as error:
         request.app[METRICS].errors.labels(error.code).inc()

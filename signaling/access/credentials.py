@@ -184,7 +184,7 @@ class Credentials:
     def _jwt(self, told: str) -> Principal:
         try:
             header = jwt.get_unverified_header(told)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, UnicodeError):
             raise Unauthorized("this is no JSON Web Token", _INVALID) from None
         algorithm, kid = header.get("alg"), header.get("kid")
         keys = self._keys.get(str(algorithm), {})

@@ -100,6 +100,7 @@ async def test_other_methods_are_refused_in_json(serve: Serve) -> None:
     ("head", "code"),
     [
         (b"Authorization: Bearer \xff\xfe\r\nContent-Length: 4", "UNAUTHORIZED"),
+        (b"Authorization: Bearer \xff.a.b\r\nContent-Length: 4", "UNAUTHORIZED"),
         (
             b"Authorization: Bearer s3cret\r\nContent-Encoding: gzip\r\nContent-Length: 4",
             "BAD_REQUEST",
@@ -118,6 +119,16 @@ async def test_junk_is_the_sender_s_fault(
     )
     assert (await raw(server, request)).split()[1] in (b"400", b"401")
     assert server.metric("lobbylens_errors_total", code=code) == 1
+
+
+async def test_a_socket_s_key_that_is_no_text_is_the_sender_s_fault(serve: Serve) -> None:
+    server = await serve()
+    request = (
+        b"GET /api/stream/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        b"Connection: upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \xff\r\n\r\n"
+    )
+    assert (await raw(server, request)).split()[1] == b"400"
+    assert server.metric("lobbylens_errors_total", code="BAD_REQUEST") == 1
 
 
 def test_a_stray_error_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
