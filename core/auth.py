@@ -177,16 +177,16 @@ class AccessSettings(Section):
     openings_per_min: Annotated[int, Field(ge=1)] = Field(
         240,
         description="Sessions begun or resumed, session tokens made and files read, for each "
-        "principal and address.",
+        "principal and address, by each worker.",
     )
     frames_per_min: Annotated[int, Field(ge=1)] = Field(
-        12_000, description="Requests with frames or stills, for each address."
+        12_000, description="Requests with frames or stills, for each address, by each worker."
     )
     requests_per_min: Annotated[int, Field(ge=1)] = Field(
-        6000, description="Other requests, for each principal and address."
+        6000, description="Other requests, for each principal and address, by each worker."
     )
     failures_per_min: Annotated[int, Field(ge=1)] = Field(
-        30, description="Refused credentials, for each address."
+        30, description="Refused credentials, for each address, by each worker."
     )
     audit: Literal["off", "stderr", "file"] = Field(
         "stderr", description="Where it is noted who did what: JSON lines."

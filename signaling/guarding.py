@@ -99,7 +99,7 @@ def guard(app: web.Application, settings: Settings) -> None:
     async def run(app: web.Application) -> AsyncIterator[None]:
         if webhooks is not None:
             await webhooks.start()
-        tasks = [asyncio.create_task(audit.run())]
+        tasks = [asyncio.create_task(each) for each in (audit.run(), app[LIMITS].run())]
         if keeper is not None:
             tasks.append(asyncio.create_task(keeper.run()))
         yield

@@ -7,6 +7,7 @@ RFC 9110, section 10.2.3.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import math
 import time
@@ -50,7 +51,10 @@ class Quota:
 
 
 class Limits:
-    """``clock`` is monotonic. Keys are bounded; those longest unused fall."""
+    """``clock`` is monotonic. Keys are bounded; those longest unused fall.
+
+    Addresses of guests stand in them, so that none is kept for longer than it is good for.
+    """
 
     def __init__(
         self, settings: AccessSettings, clock: Callable[[], float] = time.monotonic
@@ -85,6 +89,18 @@ class Limits:
         """Raises RateLimited while an address has shown too many wrong credentials."""
         at_s = self._whole_at_s.get((Rate.FAILURES, network(address)), 0.0)
         self._refuse_late(Rate.FAILURES, at_s + _WINDOW_S / self._most[Rate.FAILURES])
+
+    def sweep(self) -> None:
+        """Forget who has all of their quota again: as good as new."""
+        now_s = self._clock()
+        for key in [key for key, at_s in self._whole_at_s.items() if at_s <= now_s]:
+            del self._whole_at_s[key]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_WINDOW_S)
+            self.sweep()
 
     def _refuse_late(self, rate: Rate, at_s: float) -> None:
         late_s = at_s - self._clock() - _WINDOW_S

@@ -255,6 +255,34 @@ def test_quotas_by_principal_and_address_and_their_bounds() -> None:
     for number in range(20_000):
         limits.take(Rate.FRAMES, ANONYMOUS, str(number))
     assert len(limits._whole_at_s) <= 8192
+
+
+def test_an_address_is_forgotten_once_its_quota_is_whole_again() -> None:
+    now_s = [1000.0]
+    limits = Limits(AccessSettings(failures_per_min=2), clock=lambda: now_s[0])
+    limits.take(Rate.REQUESTS, ANONYMOUS, "192.0.2.1")
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+        limits.fail(address)
+    now_s[0] += 31
+    limits.sweep()
+    assert [name for _, name in limits._whole_at_s] == ["192.0.2.1"]
+    limits.check_failures("192.0.2.1")
+    limits.fail("192.0.2.1")
+    with pytest.raises(RateLimited):
+        limits.check_failures("192.0.2.1")
+    now_s[0] += 60
+    limits.sweep()
+    assert not limits._whole_at_s
+
+
+async def test_a_server_forgets_addresses_by_itself(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = asyncio.Event()
+    monkeypatch.setattr("signaling.access.limits._WINDOW_S", 0.01)
+    monkeypatch.setattr(Limits, "sweep", lambda limits: swept.set())
+    await serve()
+    await asyncio.wait_for(swept.wait(), 5)
     assert network("2001:db8::1") == network("2001:db8::2") != network("2001:db8:0:1::1")
 
 
