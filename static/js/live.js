@@ -31,6 +31,8 @@ export class Live {
 
   enter() {
     this.#say("live.connecting");
+    // How the picture before went; what was told since, while another screen showed, comes no more.
+    if (this.#stage.dataset.state !== "connecting") this.#state("searching");
     this.#offer(false);
     this.offerOnward(false);
     clearTimeout(this.#manualTimer);

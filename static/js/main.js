@@ -271,6 +271,7 @@ function look(event, again) {
   if (!canGoOn) return start(lastOpen);
   again();
   show(visit.feed);
+  configure(); // is answered with the guidance in force, which was told while another screen showed
 }
 
 const rescan = () => look("rescan", () => visit.rescan());
