@@ -35,6 +35,7 @@ export class Review {
   #expiry = byId("review-expiry");
   #read = {}; // name -> the field as read
   #result = null;
+  #refillDue = false; // the card asks for other fields since it was confirmed
   #pad = new SignaturePad();
   /** Does the property let its guests sign on the screen? */
   maySign = false;
@@ -87,17 +88,35 @@ export class Review {
   /** The card asks for other fields now; what was typed into those that stay is kept. */
   refill() {
     const entries = [...this.#form.querySelectorAll(".control")];
-    if (!entries.length || this.busy) return;
+    if (!entries.length) return;
+    this.#refillDue = this.busy; // what was confirmed stays until it is answered
+    if (this.busy) return;
     const typed = entries.map(({ name, value }) => [name, value]);
+    const goOn = this.#typing(entries);
+    const { held } = this;
     const { strokes } = this.#pad;
     this.fill(this.#result);
     this.#pad.strokes = strokes;
+    this.held = held;
     for (const [name, value] of typed) {
       const entry = byId(`field-${name}`);
       if (!entry) continue;
       entry.value = value;
       this.#edited(entry);
     }
+    goOn();
+  }
+
+  /** Where the guest types just now; what is given goes on there in entries made anew. */
+  #typing(entries) {
+    const active = entries.find((entry) => entry === document.activeElement);
+    if (!active) return () => {};
+    const { name, selectionStart, selectionEnd } = active; // null where a browser tells none
+    return () => {
+      const entry = byId(`field-${name}`);
+      (entry ?? byId("review-title")).focus({ preventScroll: true });
+      if (entry && selectionEnd != null) entry.setSelectionRange(selectionStart, selectionEnd);
+    };
   }
 
   #row(field, withEvidence) {
@@ -278,6 +297,7 @@ export class Review {
   set busy(flag) {
     byId("confirm").setAttribute("aria-busy", String(flag));
     if (flag) this.#error.hidden = true;
+    else if (this.#refillDue) this.refill();
   }
 
   /** A text of the page (`key`), or of the server; `field` is the entry it speaks of. */
@@ -314,6 +334,7 @@ export class Review {
   clear() {
     this.#read = {};
     this.#result = null;
+    this.#refillDue = false;
     this.held = false;
     byId("legend").open = false;
     byId("legend").hidden = true;

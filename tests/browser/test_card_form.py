@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
+from playwright.async_api import Page, Route
 
 from tests.browser.kiosk import OpenKiosk, Server
 from tests.browser.serving import serving
@@ -43,6 +45,52 @@ async def test_the_form_asks_for_what_the_card_needs_and_no_more(kiosk: OpenKios
     assert await page.inner_text('label[for="field-companions"]') == (
         "Zahl der mitreisenden Angehörigen"
     )
+
+
+async def hold_offer(page: Page) -> asyncio.Event:
+    """Holds the page's offer, and with it what the card asks for, until the event is set."""
+    let_through = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await let_through.wait()
+        await route.continue_()
+
+    await page.route("**/api/webrtc/offer", hold)
+    return let_through
+
+
+async def test_a_form_that_asks_for_more_leaves_a_guest_who_types_in_place(
+    kiosk: OpenKiosk,
+) -> None:
+    guest = await kiosk()
+    page = guest.page
+    let_through = await hold_offer(page)
+    await guest.do("manual")
+    await page.focus("#field-secondary_identifier")
+    await page.keyboard.type("Ana Maria")
+    await page.keyboard.press("Home")
+    await page.keyboard.press("ArrowRight")
+    let_through.set()
+    await page.wait_for_selector("#field-companions")
+    await page.keyboard.type("n")
+    assert (await guest.values())["secondary_identifier"] == "Anna Maria"
+
+
+async def test_a_form_that_is_confirmed_meanwhile_asks_for_more_then(
+    kiosk: OpenKiosk,
+) -> None:
+    """It looked for entries that it did not have, and confirmed nothing any more."""
+    guest = await kiosk()
+    page = guest.page
+    let_through = await hold_offer(page)
+    await guest.do("manual")
+    await guest.type_document()
+    await page.click("#confirm")
+    let_through.set()
+    await page.wait_for_selector("#review-error:visible")
+    assert (await guest.values())["primary_identifier"] == "Eriksson"
+    await page.click("#confirm")
+    await page.wait_for_selector("#field-departure_date[aria-invalid=true]")
 
 
 async def test_a_needed_value_is_asked_for_and_the_card_is_printed(kiosk: OpenKiosk) -> None:
