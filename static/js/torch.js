@@ -3,24 +3,34 @@
 import { byId } from "./dom.js";
 
 const button = byId("torch");
-let lit = null; // the track that the button is for
+let offered = null; // the track that the button is for
 
-async function light(flag) {
+const light = (track, flag) => track.applyConstraints({ advanced: [{ torch: flag }] });
+
+async function press(flag) {
+  const track = offered;
   try {
-    await lit.applyConstraints({ advanced: [{ torch: flag }] });
-    button.setAttribute("aria-pressed", String(flag));
+    await light(track, flag);
+    if (track === offered) button.setAttribute("aria-pressed", String(flag));
+    else darken(track); // its picture was left meanwhile
   } catch {
-    button.hidden = true; // it said that it could, and cannot
+    if (track === offered) button.hidden = true; // it said that it could, and cannot
   }
 }
 
-export function bind() {
-  button.addEventListener("click", () => light(button.getAttribute("aria-pressed") !== "true"));
+/** A track that has ended needs no such thing, and may say so. */
+function darken(track) {
+  light(track, false).catch(() => {});
 }
 
-/** Shows the button for a track with a lamp; null takes it away. */
+export function bind() {
+  button.addEventListener("click", () => press(button.getAttribute("aria-pressed") !== "true"));
+}
+
+/** Shows the button for a track with a lamp; null takes it away. A lamp that is left goes out. */
 export function offer(track) {
-  lit = track;
+  if (button.getAttribute("aria-pressed") === "true") darken(offered);
+  offered = track;
   button.setAttribute("aria-pressed", "false");
   button.hidden = !track?.getCapabilities?.().torch;
 }

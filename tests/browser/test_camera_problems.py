@@ -188,8 +188,16 @@ async def test_a_lamp_is_offered_where_there_is_one(kiosk: OpenKiosk) -> None:
     await page.click("#torch")
     await page.click("#torch")
     assert await page.evaluate("window.lamp") == [True, False]
+    # It does not burn on while the guest types, nor is it said to be off while it does.
+    await page.click("#torch")
+    await page.evaluate("document.querySelector('#live-manual').click()")
+    await guest.screen("review")
+    assert await page.evaluate("window.lamp.slice(2)") == [True, False]
+    await guest.do("rescan")
+    await page.wait_for_selector("#torch[aria-pressed=false]:visible")
     await guest.do("reset")
     assert await page.is_hidden("#torch")
+    assert len(await page.evaluate("window.lamp")) == 4
 
 
 async def pass_time(page: Page, total_ms: int) -> None:
