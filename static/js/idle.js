@@ -31,10 +31,14 @@ export class Idle {
     this.#dialog.addEventListener("cancel", () => this.touch());
   }
 
-  /** `quiet`: nothing of a guest is there yet, so nothing need be asked before it is wiped. */
-  start({ quiet = false } = {}) {
+  /**
+   * `quiet`: nothing of a guest is there yet, so nothing need be asked before it is wiped.
+   * `alone`: the page has gone on by itself, which is no sign of a guest.
+   */
+  start({ quiet = false, alone = false } = {}) {
     this.#quiet = quiet;
-    if (!this.#timer) this.#timer = setInterval(() => this.#look(), 500);
+    if (this.#timer && alone) return;
+    this.#timer ||= setInterval(() => this.#look(), 500);
     this.touch();
   }
 

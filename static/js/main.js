@@ -41,12 +41,13 @@ let property = null;
 let visit = null;
 let timer = 0; // of the screen that shows: thanks, busy
 let lastOpen = openCamera; // what "try again" tries
+let alone = false; // has the page gone on by itself, since a guest has or a session was there?
 
 function entered(screen) {
   stats.setScreen(screen);
   clearTimeout(timer);
   if (screen === "attract" || screen === "thanks") idle.stop();
-  else idle.start({ quiet: screen === "language" || screen === "start" });
+  else idle.start({ quiet: screen === "language" || screen === "start", alone });
   if (screen === "thanks") timer = setTimeout(() => leave("finished"), THANKS_MS);
   if (screen === "live") live.enter();
   else live.leave();
@@ -58,13 +59,14 @@ function problem(kind, retryAfterS = 0) {
   screens.go("problem");
   cameras.refresh();
   host.tell("error", { code: kind.toUpperCase(), message: i18n.t(`problem.${kind}.title`) });
-  if (kind === "busy") timer = setTimeout(retry, (retryAfterS || BUSY_RETRY_S) * 1000);
+  if (kind === "busy") timer = setTimeout(retryAlone, (retryAfterS || BUSY_RETRY_S) * 1000);
 }
 
 /** What a visit tells; one that has ended tells nothing any more. */
 const HANDLERS = {
   message: onMessage,
   up() {
+    alone = false;
     live.up();
     review.offline = false;
   },
@@ -243,6 +245,7 @@ function wipe() {
 function reset() {
   wipe();
   lastOpen = openCamera;
+  alone = false;
   sound.reset();
   screens.go("reset");
   return setLanguage(host.language ?? i18n.preferred());
@@ -257,6 +260,12 @@ function leave(reason) {
 
 function retry() {
   if (screens.go("retry")) start(lastOpen);
+}
+
+/** Whoever has gone is not waited for: a kiosk would ask, and film, for ever. */
+function retryAlone() {
+  alone = true;
+  retry();
 }
 
 const manual = () => toReview("manual");
@@ -378,7 +387,10 @@ stats.expose();
 doors.takeToken();
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-action]");
-  if (button) ACTIONS[button.dataset.action]();
+  if (button) {
+    alone = false;
+    ACTIONS[button.dataset.action]();
+  }
   setTimeout(() => sound.prepare());
 });
 // A page that goes away, also into the browser's back-forward store, takes nothing with it.

@@ -129,6 +129,28 @@ async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
     assert refusals == 2
 
 
+async def test_a_full_server_is_not_tried_for_a_guest_who_has_gone(kiosk: OpenKiosk) -> None:
+    guest = await kiosk(language="", expect=("503",))
+    page = guest.page
+    refusals = 0
+
+    async def refuse(route: Route) -> None:
+        nonlocal refusals
+        refusals += 1
+        await route.fulfill(status=503, headers={"Retry-After": "1"}, body="{}")
+
+    settings = {"specimen": True, "idle_s": 4}
+    await page.route("**/page.json", lambda route: route.fulfill(json=settings))
+    await page.reload()
+    await guest.screen("attract")
+    await guest.welcome()
+    await page.route("**/api/webrtc/offer", refuse)
+    await guest.do("specimen")
+    await guest.problem("busy")
+    await guest.screen("attract", timeout_s=8)
+    assert refusals > 1
+
+
 async def test_a_server_that_is_gone(kiosk: OpenKiosk) -> None:
     guest = await kiosk(expect=("ERR_FAILED",))
     await guest.page.route("**/api/webrtc/**", lambda route: route.abort())
