@@ -65,8 +65,9 @@ function problem(kind, retryAfterS = 0) {
 /** What a visit tells; one that has ended tells nothing any more. */
 const HANDLERS = {
   message: onMessage,
-  up() {
+  up({ resumed }) {
     alone = false;
+    if (!resumed) letGo(); // no clerk has the form of a new session
     live.up();
     review.offline = false;
   },
@@ -202,7 +203,7 @@ function onForm({ holder }) {
 
 function letGo() {
   review.held = false;
-  idle.limitS = property.idle_s;
+  idle.limitS = property?.idle_s ?? idle.limitS;
 }
 
 function unanswered() {
@@ -231,6 +232,7 @@ function endVisit() {
   visit?.end();
   visit = null;
   live.clear();
+  letGo(); // a clerk had the form of that session
 }
 
 /** Nothing of this guest stays in the page. */
@@ -239,7 +241,6 @@ function wipe() {
   review.clear();
   card.clear();
   note.clear();
-  idle.limitS = property?.idle_s ?? idle.limitS;
 }
 
 function reset() {

@@ -108,6 +108,43 @@ async def test_a_scan_again_survives_a_lost_peer(kiosk: OpenKiosk) -> None:
     assert await guest.page.evaluate("window.sent") == 1
 
 
+# The page gives up after twenty seconds in vain.
+LATER = "{ const now = performance.now; performance.now = () => now.call(performance) + 20_000; }"
+
+
+async def take_over_form(guest: Kiosk) -> None:
+    """As the front desk does, of the youngest session."""
+    desk, ask = f"{guest.origin}/api/staff/sessions", guest.page.request
+    label = (await (await ask.get(desk)).json())["sessions"][-1]["label"]
+    await ask.post(f"{desk}/{label}/form", data={})
+    await guest.page.wait_for_selector("#review-desk:visible")
+    assert await guest.page.is_disabled("#confirm")
+
+
+async def test_a_clerk_s_form_is_the_guest_s_again_when_its_session_is_lost(
+    kiosk: OpenKiosk,
+) -> None:
+    """Where another one follows, and where none does."""
+    guest = await kiosk(scripts=(WATCH_PEERS,), expect=("404", "ERR_FAILED"))
+    page = guest.page
+    await guest.do("manual")
+    await page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    await take_over_form(guest)
+    await page.route("**/api/sessions/*/offer", lambda route: route.fulfill(status=404, body="{}"))
+    await page.evaluate("window.peers.at(-1).close()")
+    await page.wait_for_function("() => window.lobbylens.stats.reconnects === 1")
+    await page.wait_for_selector("#review-desk", state="hidden")
+    assert await page.is_enabled("#confirm")
+
+    await take_over_form(guest)
+    await page.route("**/offer", lambda route: route.abort())
+    async with page.expect_request("**/offer"):
+        await page.evaluate("window.peers.at(-1).close()")
+    await page.evaluate(LATER)
+    await page.wait_for_selector("#review-desk", state="hidden")
+    assert await page.is_enabled("#confirm")
+
+
 async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
     guest = await kiosk(expect=("503",))
     refusals = 0
