@@ -18,6 +18,8 @@ export const LANGUAGES = Object.freeze([
   { code: "zh", name: "中文", dir: "ltr", hello: "欢迎光临" },
 ]);
 
+const ANSWER_MS = 8000;
+
 let offered = LANGUAGES;
 let usual = LANGUAGES[0].code;
 const valuesOf = new WeakMap(); // element -> () => the values of its text
@@ -40,7 +42,7 @@ function flatten(tree, path = "") {
 
 async function load(code) {
   if (loaded.has(code)) return loaded.get(code);
-  const answer = await fetch(`/static/lang/${code}.json`);
+  const answer = await fetch(`/static/lang/${code}.json`, { signal: AbortSignal.timeout(ANSWER_MS) });
   if (!answer.ok) throw new Error(`language file ${code}: HTTP ${answer.status}`);
   const texts = flatten(await answer.json());
   loaded.set(code, texts);
@@ -69,15 +71,22 @@ export function preferred() {
 export const language = () => current.code;
 
 /**
- * Loads a language. What is given rewrites every element that carries data-i18n; null where another
- * language was asked for meanwhile, perhaps by the next guest.
+ * Loads a language. What is given rewrites every element that carries data-i18n, or nothing where
+ * its words cannot be had; null where another language was asked for meanwhile, perhaps by the next
+ * guest.
  */
 export async function prepare(code) {
   const mine = ++newest;
   const chosen = LANGUAGES.find((each) => each.code === code) ?? LANGUAGES[0];
-  const usualWords = await load(LANGUAGES[0].code);
-  const chosenWords = await load(chosen.code);
-  return mine === newest ? () => apply(chosen, chosenWords, usualWords) : null;
+  let change = () => {};
+  try {
+    const usualWords = await load(LANGUAGES[0].code);
+    const chosenWords = await load(chosen.code);
+    change = () => apply(chosen, chosenWords, usualWords);
+  } catch (error) {
+    console.error(error);
+  }
+  return mine === newest ? change : null;
 }
 
 export async function use(code) {

@@ -369,7 +369,7 @@ const COMMANDS = {
     if (typeof options.language === "string") host.language = options.language;
     const mine = (commands += 1);
     // Where its words cannot be had, a guest is served in those that show.
-    await reset().catch(console.error);
+    await reset();
     if (mine !== commands) return; // no camera goes on after a stop
     if (options.specimen && property.specimen) specimen();
     else begin();
@@ -410,6 +410,6 @@ torch.bind();
 welcome.bind(chooseLanguage);
 i18n.bindMenu(byId("language"), setLanguage);
 // No screen shows before its words; where they cannot be had, it shows all the same.
-await setLanguage(i18n.preferred()).catch(console.error);
-await reset().catch(console.error);
+await setLanguage(i18n.preferred());
+await reset();
 host.allow(property.frame_ancestors);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import Route, expect
 
 from tests.browser.kiosk import OpenKiosk
 from tests.browser.test_page import LANGUAGES, texts
@@ -111,6 +112,38 @@ async def test_each_language_fills_every_screen(kiosk: OpenKiosk) -> None:
         assert wrong == []
         overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not overflow, language
+
+
+# Nothing is waited for as long as usual.
+IMPATIENT = """
+const limit = AbortSignal.timeout.bind(AbortSignal);
+AbortSignal.timeout = (ms) => limit(Math.min(ms, 400));
+"""
+
+
+async def test_a_language_whose_words_cannot_be_had_is_not_said_to_be_chosen(
+    kiosk: OpenKiosk,
+) -> None:
+    guest = await kiosk(scripts=(IMPATIENT,), language="", expect=("TimeoutError", "Failed to"))
+    page = guest.page
+    held: list[Route] = []  # never let through
+    await page.route("**/static/lang/fr.json", lambda route: held.append(route))
+    await guest.welcome("fr")
+    assert await page.input_value("#language") == "en"
+    assert len(held) == 1
+
+    await page.route("**/static/lang/fr.json", lambda route: route.abort())
+    for opened in (page, await page.context.new_page()):
+        if opened is not page:
+            await opened.goto(f"{guest.origin}/staff")
+            await opened.route("**/static/lang/fr.json", lambda route: route.abort())
+            await opened.wait_for_selector("#hint option", state="attached")
+        async with opened.expect_event("requestfailed"):
+            await opened.select_option("#language", "fr")
+        await expect(opened.locator("#language")).to_have_value("en")
+        await opened.unroute_all()
+        await opened.select_option("#language", "fr")
+        await opened.wait_for_selector("html[lang=fr]")
 
 
 SLOW_WORDS = """
