@@ -4,6 +4,7 @@ import { setForm } from "./asked.js";
 import { openCamera } from "./camera.js";
 import * as cameras from "./cameras.js";
 import { Card } from "./card.js";
+import { commands } from "./commands.js";
 import { byId } from "./dom.js";
 import * as doors from "./doors.js";
 import { Guidance } from "./guidance.js";
@@ -360,29 +361,11 @@ function hostConnected() {
   host.tell("ready", { v: 1, languages: i18n.languages().map(({ code }) => code) });
 }
 
-let commands = 0; // of the host so far: a newer one stands
-
-/** What a host page may ask for. */
-const COMMANDS = {
-  async start(options) {
-    if (typeof options.token === "string") doors.setToken(options.token);
-    if (typeof options.language === "string") host.language = options.language;
-    const mine = (commands += 1);
-    // Where its words cannot be had, a guest is served in those that show.
-    await reset();
-    if (mine !== commands) return; // no camera goes on after a stop
-    if (options.specimen && property.specimen) specimen();
-    else begin();
-  },
-  reset() {
-    commands += 1;
-    leave("reset");
-  },
-  stop() {
-    commands += 1;
-    leave("stopped");
-  },
-};
+const COMMANDS = commands(host, {
+  reset,
+  begin: (wanted) => (wanted && property.specimen ? specimen() : begin()),
+  leave,
+});
 
 stats.expose();
 doors.takeToken();

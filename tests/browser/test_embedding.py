@@ -129,9 +129,10 @@ async def test_no_camera_goes_on_after_a_stop(
     await page.wait_for_timeout(500)
     assert await frame.evaluate("window.peers.length") == 0
     assert await frame.evaluate("document.body.dataset.screen") == "start"
-    # Nor is the page out of order.
+    # Nor is the page out of order, or another guest's language kept.
     await page.evaluate(f"{ELEMENT}.start({{specimen: true}})")
     await told(page, "result")
+    assert await frame.get_attribute("html", "lang") == "en"
 
 
 async def test_a_host_is_served_where_the_words_it_asks_for_cannot_be_had(
