@@ -105,7 +105,7 @@ export class LobbylensCapture extends HTMLElement {
   #command(type, options = {}) {
     const command = { type, options };
     if (this.#ready) this.#port.postMessage(command);
-    else if (this.#frame) this.#waiting = [command]; // the newest wish counts
+    else this.#waiting = [command]; // the newest wish counts, also before there is a frame
   }
 
   /** Begins with a guest: `{token, language, specimen}`, all optional. */
