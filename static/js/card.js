@@ -11,9 +11,10 @@ export class Card {
   #window = null;
 
   constructor() {
-    // A window that the page opened itself can be closed again before the next guest comes.
+    // A window that the page opened itself can be closed again before the next guest comes. It shows
+    // what was fetched: at the link's own address there is no card once the session is over.
     this.#link.addEventListener("click", (event) => {
-      this.#window = open(this.#link.href, "lobbylens-card");
+      this.#window = open(this.#address || this.#link.href, "lobbylens-card");
       if (this.#window) event.preventDefault();
     });
     // One that the browser opened, by the middle button or its menu, would stay for the next guest.
@@ -27,8 +28,8 @@ export class Card {
     const blob = await doors.card(path);
     this.clear();
     this.#link.href = path;
+    this.#address = URL.createObjectURL(blob);
     if (navigator.pdfViewerEnabled) {
-      this.#address = URL.createObjectURL(blob);
       // Without the viewer's own bars: the page has its link for printing.
       const address = `${this.#address}#toolbar=0&navpanes=0&view=Fit`;
       this.#view.append(element("iframe", { src: address, title: t("card.view") }));
@@ -42,9 +43,9 @@ export class Card {
   clear() {
     this.#view.replaceChildren();
     this.#link.removeAttribute("href");
+    this.#window?.close(); // first, as it may be about to fetch from the address
+    this.#window = null;
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = "";
-    this.#window?.close();
-    this.#window = null;
   }
 }

@@ -82,9 +82,13 @@ async def test_specimen_without_camera_and_reset(kiosk: OpenKiosk) -> None:
     await guest.screen("card")
     assert "ANNA MARIA" in await card_text(guest)
 
+    # Also where the session is over: what the link itself names is gone then.
+    await page.evaluate("document.getElementById('card-link').href += '-'")
     async with page.expect_popup() as opened:
         await page.click("#card-link")
     card = await opened.value
+    await card.wait_for_load_state()
+    assert await card.evaluate("document.contentType") == "application/pdf"
     await guest.do("edit")
     await guest.do("reset")
     await guest.screen("attract")
