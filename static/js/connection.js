@@ -155,7 +155,8 @@ export class Connection {
         if (kind === "expired") this.#session = null; // the next attempt starts anew
       }
     }
-    if (!this.#closed) this.hooks.ended(kind);
+    // A session that is over is no news to the guest: that no other could be had is.
+    if (!this.#closed) this.hooks.ended(kind === "expired" ? "network" : kind);
   }
 
   /** True when it was handed to the network. */

@@ -234,6 +234,23 @@ async def test_a_session_is_resumed_behind_a_network_s_own_page(kiosk: OpenKiosk
     await guest.screen("review", timeout_s=30)
 
 
+async def test_a_session_that_is_over_when_the_page_gives_up_is_no_camera_s_fault(
+    kiosk: OpenKiosk,
+) -> None:
+    guest = await kiosk(scripts=(WATCH_PEERS,), expect=("404",))
+    page = guest.page
+
+    async def late(route: Route) -> None:
+        await page.evaluate(LATER)
+        await route.fulfill(status=404, body="{}")
+
+    await page.route("**/api/sessions/*/offer", late)
+    await guest.do("specimen")
+    await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
+    await page.evaluate("window.peers.at(-1).close()")
+    await guest.problem("network")
+
+
 async def test_what_nobody_foresaw_is_one_attempt_in_vain(kiosk: OpenKiosk) -> None:
     guest = await kiosk(scripts=(WATCH_PEERS,), expect=("nobody foresaw",))
     page = guest.page
