@@ -198,7 +198,7 @@ function onForm({ holder }) {
   if (screens.now === "live") manual();
   if (screens.now !== "review") return;
   review.held = true;
-  idle.limitS = CLERK_S;
+  idle.limitS = Math.max(CLERK_S, property.idle_s);
   idle.touch();
 }
 
