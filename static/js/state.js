@@ -24,7 +24,7 @@ export class Screens {
   #now = "";
   home = "attract";
 
-  /** `entered(screen, from)` is called after each move. */
+  /** `entered(screen, from)` is called with each move, before the focus follows. */
   constructor(entered) {
     this.entered = entered;
   }
@@ -44,10 +44,10 @@ export class Screens {
     for (const section of document.querySelectorAll(".screen")) {
       section.hidden = section.dataset.screen !== to;
     }
+    this.entered(to, from); // which closes a question that would keep the focus
     // A screen reader starts reading where the focus is, and so does the keyboard.
     document.querySelector(`.screen[data-screen="${to}"] h1`).focus({ preventScroll: true });
     window.scrollTo(0, 0);
-    this.entered(to, from);
     return true;
   }
 }

@@ -192,6 +192,10 @@ async def test_a_guest_who_begins_anew_has_no_longer_than_others(kiosk: OpenKios
     await page.wait_for_function("() => window.lobbylens.stats.overlays > 3")
     await page.clock.fast_forward(46_000)
     await page.wait_for_selector("#idle[open]")
+    # The next guest's keyboard and screen reader begin at the beginning.
+    await page.click("#idle [data-action=reset]")
+    await guest.screen("attract")
+    assert await page.evaluate("document.activeElement.dataset.i18n") == "attract.title"
 
 
 async def test_a_clerk_takes_the_picture(kiosk: OpenKiosk) -> None:
