@@ -13,6 +13,9 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
+/** A sentence of the server's own, which is English in a page of whatever language and direction. */
+export const english = (text) => element("bdi", { lang: "en", textContent: text });
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** One of the symbols drawn in index.html, hidden from assistive technology. */

@@ -1,6 +1,6 @@
 /** The one line that tells the guest what to do: large on the screen, and spoken. */
 
-import { byId } from "./dom.js";
+import { byId, english } from "./dom.js";
 import { knows, t } from "./i18n.js";
 
 const SPOKEN_EVERY_MS = 2500; // a screen reader needs this long for a line
@@ -12,20 +12,20 @@ export class Guidance {
   #timer = 0;
   #spokenMs = -Infinity;
 
-  /** `message`: {code, severity, text}. The page's own words first, else the server's. */
+  /** `message`: {code, severity, text}, or a `note`. The page's own words first, else the server's. */
   show(message) {
     this.#message = message;
     this.#line.dataset.severity = message.severity ?? "info";
     this.#line.dataset.code = message.code ?? "";
     const text = this.#words();
     if (this.#line.textContent === text) return;
-    this.#line.textContent = text;
+    this.#line.replaceChildren(message.note ? english(text) : text);
     this.#speakSoon();
   }
 
-  /** A text of the page's own that is no guidance, for instance a refused shutter. */
-  note(text) {
-    this.show({ severity: "warning", text });
+  /** A sentence of the server's that is no guidance, for instance of a refused shutter. */
+  note(note) {
+    this.show({ severity: "warning", note });
   }
 
   /** The language has changed. */
@@ -42,9 +42,9 @@ export class Guidance {
   }
 
   #words() {
-    const { code, text } = this.#message;
+    const { code, text, note } = this.#message;
     const key = `guidance.${code}`;
-    return code && knows(key) ? t(key) : (text ?? "");
+    return code && knows(key) ? t(key) : (note ?? text ?? "");
   }
 
   /** At most one line in a while, and always the latest: never a queue of stale advice. */
@@ -54,7 +54,7 @@ export class Guidance {
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#spokenMs = performance.now();
-      this.#voice.textContent = this.#line.textContent;
+      this.#voice.replaceChildren(...this.#line.cloneNode(true).childNodes);
     }, wait);
   }
 }

@@ -4,8 +4,8 @@ import { documentFields, guestFields, takesSignature } from "./asked.js";
 import { control } from "./control.js";
 import * as dates from "./dates.js";
 import { correctionNote, fillLegend, mark, printedNote, readNote } from "./evidence.js";
-import { byId, element } from "./dom.js";
-import { say, t } from "./i18n.js";
+import { byId, element, english } from "./dom.js";
+import { hush, say, t } from "./i18n.js";
 import { SignaturePad } from "./signature.js";
 
 const LEADS = {
@@ -15,6 +15,8 @@ const LEADS = {
   failed: "review.lead_failed",
   manual: "review.lead_manual",
 };
+
+const OFFLINE = Object.freeze({ key: "review.offline" });
 
 const everyField = () => [...documentFields(), ...guestFields()];
 /** Names of the date fields that the form holds now. */
@@ -35,6 +37,7 @@ export class Review {
   #expiry = byId("review-expiry");
   #read = {}; // name -> the field as read
   #result = null;
+  #refusal = null; // what showError was given, as long as it holds
   #refillDue = false; // the card asks for other fields since it was confirmed
   #pad = new SignaturePad();
   /** Does the property let its guests sign on the screen? */
@@ -256,7 +259,7 @@ export class Review {
 
   /** Complains about what the card cannot take: nothing where it needs a value, a wrong date. */
   #check() {
-    this.#error.hidden = true;
+    this.#tell(null);
     for (const old of this.#form.querySelectorAll(".complaint")) old.remove();
     let first = null;
     for (const { name, date, required } of everyField()) {
@@ -296,17 +299,33 @@ export class Review {
 
   set busy(flag) {
     byId("confirm").setAttribute("aria-busy", String(flag));
-    if (flag) this.#error.hidden = true;
+    if (flag) this.#tell(null);
     else if (this.#refillDue) this.refill();
   }
 
-  /** A text of the page (`key`), or of the server; `field` is the entry it speaks of. */
+  /** A text of the page (`key`, `values()`), or of the server; `field` is the entry it speaks of. */
   showError({ key, values, text, field }) {
-    this.#error.textContent = key ? t(key, values) : text;
-    this.#error.hidden = false;
+    this.#tell({ key, values, text });
     const entry = field ? byId(`field-${field}`) : null;
     entry?.setAttribute("aria-invalid", "true");
     (entry ?? this.#error).focus();
+  }
+
+  /** null where nothing is wrong any more. */
+  #tell(error) {
+    this.#refusal = error;
+    this.#show(error);
+  }
+
+  /** In the guest's language, also in the one that is chosen next. */
+  #show(error) {
+    if (error?.key) {
+      say(this.#error, error.key, error.values);
+    } else {
+      hush(this.#error);
+      if (error) this.#error.append(english(error.text));
+    }
+    this.#error.hidden = !error;
   }
 
   /** The server's error message. A field or a character that it names is shown as itself. */
@@ -315,19 +334,19 @@ export class Review {
     const name = field ?? message.split(" ")[0];
     if (point) {
       const character = String.fromCodePoint(parseInt(point[1], 16));
-      this.showError({ key: "review.missing_glyph", values: { character } });
+      this.showError({ key: "review.missing_glyph", values: () => ({ character }) });
     } else if (byId(`field-${name}`)) {
-      const label = t(`field.${name}`);
-      this.showError({ key: "review.refused", values: { field: label }, field: name });
+      const values = () => ({ field: t(`field.${name}`) });
+      this.showError({ key: "review.refused", values, field: name });
     } else {
       this.showError({ text: message });
     }
   }
 
-  /** Said without taking the focus: somebody may be typing. */
+  /** Said without taking the focus: somebody may be typing. What was refused is so afterwards too. */
   set offline(flag) {
-    this.#error.textContent = flag ? t("review.offline") : "";
-    this.#error.hidden = !flag;
+    if (flag) this.#show(OFFLINE);
+    else if (this.#error.dataset.i18n === OFFLINE.key) this.#show(this.#refusal);
   }
 
   /** Leaves no value behind, neither in the document nor here. */
@@ -343,8 +362,8 @@ export class Review {
     byId("document-fields").replaceChildren();
     byId("guest-fields").replaceChildren();
     this.#pad.clear();
-    this.#error.textContent = "";
-    this.#error.hidden = this.#expiry.hidden = true;
+    this.#tell(null);
+    this.#expiry.hidden = true;
     this.busy = false;
   }
 }

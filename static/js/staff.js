@@ -3,7 +3,7 @@
 import { documentFields, guestFields, setForm } from "./asked.js";
 import { control } from "./control.js";
 import * as dates from "./dates.js";
-import { byId, element } from "./dom.js";
+import { byId, element, english } from "./dom.js";
 import { newEntry } from "./entry.js";
 import * as i18n from "./i18n.js";
 import { loadProperty } from "./property.js";
@@ -236,9 +236,7 @@ async function help(act) {
 }
 
 /** The server's own, which says more than a code could. */
-function sentence(error) {
-  return element("bdi", { lang: "en", textContent: error.message });
-}
+const sentence = (error) => english(error.message);
 
 /** Whether what shows may be out of date. What else was said stays. */
 function tellSilence() {

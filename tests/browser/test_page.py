@@ -249,6 +249,32 @@ async def test_a_document_expires_by_the_property_s_date(kiosk: OpenKiosk) -> No
     assert await page.is_visible("#review-expiry")
 
 
+REFUSED = """async () => {
+  const { Guidance } = await import("/static/js/guidance.js");
+  const { Review } = await import("/static/js/review.js");
+  const error = document.getElementById("review-error");
+  const review = new Review(() => {});
+  review.offline = true;
+  review.offline = false;
+  const before = error.textContent;
+  review.showError({ text: "It does not fit." });
+  const refused = error.innerHTML;
+  review.offline = true;
+  const lost = error.dataset.i18n;
+  review.offline = false;
+  new Guidance().note("No picture.");
+  return [before, refused, lost, error.innerHTML, document.getElementById("guidance").innerHTML];
+}"""
+
+
+async def test_the_server_s_own_words_are_english_and_outlast_a_lost_connection(
+    kiosk: OpenKiosk,
+) -> None:
+    guest = await kiosk(language="ar")
+    refused, note = ('<bdi lang="en">It does not fit.</bdi>', '<bdi lang="en">No picture.</bdi>')
+    assert await guest.page.evaluate(REFUSED) == ["", refused, "review.offline", refused, note]
+
+
 async def test_overlays_find_their_frame(kiosk: OpenKiosk) -> None:
     """Each capture time comes out within a few milliseconds, also where the RTP time wraps."""
     guest = await kiosk()

@@ -6,10 +6,11 @@ import asyncio
 import io
 from pathlib import Path
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 from pypdf import PdfReader
 
 from tests.browser.kiosk import ALLOWED, FAKE_CAMERA, Kiosk, OpenKiosk, play_file
+from tests.browser.test_page import texts
 
 AS_READ = {
     "primary_identifier": "ERIKSSON",
@@ -160,6 +161,9 @@ async def test_a_character_the_card_cannot_print_is_named(kiosk: OpenKiosk) -> N
     await message.wait_for(state="visible")
     assert "\U0001e290" in await message.inner_text()
     assert (await guest.values())["primary_identifier"] == "Yamamoto \U0001e290"
+    await guest.page.select_option("#language", "de")
+    german = texts("de")["review.missing_glyph"].format(character="\U0001e290")
+    await expect(message).to_have_text(german)
 
     await guest.page.fill("#field-primary_identifier", "Yamamoto")
     await guest.page.click("#confirm")
