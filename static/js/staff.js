@@ -199,6 +199,7 @@ async function show(chosen) {
   watching = new AbortController();
   if (form) help(giveBack);
   label = chosen;
+  list(latest); // marks it
   dropForm();
   byId("words").value = ""; // they were for the guest before
   i18n.hush(byId("state"));

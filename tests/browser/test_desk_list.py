@@ -73,6 +73,7 @@ async def test_a_press_that_lasts_chooses_a_guest(kiosk: OpenKiosk) -> None:
     await desk.wait_for_timeout(100)
     await desk.mouse.up()
     await desk.wait_for_selector("#one:visible", timeout=2000)
+    assert await desk.get_attribute("#list button >> nth=-1", "aria-pressed") == "true"
 
 
 async def test_the_desk_s_list_outlives_an_answer_that_is_not_the_server_s(
