@@ -114,10 +114,28 @@ async def test_a_clerk_gives_the_form_back(kiosk: OpenKiosk) -> None:
         await desk.click("#take-form")
         await page.wait_for_selector("#review-desk:visible")
         assert await page.is_disabled("#confirm")
+        await desk.fill("#words", "for the guest who shows")
         await desk.click(leave)
         await page.wait_for_selector("#review-desk", state="hidden")
         assert await page.is_enabled("#confirm")
         await desk.wait_for_selector("#form", state="hidden")
+    assert not await desk.input_value("#words"), "it is not said to the next"
+
+
+async def test_a_clerk_who_is_not_known_any_more_leaves_no_form(kiosk: OpenKiosk) -> None:
+    """Whoever comes with a token next would find what the guest's document says."""
+    guest = await kiosk()
+    await guest.do("manual")
+    desk = await open_desk(guest)
+    await desk.click("#take-form")
+    await desk.fill("#staff-primary_identifier", "Eriksson")
+
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=401, body="{}")
+
+    await desk.route("**/api/staff/sessions", refuse)
+    await desk.wait_for_selector("#gate:visible")
+    assert not await desk.query_selector("#fields .control")
 
 
 async def fill_desk_form(desk: Page) -> None:
