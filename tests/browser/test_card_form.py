@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Page, Route
+from playwright.async_api import Route
 
-from tests.browser.kiosk import OpenKiosk, Server
+from tests.browser.kiosk import Kiosk, OpenKiosk, Server
 from tests.browser.serving import serving
 from tests.browser.test_desk import open_desk
 
@@ -47,25 +47,25 @@ async def test_the_form_asks_for_what_the_card_needs_and_no_more(kiosk: OpenKios
     )
 
 
-async def hold_offer(page: Page) -> asyncio.Event:
-    """Holds the page's offer, and with it what the card asks for, until the event is set."""
-    let_through = asyncio.Event()
+async def typing_ahead(kiosk: OpenKiosk) -> tuple[Kiosk, asyncio.Event]:
+    """A guest at an empty form; the page's offer, and with it what the card asks for, is held
+    until the event is set."""
+    guest, let_through = await kiosk(), asyncio.Event()
 
     async def hold(route: Route) -> None:
         await let_through.wait()
         await route.continue_()
 
-    await page.route("**/api/webrtc/offer", hold)
-    return let_through
+    await guest.page.route("**/api/webrtc/offer", hold)
+    await guest.do("manual")
+    return guest, let_through
 
 
 async def test_a_form_that_asks_for_more_leaves_a_guest_who_types_in_place(
     kiosk: OpenKiosk,
 ) -> None:
-    guest = await kiosk()
+    guest, let_through = await typing_ahead(kiosk)
     page = guest.page
-    let_through = await hold_offer(page)
-    await guest.do("manual")
     await page.focus("#field-secondary_identifier")
     await page.keyboard.type("Ana Maria")
     await page.keyboard.press("Home")
@@ -80,10 +80,8 @@ async def test_a_form_that_is_confirmed_meanwhile_asks_for_more_then(
     kiosk: OpenKiosk,
 ) -> None:
     """It looked for entries that it did not have, and confirmed nothing any more."""
-    guest = await kiosk()
+    guest, let_through = await typing_ahead(kiosk)
     page = guest.page
-    let_through = await hold_offer(page)
-    await guest.do("manual")
     await guest.type_document()
     await page.click("#confirm")
     let_through.set()
