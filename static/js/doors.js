@@ -4,7 +4,7 @@ export const ANSWER_MS = 8000;
 const STILL_MS = 2000;
 
 /** HTTP status -> the problem that the page explains. */
-const PROBLEMS = { 401: "access", 403: "access", 404: "expired", 429: "busy", 503: "busy" };
+const PROBLEMS = { 401: "access", 403: "access", 429: "busy", 503: "busy" };
 
 /** A door that stays shut; `kind` selects the texts `problem.<kind>.*`. */
 export class Refused extends Error {
@@ -36,9 +36,9 @@ function headers(extra = {}) {
 
 /**
  * What `read` makes of the answer. A body that is cut off, comes too late, or is some network's own
- * page in the place of ours is no answer either.
+ * page in the place of ours is no answer either. `problems`: of statuses that mean more at this door.
  */
-async function request(path, options, signal, { answerMs = ANSWER_MS, read = json } = {}) {
+async function request(path, options, signal, { answerMs = ANSWER_MS, read = json, problems = {} } = {}) {
   const limit = AbortSignal.timeout(answerMs);
   try {
     const answer = await fetch(path, {
@@ -48,7 +48,7 @@ async function request(path, options, signal, { answerMs = ANSWER_MS, read = jso
     });
     if (answer.ok) return await read(answer);
     const seconds = Number(answer.headers.get("Retry-After")) || 0;
-    throw new Refused(PROBLEMS[answer.status] ?? "server", seconds);
+    throw new Refused({ ...PROBLEMS, ...problems }[answer.status] ?? "server", seconds);
   } catch (error) {
     throw error instanceof Refused ? error : new Refused("server");
   }
@@ -70,7 +70,7 @@ export async function offer(sdp, session, signal, resumed, answerMs) {
   const path = resumed ? `/api/sessions/${encodeURIComponent(resumed)}/offer` : "/api/webrtc/offer";
   const body = JSON.stringify({ sdp, type: "offer", session });
   const options = { method: "POST", headers: headers({ "Content-Type": "application/json" }), body };
-  return request(path, options, signal, { answerMs });
+  return request(path, options, signal, { answerMs, problems: resumed ? { 404: "expired" } : {} });
 }
 
 /**

@@ -199,6 +199,16 @@ async def test_a_server_that_is_gone(kiosk: OpenKiosk) -> None:
     await guest.screen("live")
 
 
+async def test_an_offer_that_finds_no_such_address_is_no_camera_s_fault(kiosk: OpenKiosk) -> None:
+    """As behind a balancer that does not know the path: only a session can be over."""
+    guest = await kiosk(expect=("404",))
+    await guest.page.route(
+        "**/api/webrtc/offer", lambda route: route.fulfill(status=404, body="no such page")
+    )
+    await guest.do("specimen")
+    await guest.problem("server")
+
+
 def a_foreign_page(times: int) -> Callable[[Route], Awaitable[None]]:
     """Answers so often in the server's place, as a network does that wants its terms agreed to."""
     left = itertools.count(times, -1)
