@@ -122,13 +122,21 @@ class Channels:
         while self._waiting and self._channel(EVENTS) is not None:
             self._send(EVENTS, self._waiting.popleft())
 
-    def send_event(self, message: ServerMessage) -> None:
+    def send_event(self, message: ServerMessage, *, waits: bool = True) -> None:
         """Send reliably; before the channel is there the last 64 events wait.
 
-        States, guidance and profiles do not: a greeting tells the newest of them anyway.
+        States, guidance and profiles do not: a greeting tells the newest of them anyway. Nor does
+        what is sent with ``waits`` false, by somebody who will send it again.
         """
         self.overheard(message)
         self.feed.event(message)
+        self._deliver(message, waits and not isinstance(message, _TOLD_AGAIN))
+
+    def send_again(self, message: ServerMessage) -> None:
+        """Send once more to the client alone, which may not have had it: nobody else is told."""
+        self._deliver(message, waits=False)
+
+    def _deliver(self, message: ServerMessage, waits: bool) -> None:
         if self.outlet is not None:
             self.outlet.event(message)
             return
@@ -137,7 +145,7 @@ class Channels:
             self.clogged()
             channel = None
         if channel is None:
-            if not isinstance(message, _TOLD_AGAIN):
+            if waits:
                 self._waiting.append(message)
             return
         # A client that reads nothing must not fill our memory with what it may have at any rate.

@@ -202,6 +202,7 @@ class Session:
         if before is not None:
             self._dismiss(before)
         self._viewing.repeat()
+        self.desk.repeat()
 
     def detach(self, outlet: Outlet) -> None:
         """The stream's connection is lost: the session waits for its client to come back."""
@@ -298,6 +299,7 @@ class Session:
         self._send_state()
         self.spawn(self.cards.announce())
         self._viewing.repeat()
+        self.desk.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
         self._deadlines.moved(state)

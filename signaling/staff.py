@@ -150,6 +150,6 @@ async def confirm(request: web.Request) -> web.Response:
         raise PreconditionFailed("the guest has taken the form back: take it over once more")
     message: Confirm = body.model_copy(update={"actor": "clerk"})
     confirmed = await session.confirm(message)
-    session.desk.say(confirmed)
+    session.desk.say_confirmed(confirmed)
     kept = told.StaffConfirmed(document_id=confirmed.document_id, edited=confirmed.edited)
     return web.json_response(kept.model_dump())

@@ -145,6 +145,17 @@ async def test_a_clerk_s_form_is_the_guest_s_again_when_its_session_is_lost(
     assert await page.is_enabled("#confirm")
 
 
+async def test_a_form_that_is_taken_over_while_the_page_hears_nothing(kiosk: OpenKiosk) -> None:
+    """Nor does the server know it yet. The page is told when it is back."""
+    guest = await kiosk(scripts=(DEAF_CHANNELS,))
+    page = guest.page
+    await guest.do("manual")
+    await page.wait_for_function("() => 'connected' in window.lobbylens.stats.marks")
+    await page.evaluate("window.channels.forEach((channel) => (channel.deaf = true))")
+    await take_over_form(guest)
+    assert (await guest.stats())["reconnects"] == 1
+
+
 async def test_a_full_server_is_tried_again(kiosk: OpenKiosk) -> None:
     guest = await kiosk(expect=("503",))
     refusals = 0
