@@ -22,6 +22,7 @@ from core.errors import BadRequest, InvalidSession, LobbyLensError, Overloaded, 
 from core.http import INTERNAL_CLIENT, METRICS, Endpoint, client_address, is_internal
 from core.log import Log
 from signaling.board import Board
+from signaling.presence import while_there
 from signaling.shards import Shard, shard_of, worker_of
 
 _log = Log("colleagues")
@@ -326,8 +327,9 @@ async def _relay(request: web.Request, answer: aiohttp.ClientResponse) -> web.St
     try:
         # Whoever asked may have gone by now: that is no word of the worker's.
         await response.prepare(request)
-        async for piece in answer.content.iter_any():
-            await response.write(piece)
+        async with while_there(request):
+            async for piece in answer.content.iter_any():
+                await response.write(piece)
         await response.write_eof()
     except (aiohttp.ClientError, ConnectionError):
         # One of the two is gone; the rest of the answer can be told by nothing but an end.

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import re
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
@@ -19,6 +20,7 @@ from media.watching import Told, Watcher
 from signaling.access.door import admit
 from signaling.colleagues import COLLEAGUES
 from signaling.keys import REGISTRY, SURROUNDINGS
+from signaling.presence import while_there
 from signaling.shards import shard_of
 
 _KEEP_ALIVE_S = 15.0
@@ -41,7 +43,8 @@ async def events(request: web.Request) -> web.StreamResponse:
         raise InvalidMessage("overlay: send 1 or 0", "overlay")
     registry = request.app[REGISTRY]
     if shard_of(named) is not None:
-        return await _stream(request, registry.get(named), overlays)
+        session = registry.get(named)
+        return await _stream(request, session, overlays, session.id)
     if not is_internal(request):
         await admit(request, Scope.READER)
         # A label that another worker has given out.
@@ -49,7 +52,8 @@ async def events(request: web.Request) -> web.StreamResponse:
         worker = colleagues.owner_by_label(named)
         if worker is not None:
             return await colleagues.pass_on(request, worker)
-    return await _stream(request, registry.labelled(named), overlays)
+    session = registry.labelled(named)
+    return await _stream(request, session, overlays, session.label)
 
 
 def _after(request: web.Request) -> int | None:
@@ -67,7 +71,11 @@ async def begin_stream(request: web.Request) -> web.StreamResponse:
     return answer
 
 
-async def _stream(request: web.Request, session: Session, overlays: bool) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, session: Session, overlays: bool, name: str
+) -> web.StreamResponse:
+    """``name`` stands wherever a message has the session's id, which gives a guest's rights: who
+    watches by the label is given no more than that."""
     if request.method == hdrs.METH_HEAD:
         return await begin_stream(request)
     feed = session.desk.feed
@@ -81,9 +89,14 @@ async def _stream(request: web.Request, session: Session, overlays: bool) -> web
         ready = reports.ready(
             around.settings, view.stable_required, view.sides_wanted, sorted(around.texts)
         )
+
+        def block(told: Told) -> str:
+            return f"data: {told.json.replace(session.id, name)}\n\n"
+
         try:
-            await _write(answer, f"retry: {_AGAIN_MS}\n\n{_block(feed.opening(ready))}")
-            await _pour(answer, watcher)
+            async with while_there(request):
+                await _write(answer, f"retry: {_AGAIN_MS}\n\n{block(feed.opening(ready))}")
+                await _pour(answer, watcher, block)
         except TimeoutError:
             # It takes nothing any more: a socket's buffer must not hold the stream for ever.
             if request.transport is not None:
@@ -91,7 +104,7 @@ async def _stream(request: web.Request, session: Session, overlays: bool) -> web
     return answer
 
 
-async def _pour(answer: web.StreamResponse, watcher: Watcher) -> None:
+async def _pour(answer: web.StreamResponse, watcher: Watcher, block: Callable[[Told], str]) -> None:
     """Every message until the end. Raises TimeoutError for a client that takes nothing."""
     while True:
         try:
@@ -104,12 +117,8 @@ async def _pour(answer: web.StreamResponse, watcher: Watcher) -> None:
             break
         # Only what is kept has a number to come back by, so that it stays the last event's.
         named = "" if told.kind == "overlay" else f"id: {told.seq}\n"
-        await _write(answer, named + _block(told))
+        await _write(answer, named + block(told))
     await _write(answer, f"event: end\ndata: {json.dumps({'reason': watcher.end})}\n\n")
-
-
-def _block(told: Told) -> str:
-    return f"data: {told.json}\n\n"
 
 
 async def _write(answer: web.StreamResponse, text: str) -> None:

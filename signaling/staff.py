@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import InvalidMessage, PreconditionFailed, UnsupportedMediaType
 from core.http import is_internal, public, read_text
 from core.log import Log
+from media.desk import Notice
 from media.inbound import Inbound
 from media.messages import Confirm
 from media.session import Session
@@ -26,6 +27,7 @@ from signaling.documents import ConfirmBody
 from signaling.events import begin_stream
 from signaling.keys import REGISTRY, SIGNALING
 from signaling.pages import STATIC
+from signaling.presence import while_there
 
 _log = Log("staff")
 _KEEP_ALIVE_S = 15
@@ -82,18 +84,23 @@ async def events(request: web.Request) -> web.StreamResponse:
     # A clerk who looks at another session, or closes the page, is nothing to tell of.
     with session.desk.watch() as queue, contextlib.suppress(ConnectionError):
         answer = await begin_stream(request)
-        while True:
-            try:
-                async with asyncio.timeout(_KEEP_ALIVE_S):
-                    notice = await queue.get()
-            except TimeoutError:
-                await answer.write(b": still here\n\n")
-                continue
-            if notice is None:
-                break
-            await answer.write(f"data: {json.dumps(notice)}\n\n".encode())
-        await answer.write(b"event: end\ndata: {}\n\n")
+        async with while_there(request):
+            await _pour(answer, queue)
     return answer
+
+
+async def _pour(answer: web.StreamResponse, queue: asyncio.Queue[Notice | None]) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(_KEEP_ALIVE_S):
+                notice = await queue.get()
+        except TimeoutError:
+            await answer.write(b": still here\n\n")
+            continue
+        if notice is None:
+            break
+        await answer.write(f"data: {json.dumps(notice)}\n\n".encode())
+    await answer.write(b"event: end\ndata: {}\n\n")
 
 
 async def hint(request: web.Request) -> web.Response:
