@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core.errors import Overloaded
+from core.errors import InvalidMessage, Overloaded
 from media import messages
 from media.channels import Channels
 from media.review import Reviews
 from media.viewing import Viewing
 from media.watching import Feed
+from pipeline.types import GuidanceCode
 
 _WATCHERS = 4
 _WAITING = 64
@@ -120,7 +121,12 @@ class Desk:
             self._watchers.discard(queue)
 
     def hint(self, code: str | None, text: str) -> None:
-        """Show the guest a hint: a guidance code, which the page translates, or a text."""
+        """Show the guest a hint: a guidance code, which the page translates, or a text.
+
+        Raises InvalidMessage for a code that is none.
+        """
+        if code is not None and code not in GuidanceCode.__members__:
+            raise InvalidMessage("a hint's code is one of those in docs/guidance.md", "code")
         self._channels.send_event(messages.HintMessage(code=code, text=text))
 
     def take_picture(self) -> None:

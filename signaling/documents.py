@@ -24,7 +24,10 @@ class ConfirmBody(Confirm):
 
 @public
 async def confirm(request: web.Request) -> web.Response:
-    """``POST /api/sessions/{id}/documents/{document_id}/confirm`` with ``{"fields": {…}}``."""
+    """``POST /api/sessions/{id}/documents/{document_id}/confirm``: fills the card.
+
+    With the fields as they were reviewed; the id is the secret.
+    """
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     text = await read_text(request, request.app[SIGNALING].max_body_bytes)
     try:
@@ -42,7 +45,7 @@ async def confirm(request: web.Request) -> web.Response:
 
 @public
 async def card_form(request: web.Request) -> web.Response:
-    """``GET /api/sessions/{id}/card-form``, ``?card=…`` for another than the session's."""
+    """``GET /api/sessions/{id}/card-form``: what the session's card asks for, or ``?card=…``."""
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     form = await session.cards.form(request.query.get("card"))
     answer = CardFormAnswer.model_validate(form.model_dump())
@@ -51,7 +54,7 @@ async def card_form(request: web.Request) -> web.Response:
 
 @public
 async def still(request: web.Request) -> web.Response:
-    """``POST /api/sessions/{id}/still`` with a JPEG, while a picture is taken; the id is secret.
+    """``POST /api/sessions/{id}/still``: a JPEG for the picture being taken; the id is the secret.
 
     ``?picture=…`` names the picture as ``state`` did.
     """
@@ -67,7 +70,7 @@ async def still(request: web.Request) -> web.Response:
 
 @public
 async def card(request: web.Request) -> web.Response:
-    """``GET /api/sessions/{id}/documents/{document_id}/card.pdf``; the id is the secret."""
+    """``GET /api/sessions/{id}/documents/{document_id}/card.pdf``: the filled card, a PDF."""
     session = request.app[REGISTRY].get(request.match_info["session_id"])
     pdf = session.card(request.match_info["document_id"])
     return web.Response(
@@ -79,7 +82,7 @@ async def card(request: web.Request) -> web.Response:
 
 @public
 async def portrait(request: web.Request) -> web.Response:
-    """``GET /api/sessions/{id}/documents/{document_id}/portrait.jpg``, if one is kept."""
+    """``GET /api/sessions/{id}/documents/{document_id}/portrait.jpg``: it, if it is kept."""
     return _image(request, PORTRAIT)
 
 

@@ -165,6 +165,9 @@ async def config(request: web.Request) -> web.Response:
 
 @public
 async def close(request: web.Request) -> web.Response:
-    """``DELETE /api/sessions/{id}`` and its POST twin for ``sendBeacon``; the id is the secret."""
+    """``DELETE /api/sessions/{id}``: ends the session; the id is the secret.
+
+    Its POST twin is for ``sendBeacon``.
+    """
     await request.app[REGISTRY].close(request.match_info["session_id"], CloseReason.CLIENT)
     return web.Response(status=204)

@@ -164,6 +164,6 @@ async def theme(request: web.Request) -> web.Response:
 
 @public
 async def logo(request: web.Request) -> web.Response:
-    """``GET /logo``."""
+    """``GET /logo``: the property's logo."""
     body, kind = request.app[PROPERTY].logo
     return web.Response(body=body, content_type=kind)

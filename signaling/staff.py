@@ -104,7 +104,7 @@ async def _pour(answer: web.StreamResponse, queue: asyncio.Queue[Notice | None])
 
 
 async def hint(request: web.Request) -> web.Response:
-    """``POST /api/staff/sessions/{label}/hint`` with ``{"code": …}`` or ``{"text": …}``."""
+    """``POST /api/staff/sessions/{label}/hint``: shows the guest a hint, a code or a text."""
     _needs_json(request)
     session = _session(request)
     text = await read_text(request, _BODY_BYTES)
@@ -145,7 +145,7 @@ async def give_back(request: web.Request) -> web.Response:
 
 
 async def confirm(request: web.Request) -> web.Response:
-    """``POST /api/staff/sessions/{label}/confirm`` with ``{"document_id": …, "fields": {…}}``."""
+    """``POST /api/staff/sessions/{label}/confirm``: takes the fields from the clerk's form."""
     _needs_json(request)
     session = _session(request)
     text = await read_text(request, request.app[SIGNALING].max_body_bytes)

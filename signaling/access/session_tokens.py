@@ -105,7 +105,7 @@ SESSION_TOKENS = web.AppKey("session_tokens", SessionTokens)
 
 
 async def issue(request: web.Request) -> web.Response:
-    """``POST /api/session-tokens`` with ``{"origin": …}``: a token for one session of a page."""
+    """``POST /api/session-tokens``: a token for one session of a page of ``{"origin": …}``."""
     try:
         wanted = SessionTokenRequest.model_validate_json(await read_text(request, _LONGEST_BODY))
     except ValidationError:

@@ -231,7 +231,12 @@ class Endpoint(BaseModel):
     method: str
     path: str
     description: str
-    token: Annotated[bool, Field(description="Asks for the server's token, where one is set.")]
+    token: Annotated[
+        bool,
+        Field(
+            description="Asks for a credential where one is set, unless a session's id is given."
+        ),
+    ]
 
 
 class StatusAnswer(Told):

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from core.http import public
 from media.messages import PROTOCOL_VERSION
 from media.uploads import UPLOAD_FORMATS
+from signaling.access.table import Asks, rule_of
 from signaling.api.access import first_line
 from signaling.api.models import Endpoint, StatusAnswer
 from signaling.api.stream_http import answer
@@ -16,6 +17,7 @@ from signaling.colleagues import COLLEAGUES
 from signaling.keys import DOORS, REGISTRY, SIGNALING, STARTED_S, SURROUNDINGS
 
 VERSION = "0.1.0"
+_ASKING = (Asks.SCOPE, Asks.SECRET_OR_SCOPE)
 
 
 def endpoints(app: web.Application) -> list[Endpoint]:
@@ -25,13 +27,12 @@ def endpoints(app: web.Application) -> list[Endpoint]:
         path = route.resource.canonical if route.resource is not None else ""
         if route.method in (hdrs.METH_HEAD, hdrs.METH_OPTIONS) or path.startswith("/static"):
             continue
-        open_to_all = bool(getattr(route.handler, "public", False))
         found.append(
             Endpoint(
                 method=route.method,
                 path=path,
                 description=first_line(route.handler),
-                token=not open_to_all,
+                token=rule_of(route.method, path).asks in _ASKING,
             )
         )
     return sorted(found, key=lambda endpoint: (endpoint.path, endpoint.method))

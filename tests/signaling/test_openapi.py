@@ -194,7 +194,12 @@ async def test_status_lists_every_address_and_how_it_is(serve: Serve) -> None:
             healthy = await answer.json()
     listed = {(one["method"], one["path"]) for one in told["endpoints"]}
     assert listed >= SEED_PATHS | {("POST", "/api/webrtc/offer"), ("POST", "/whip")}
-    assert all(one["description"] for one in told["endpoints"])
+    for one in told["endpoints"]:
+        # Words of its own: what went on from an address was cut from it, as ", if one is kept".
+        assert re.match(r"[\w`]+,? .*\w.*[.:]$", one["description"]), one
+    asking = {(one["method"], one["path"]): one["token"] for one in told["endpoints"]}
+    assert asking["POST", "/api/webrtc/offer"] and asking["POST", "/api/mrz/update"]
+    assert not asking["GET", "/health"] and not asking["DELETE", "/api/sessions/{session_id}"]
     assert told["models"] == healthy["models"] == {"detector": "fake"}
     assert set(told["transports"]) == {"webrtc", "whip", "websocket", "http"}
     assert told["sessions"] == {"active": 0, "max": 20, "accepting": True}

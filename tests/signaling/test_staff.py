@@ -241,6 +241,7 @@ async def test_the_desk_needs_the_token(serve: Serve) -> None:
         ("hint", {}, "INVALID_MESSAGE"),
         ("hint", {"text": "x" * 201}, "INVALID_MESSAGE"),
         ("hint", {"code": "no code"}, "INVALID_MESSAGE"),
+        ("hint", {"code": "NO_SUCH_CODE"}, "INVALID_MESSAGE"),
         ("confirm", {"fields": "none"}, "INVALID_MESSAGE"),
         ("confirm", {"document_id": "d9", "fields": {}}, "NOT_FOUND"),
     ],
