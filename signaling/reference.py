@@ -28,8 +28,9 @@ _METRICS = """
 ## Metrics
 
 At `/metrics`, in the text format of Prometheus, beside those of the process (`process_…`) and of
-Python (`python_info`). A histogram's samples end in `_bucket`, `_count` and `_sum`; with several
-workers each has the label `worker`. What to look at first:
+Python (`python_info`). A histogram's samples end in `_bucket`, `_count` and `_sum`; beside it and
+beside a counter stands a gauge whose name ends in `_created`, since when it counts (Unix time). With
+several workers each has the label `worker`. What to look at first:
 [deployment.md](deployment.md#under-load).
 
 | metric | kind | labels | |
