@@ -64,10 +64,11 @@ from signaling.access.door import door
 from signaling.access.origins import preflights
 from signaling.addresses import keep_no_addresses
 from signaling.api.shelf import SHELF, Shelf
-from signaling.assignment import Assignment, receive
+from signaling.assignment import Assignment, Post, receive
 from signaling.board import Board
 from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
 from signaling.guarding import LISTENERS, guard
+from signaling.keeping.deletions import Deletions
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
 from signaling.misspelt import warn_of_misspelt
 from signaling.property import PROPERTY, load_property
@@ -81,15 +82,6 @@ _REQUESTS_END_S = 3
 _BEAT_S = 0.2
 _BEAT_ALONE_S = 1.0
 """Where no other worker chooses by what is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A worker's place: its number, everybody's board, the folder of their sockets."""
-
-    worker: int
-    board: Board
-    folder: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +205,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app.on_response_prepare.append(add_security_headers)
     app.cleanup_ctx.append(share_board)
     app.cleanup_ctx.append(app[COLLEAGUES].running)
-    guard(app, settings)
+    guard(app, settings, post.deletions)
     app.cleanup_ctx.append(sessions)
     app.cleanup_ctx.append(watch_load)
     app.on_startup.append(pages.remember_start)
@@ -332,7 +324,8 @@ def run(settings: Settings, assignment: Assignment | None) -> int:
     try:
         if assignment is not None:
             board = Board(assignment.board, assignment.workers)
-            post = Post(assignment.worker, board, assignment.folder)
+            deletions = Deletions(assignment.deletions)
+            post = Post(assignment.worker, board, assignment.folder, deletions)
             doors = Doors(
                 tuple(socket.socket(fileno=each) for each in assignment.listening),
                 socket_path(assignment.folder, assignment.worker),

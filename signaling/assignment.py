@@ -8,25 +8,40 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.settings import Settings
+from signaling.board import Board
+from signaling.keeping.deletions import Deletions
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """``listening``, ``board`` and ``lifeline`` are file descriptors; ``certificate`` is the key
-    and certificate (PEM) of all workers where it was made at the start."""
+    """``listening``, ``board``, ``deletions`` and ``lifeline`` are file descriptors;
+    ``certificate`` is the key and certificate (PEM) of all workers where it was made at the
+    start."""
 
     settings: Settings
     worker: int
     workers: int
     listening: tuple[int, ...]
     board: int
+    deletions: int
     folder: Path
     lifeline: int
     certificate: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A worker's place: its number, everybody's board, the folder of their sockets, and the
+    records that any of them has deleted."""
+
+    worker: int
+    board: Board
+    folder: Path | None
+    deletions: Deletions = field(default_factory=Deletions)
 
 
 def send(assignment: Assignment, pipe: int) -> None:

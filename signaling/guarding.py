@@ -17,6 +17,7 @@ from signaling.access.limits import LIMITS, Limits, add_quota
 from signaling.access.origins import ORIGINS, Origins, add_origin_headers
 from signaling.access.session_tokens import SESSION_TOKENS, SessionTokens
 from signaling.colleagues import COLLEAGUES
+from signaling.keeping.deletions import Deletions
 from signaling.keeping.envelope import KeyRing
 from signaling.keeping.keeper import KEEPER, Keeper
 from signaling.keeping.spool import Spool, SpoolFolder
@@ -41,9 +42,9 @@ def spool_of(app: web.Application, settings: Settings) -> Spool | None:
     return Spool(folder)
 
 
-def guard(app: web.Application, settings: Settings) -> None:
+def guard(app: web.Application, settings: Settings, deletions: Deletions) -> None:
     """Must come after the signal that adds security headers and after the colleagues, and before
-    sessions are made.
+    sessions are made. ``deletions``: of all workers.
 
     Raises SettingsError for keys that cannot be used.
     """
@@ -65,7 +66,8 @@ def guard(app: web.Application, settings: Settings) -> None:
         ending.set()
 
     app.on_shutdown.append(begin_to_end)
-    app[KEEPER] = keeper = Keeper(settings.keeping, audit) if settings.keeping.folder else None
+    keeper = Keeper(settings.keeping, audit, deletions) if settings.keeping.folder else None
+    app[KEEPER] = keeper
     webhooks = None
     if settings.webhooks.urls or settings.webhooks.spool:
         webhooks = Webhooks(settings.webhooks, app[METRICS], spool_of(app, settings))

@@ -25,6 +25,7 @@ from media.processors import usable_processors
 from signaling import tls
 from signaling.assignment import Assignment, send
 from signaling.board import Board
+from signaling.keeping.deletions import Deletions
 from signaling.misspelt import warn_of_misspelt
 
 _log = Log("supervisor")
@@ -86,10 +87,11 @@ class Worker:
         try:
             assignment = supervisor.assignment(self.number, reading)
             send(assignment, self._lifeline)
+            shared = reading, assignment.board, assignment.deletions
             self.process = subprocess.Popen(
                 [sys.executable, str(_PROGRAM), "worker", str(reading)],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(reading, assignment.board, *assignment.listening),
+                pass_fds=(*shared, *assignment.listening),
                 # A Ctrl-C is for the supervisor, which then ends the workers in good order.
                 process_group=0,
             )
@@ -163,6 +165,7 @@ class Supervisor:
             workers=self._count,
             listening=tuple(each.fileno() for each in self._listening),
             board=self.board.fd,
+            deletions=self._deletions.fd,
             folder=self._folder,
             lifeline=lifeline,
             certificate=self._certificate,
@@ -184,6 +187,8 @@ class Supervisor:
                 stack.enter_context(each)
             self.board = Board.create(self._count)
             stack.callback(self.board.close)
+            self._deletions = Deletions.create()
+            stack.callback(self._deletions.close)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._tell)
             workers = [Worker(number) for number in range(self._count)]

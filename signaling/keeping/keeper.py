@@ -19,6 +19,7 @@ from core.log import Log
 from media import reports
 from media.events import BetterPage, Captured, Event, OtherSide, Picture
 from signaling.access.audit import Audit
+from signaling.keeping.deletions import Deletions
 from signaling.keeping.envelope import KeyRing
 from signaling.keeping.store import Store, Swept
 
@@ -66,16 +67,19 @@ def _json(data: dict[str, Any]) -> bytes:
 class Keeper:
     """One thread writes; what waits for it is bounded."""
 
-    def __init__(self, settings: KeepingSettings, audit: Audit) -> None:
+    def __init__(self, settings: KeepingSettings, audit: Audit, deletions: Deletions) -> None:
         assert settings.folder is not None
         self._settings = settings
         self._audit = audit
-        self._store = Store(settings.folder, KeyRing(settings.parsed_keys), settings.hours)
+        self._store = Store(
+            settings.folder, KeyRing(settings.parsed_keys), settings.hours, deletions=deletions
+        )
         self._thread = ThreadPoolExecutor(1, "keeping")
         self._waiting: set[asyncio.Future[None]] = set()
 
     def listen(self, event: Event) -> None:
         """Store what the settings ask for. A failure is logged and keeps no guest waiting."""
+        handed_in = self._store.deletions.count
         put = self._store.replace if isinstance(event, BetterPage) else self._store.put
         for kind, made in contents(event).items():
             if kind not in self._settings.hours:
@@ -84,20 +88,22 @@ class Keeper:
                 _log.error("not stored: too many files wait", kind=kind)
                 continue
             work = asyncio.get_running_loop().run_in_executor(
-                self._thread, self._put, put, event.record, kind, made
+                self._thread, self._put, put, event.record, kind, made, handed_in
             )
             self._waiting.add(work)
             work.add_done_callback(self._waiting.discard)
 
     def _put(
         self,
-        put: Callable[[str, str, bytes], object],
+        put: Callable[[str, str, bytes, int], bool],
         record: str,
         kind: str,
         made: Callable[[], bytes],
+        handed_in: int,
     ) -> None:
         try:
-            put(record, kind, made())
+            if not put(record, kind, made(), handed_in):
+                _log.info("not stored: its record is gone", kind=kind)
         except OSError as error:
             _log.error("not stored", kind=kind, errno=error.errno)
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import NotFound, StoredFileError
+from signaling.keeping.deletions import Deletions
 from signaling.keeping.envelope import (
     LONGEST_HEAD,
     Header,
@@ -49,7 +50,8 @@ class Swept:
 
 
 class Store:
-    """``hours``: retention by kind. ``clock`` gives Unix time."""
+    """``hours``: retention by kind. ``clock`` gives Unix time. ``deletions``: those of everybody
+    who stores in this folder."""
 
     def __init__(
         self,
@@ -57,40 +59,51 @@ class Store:
         ring: KeyRing,
         hours: Mapping[str, float],
         clock: Callable[[], float] = time.time,
+        deletions: Deletions | None = None,
     ) -> None:
         self._folder = folder
         self._ring = ring
         self._hours = hours
         self._clock = clock
+        self.deletions = deletions or Deletions()
 
-    def put(self, record: str, kind: str, data: bytes) -> None:
-        """Store one file, in place of the record's earlier ones of this kind. Raises OSError."""
+    def put(self, record: str, kind: str, data: bytes, handed_in: int | None = None) -> bool:
+        """Store one file, in place of the record's earlier ones of this kind.
+
+        ``handed_in``: how many deletions there had been when the data came; None: they come now.
+        Whether it is stored: not where its record was deleted since then. Raises OSError.
+        """
+        with self._alone():
+            return self._put(record, kind, data, handed_in)
+
+    def _put(self, record: str, kind: str, data: bytes, handed_in: int | None) -> bool:
+        if handed_in is not None and self.deletions.since(handed_in, record):
+            return False
         now_s = self._clock()
         expires_s = now_s + self._hours[kind] * 3600
         sealed = seal(self._ring, record, kind, (now_s, expires_s), data)
         target = self._folder / self._day(now_s) / f"{record}.{kind}"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         write_file(target, sealed)
         for earlier in self._found(record, kind):
             if earlier != target:
                 remove_file(earlier)
+        return True
 
-    def replace(self, record: str, kind: str, data: bytes) -> bool:
-        """Store one file where the record has one of this kind: what was deleted does not come
-        back. Whether it has. Raises OSError."""
+    def replace(self, record: str, kind: str, data: bytes, handed_in: int | None = None) -> bool:
+        """As `put`, where the record has a file of this kind, and only there. Whether it is
+        stored. Raises OSError."""
         if next(self._found(record, kind), None) is None:
             return False
         with self._alone():
             known = next(self._found(record, kind), None) is not None
-            if known:
-                self.put(record, kind, data)
-        return known
+            return known and self._put(record, kind, data, handed_in)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other process deletes meanwhile, nor replaces; there is a folder. Where a file system
-        has no locks, several workers may get in each other's way."""
+        """No other process stores meanwhile, deletes or re-encrypts. Where a file system has no
+        locks, several workers may get in each other's way. Raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             with contextlib.suppress(OSError):
@@ -112,10 +125,13 @@ class Store:
         return data
 
     def delete(self, record: str) -> int:
-        """Delete all that is stored of a record; how many files are gone. Raises NotFound."""
+        """Delete all that is stored of a record, and all that was handed in before and waits, in
+        whichever worker; how many files are gone. Raises NotFound where none was there, and
+        OSError."""
         found: list[Path] = []
-        if self._folder.is_dir():
+        if _RECORD.fullmatch(record):
             with self._alone():
+                self.deletions.note(record)
                 found = [path for kind in KINDS for path in self._found(record, kind)]
                 # Oldest first: a deletion that is cut off brings no earlier file back.
                 for path in sorted(found):

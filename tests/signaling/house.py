@@ -13,9 +13,11 @@ from aiohttp import web
 
 from core.http import METRICS, SERVER_OPTIONS
 from core.settings import load_settings
-from server import Post, make_app
+from server import make_app
+from signaling.assignment import Post
 from signaling.board import Board
 from signaling.colleagues import socket_path
+from signaling.keeping.deletions import Deletions
 from signaling.keys import REGISTRY
 from tests.conftest import RunningServer
 from tests.fakes import FakeEngine
@@ -36,21 +38,20 @@ class House:
 
 
 async def _start(
-    folder: Path,
-    board: Board,
-    number: int,
+    post: Post,
     arguments: tuple[str, ...],
     routes: Sequence[web.AbstractRouteDef],
 ) -> web.AppRunner:
     def build() -> web.Application:
         settings = load_settings(["--port", "0", *arguments])
-        app = make_app(settings, FakeEngine(capture_at=4), Post(number, board, folder))
+        app = make_app(settings, FakeEngine(capture_at=4), post)
         app.add_routes(routes)
         return app
 
     runner = web.AppRunner(await asyncio.to_thread(build), access_log=None, **SERVER_OPTIONS)
     await runner.setup()
-    await web.UnixSite(runner, socket_path(folder, number)).start()
+    assert post.folder is not None
+    await web.UnixSite(runner, socket_path(post.folder, post.worker)).start()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     return runner
 
@@ -67,8 +68,9 @@ async def house(
     """``routes`` are doors besides the server's own."""
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
     board = await asyncio.to_thread(Board.create, 2)
-    place = Path(folder.name)
-    runners = [await _start(place, board, number, arguments, routes) for number in range(2)]
+    deletions = Deletions()
+    posts = [Post(number, board, Path(folder.name), deletions) for number in range(2)]
+    runners = [await _start(post, arguments, routes) for post in posts]
     running = [
         RunningServer(_address(runner), runner.app[REGISTRY], runner.app[METRICS])
         for runner in runners

@@ -208,6 +208,25 @@ def test_an_id_is_never_a_path(kept: Kept, record: str) -> None:
         kept.store().get(RECORD, "../json")
 
 
+def test_what_is_confirmed_while_it_is_re_encrypted_is_not_written_over(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.store(OLD).put(RECORD, "json", b"as read")
+    mine, other = kept.store(NEW, OLD), kept.store(NEW, OLD)
+    confirming = threading.Thread(target=other.put, args=(RECORD, "json", b"confirmed"))
+
+    def slow(*arguments: Any) -> bytes:
+        monkeypatch.setattr(store_module, "seal", seal)
+        confirming.start()
+        confirming.join(0.3)
+        return seal(*arguments)
+
+    monkeypatch.setattr(store_module, "seal", slow)
+    assert mine.reencrypt() == Reencrypted(1, 0)
+    confirming.join(5)
+    assert mine.get(RECORD, "json") == b"confirmed"
+
+
 @pytest.mark.parametrize("way", ["replace", "reencrypt"])
 def test_what_another_process_deletes_meanwhile_stays_deleted(
     kept: Kept, monkeypatch: pytest.MonkeyPatch, way: str

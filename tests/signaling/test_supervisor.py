@@ -114,7 +114,7 @@ def test_a_start_that_fails_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch)
     class Assigning:
         def assignment(self, worker: int, lifeline: int) -> Assignment:
             return Assignment(
-                load_settings([]), worker, 1, (), board.fd, Path(), lifeline, certificate=None
+                load_settings([]), worker, 1, (), board.fd, 0, Path(), lifeline, certificate=None
             )
 
     def no_process(*_: object, **__: object) -> None:

@@ -116,6 +116,12 @@ def _lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def _deletions(pid: int) -> frozenset[str]:
+    """The memory in which a worker looks for what its colleagues have deleted, by its number."""
+    mapped = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return frozenset(line.split()[4] for line in mapped if "memfd:deletions" in line)
+
+
 async def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path) -> None:
     first = random.randrange(20_000, 30_000)
     ports = f"{first}-{first + 3}"
@@ -126,6 +132,8 @@ async def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path
             for _ in range(8)
         }
         assert len(certificates) == 1
+        shared = [await asyncio.to_thread(_deletions, pid) for pid in server.pids().values()]
+        assert len(shared) == 2 and len(set(shared)) == 1 and shared[0]
         # As many ports as guests: the workers take from one range and never clash.
         guests = []
         for _ in range(4):
