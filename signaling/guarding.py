@@ -99,6 +99,9 @@ def guard(app: web.Application, settings: Settings, deletions: Deletions) -> Non
     app[LISTENERS] = tuple(listeners)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
+        await audit.open()
+        if keeper is not None:
+            await keeper.open()
         if webhooks is not None:
             await webhooks.start()
         tasks = [asyncio.create_task(each) for each in (audit.run(), app[LIMITS].run())]

@@ -21,7 +21,9 @@ from pathlib import Path
 from aiohttp import web
 
 from core.auth import AccessSettings
+from core.errors import SettingsError
 from core.log import Log
+from signaling.keeping.files import FULL
 
 _MOST_WAITING = 10_000
 _log = Log("audit")
@@ -38,12 +40,26 @@ class Audit:
 
     def __init__(self, settings: AccessSettings, clock: Callable[[], float] = time.time) -> None:
         self._mode = settings.audit
-        self._file = settings.audit_file
+        self._file = settings.audit_file if settings.audit == "file" else None
         self._clock = clock
         self._key = secrets.token_bytes(16)
         self._lines: deque[str] = deque()
         self._more = asyncio.Event()
         self._lost = 0
+
+    async def open(self) -> None:
+        """Make the file, if there is to be one. Raises SettingsError where that cannot be."""
+        if self._file is None:
+            return
+        try:
+            await asyncio.to_thread(_try, self._file)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise SettingsError(
+                    f"access.audit-file: {self._file.absolute()} cannot be written "
+                    f"({error.strerror}): it must be a file, and no link, in a folder that is "
+                    "there and that the server's user may write"
+                ) from None
 
     def client(self, address: str) -> str:
         """Tells one address from another until the next start."""
@@ -90,9 +106,16 @@ class Audit:
             self._lines = lines
 
 
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+
+
+def _try(path: Path) -> None:
+    # A pipe that nobody reads would hold the start up without a word.
+    os.close(os.open(path, _FLAGS | os.O_NONBLOCK, 0o600))
+
+
 def _append(path: Path, text: str) -> None:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8") as file:
+    with os.fdopen(os.open(path, _FLAGS, 0o600), "a", encoding="utf-8") as file:
         file.write(text)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import os
+import tempfile
 from pathlib import Path
 
 from core.log import Log
@@ -13,6 +14,8 @@ from core.log import Log
 _log = Log("files")
 UNFINISHED = ".part"
 """How the name of a file that is being written ends."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk says that has no room now and may have it soon: no reason not to start."""
 _NEVER_FLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 """What file systems that flush no folder say: some of FUSE, CIFS. No disk failed then."""
 
@@ -43,6 +46,19 @@ def write_file(target: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 target.unlink()
         raise
+
+
+def try_writing(folder: Path) -> None:
+    """Write into a folder what leaves no file behind. Raises OSError where nothing could be."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"can this be written?")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _log.error("x a disk is full", errno=error.errno)
 
 
 def remove_file(path: Path) -> None:

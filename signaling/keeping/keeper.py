@@ -77,6 +77,10 @@ class Keeper:
         self._thread = ThreadPoolExecutor(1, "keeping")
         self._waiting: set[asyncio.Future[None]] = set()
 
+    async def open(self) -> None:
+        """Raises SettingsError for a folder that cannot be used."""
+        await asyncio.to_thread(self._store.open)
+
     def listen(self, event: Event) -> None:
         """Store what the settings ask for. A failure is logged and keeps no guest waiting."""
         handed_in = self._store.deletions.count

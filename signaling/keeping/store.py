@@ -7,6 +7,7 @@ place, flushed to the disk and renamed. Folders are 0700 and files 0600.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import NotFound, StoredFileError
+from core.errors import NotFound, SettingsError, StoredFileError
 from signaling.keeping.deletions import Deletions
 from signaling.keeping.envelope import (
     LONGEST_HEAD,
@@ -27,7 +28,7 @@ from signaling.keeping.envelope import (
     seal,
     unseal,
 )
-from signaling.keeping.files import UNFINISHED, remove_file, write_file
+from signaling.keeping.files import UNFINISHED, remove_file, try_writing, write_file
 
 KINDS = ("image", "other", "json", "pdf")
 """``other``: the picture of a card's other side, where both were taken."""
@@ -67,6 +68,26 @@ class Store:
         self._clock = clock
         self.deletions = deletions or Deletions()
 
+    def open(self) -> None:
+        """Make the folder, and see whether files can be stored in it, found and deleted: the first
+        guest is too late for that. Raises SettingsError."""
+        place = self._folder.absolute()
+        try:
+            self._make()
+            try_writing(self._folder)
+            for day in self._days():
+                place = day.absolute()
+                if not os.access(day, os.R_OK | os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise SettingsError(
+                f"keeping.folder: {place} cannot be used ({error.strerror}): it must be a folder "
+                "that the server's user may make, read and write, with all in it"
+            ) from None
+
+    def _make(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def put(self, record: str, kind: str, data: bytes, handed_in: int | None = None) -> bool:
         """Store one file, in place of the record's earlier ones of this kind.
 
@@ -103,7 +124,7 @@ class Store:
     def _alone(self) -> Iterator[None]:
         """No other process stores meanwhile, deletes or re-encrypts. Where a file system has no
         locks, several workers may get in each other's way. Raises OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make()
         number = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             with contextlib.suppress(OSError):

@@ -1,0 +1,138 @@
+"""Where the server could not keep what its settings say, it does not start, and names the place."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import SettingsError
+from tests.conftest import Serve
+from tests.signaling.test_keeping import NEW, Kept, key_setting
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 120
+
+
+def storing(folder: Path) -> list[str]:
+    keys = ["--keeping.keys", key_setting(), "--keeping.json-hours", "1"]
+    return ["--keeping.folder", str(folder), *keys]
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file", "File exists"),
+        ("file/kept", "Not a directory"),
+        ("/proc/kept", "No such file or directory"),
+    ],
+)
+async def test_a_folder_that_cannot_be_made_is_named_at_the_start(
+    serve: Serve, tmp_path: Path, place: str, reason: str
+) -> None:
+    await asyncio.to_thread((tmp_path / "file").write_text, "no folder")
+    told = re.escape(f"keeping.folder: {tmp_path / place} cannot be used ({reason}): it must be")
+    with pytest.raises(SettingsError, match=told):
+        await serve(None, *storing(tmp_path / place))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    kept = Kept(tmp_path / "kept")
+    kept.folder.mkdir()
+
+    def refused(**_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    told = re.escape(f"keeping.folder: {kept.folder} cannot be used ({os.strerror(number)})")
+    with pytest.raises(SettingsError, match=told):
+        kept.store(NEW).open()
+
+
+def test_a_day_of_another_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(tmp_path / "kept")
+    (kept.folder / "2027-01-14").mkdir(parents=True)
+    # Root, as whom the tests may run, is refused nowhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "2027-01-14")
+    with pytest.raises(SettingsError, match=r"kept/2027-01-14 cannot be used \(Permission denied"):
+        kept.store(NEW).open()
+
+
+def test_a_folder_is_made_for_this_user_alone_and_nothing_is_left_in_it(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "a" / "kept")
+    kept.store(NEW).open()
+    assert kept.folder.stat().st_mode & 0o777 == 0o700 and not list(kept.folder.iterdir())
+    kept.store(NEW).open()
+
+
+def test_a_full_disk_keeps_no_server_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_room(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    Kept(tmp_path / "kept").store(NEW).open()
+    assert "a disk is full" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file/audit.jsonl", "Not a directory"),
+        ("missing/audit.jsonl", "No such file or directory"),
+        ("folder", "Is a directory"),
+        ("link", "Too many levels of symbolic links"),
+        ("pipe", "No such device or address"),
+    ],
+)
+async def test_an_audit_file_that_cannot_be_written_is_named_at_the_start(
+    serve: Serve, tmp_path: Path, place: str, reason: str
+) -> None:
+    def prepare() -> None:
+        (tmp_path / "file").write_text("no folder")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "link").symlink_to("file")
+        os.mkfifo(tmp_path / "pipe")
+
+    await asyncio.to_thread(prepare)
+    told = re.escape(f"access.audit-file: {tmp_path / place} cannot be written ({reason}): it must")
+    with pytest.raises(SettingsError, match=told):
+        await serve(None, "--access.audit", "file", "--access.audit-file", str(tmp_path / place))
+
+
+async def test_an_audit_file_is_there_from_the_start(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    await serve(None, "--access.audit", "file", "--access.audit-file", str(path))
+    assert await asyncio.to_thread(lambda: path.stat().st_mode & 0o777) == 0o600
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_server_with_such_a_place_ends_with_a_sentence(
+    tmp_path: Path, workers: str
+) -> None:
+    await asyncio.to_thread((tmp_path / "file").write_text, "no folder")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "server.py"),
+        *("--port", "0", "--workers", workers, *storing(tmp_path / "file" / "kept")),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        said, complained = await process.communicate()
+    assert process.returncode == 2 and not said
+    told = f"lobbylens: cannot serve: keeping.folder: {tmp_path}/file/kept cannot be used"
+    assert told in complained.decode()
