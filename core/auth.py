@@ -284,8 +284,6 @@ class KeepingSettings(Section):
         for key in self.parsed_keys.values():
             if len(key) != 32:
                 raise ValueError("a key is the base64 of 32 bytes: `server.py store key ID`")
-        if self.hours and not (self.folder and self.keys):
-            raise ValueError("storing needs keeping.folder and keeping.keys")
         return self
 
     @property

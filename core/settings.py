@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     Field,
@@ -46,9 +46,10 @@ __all__ = [
     "GuidanceSettings", "KeepingSettings", "LoadSettings", "MediaSettings", "MrzSettings",
     "PageSettings", "PipelineSettings", "QualitySettings", "QualityWeights", "Section", "Settings",
     "SignalingSettings", "StabilitySettings", "VisualSettings", "WebhookSettings", "is_loopback",
-    "load_settings",
+    "load_settings", "read_settings",
 ]  # fmt: skip
 
+_S = TypeVar("_S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=65535)]
 # aiortc takes no IPv6 address in them; a name with one it does.
 _HOST_PORT = r"[A-Za-z0-9.-]+(:\d{1,5})?"
@@ -348,6 +349,10 @@ class Settings(BaseSettings):
                 f"refusing to serve on {self.host} without authentication: set "
                 "LOBBYLENS_API_TOKEN to a long random string, or serve on 127.0.0.1"
             )
+        keeping = self.keeping
+        # Whoever only looks after stored files may do without the keys.
+        if keeping.hours and not (keeping.folder and keeping.keys):
+            raise ValueError("storing needs keeping.folder and keeping.keys")
         if self.webhooks.spool and not self.keeping.keys:
             raise ValueError(
                 "webhooks.spool needs keeping.keys, which seal it: `server.py store key ID`"
@@ -368,15 +373,19 @@ def is_loopback(host: str) -> bool:
 
 
 def load_settings(arguments: list[str] | None = None) -> Settings:
+    """All settings. Raises what `read_settings` does."""
+    return read_settings(Settings, arguments)
+
+
+def read_settings(kind: type[_S], arguments: list[str] | None) -> _S:
     """Settings from defaults, ``.env``, environment and ``arguments`` (None: no command line).
 
     Raises SettingsError that names each wrong setting; its text holds no secret value.
     """
     try:
         if arguments is None:
-            return Settings()
-        source: CliSettingsSource[Settings] = CliSettingsSource(Settings, cli_parse_args=arguments)
-        return Settings(_cli_settings_source=source)
+            return kind()
+        return kind(_cli_settings_source=CliSettingsSource(kind, cli_parse_args=arguments))
     except SourceError as error:
         # It names the setting and its source, and holds no value.
         raise SettingsError(str(error)) from None

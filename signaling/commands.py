@@ -11,16 +11,38 @@ import os
 import re
 import secrets
 import sys
+from pathlib import Path
 
-from core.auth import Scope
+from pydantic import ConfigDict, Field
+from pydantic_settings import BaseSettings
+
+from core.auth import KeepingSettings, Scope
 from core.errors import LobbyLensError, SettingsError, StoredFileError
-from core.settings import Settings, load_settings
+from core.settings import Section, Settings, read_settings
 from signaling.access.credentials import KEY_PREFIX, hash_key, hash_password
 from signaling.keeping.envelope import KeyRing, Reencrypted
 from signaling.keeping.spool import reencrypt_spool
 from signaling.keeping.store import Store
 
 COMMANDS = ("access", "store")
+
+
+class Spooling(Section):
+    """What the commands need to know of webhooks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    spool: Path | None = Field(None, description="Folder where events wait for a restart.")
+
+
+class StoreSettings(BaseSettings):
+    """What the server is told of stored files, from the same places. Whatever else it is told may
+    be missing or wrong here."""
+
+    model_config = Settings.model_config
+
+    keeping: KeepingSettings = KeepingSettings()
+    webhooks: Spooling = Spooling()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +86,7 @@ def run(arguments: list[str]) -> str:
     if told.command == "key":
         _check_name(told.id)
         return f"{told.id}:{base64.b64encode(os.urandom(32)).decode()}"
-    settings = load_settings([])
+    settings = read_settings(StoreSettings, [])
     if told.command == "reencrypt":
         return _reencrypt(settings)
     store = _store(settings)
@@ -93,12 +115,14 @@ def _credential(kind: str, name: str, scopes: list[str]) -> str:
     return f"LOBBYLENS_ACCESS__BASIC_USERS='{name}:{told}:{hash_password(password)}'"
 
 
-def _reencrypt(settings: Settings) -> str:
+def _reencrypt(settings: StoreSettings) -> str:
     """Stored files, and webhooks that wait on disk. Raises SettingsError, StoredFileError."""
     keeping, spool = settings.keeping, settings.webhooks.spool
     if keeping.folder is None and spool is None:
         raise SettingsError("nothing is on disk: neither keeping.folder nor webhooks.spool is set")
     ring = KeyRing(keeping.parsed_keys)
+    if not ring.keys:
+        raise SettingsError("re-encrypting needs keeping.keys, the one that is to hold first")
     files = webhooks = Reencrypted(0, 0)
     try:
         if keeping.folder is not None:
@@ -121,7 +145,7 @@ def _reencrypt(settings: Settings) -> str:
     return json.dumps(told)
 
 
-def _store(settings: Settings) -> Store:
+def _store(settings: StoreSettings) -> Store:
     keeping = settings.keeping
     if keeping.folder is None:
         raise SettingsError("nothing is stored: keeping.folder is not set")

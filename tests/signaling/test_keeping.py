@@ -8,6 +8,7 @@ import io
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -396,6 +397,27 @@ async def test_a_full_disk_keeps_no_guest_waiting(
         assert told.status == 200
         assert (await (await http.get(f"{server.url}/api/stored")).json())["records"] == []
     assert "not stored" in caplog.text and "ERIKSEN" not in caplog.text
+
+
+def test_looking_after_stored_files_needs_nothing_but_their_own_settings(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.clock.now_s = time.time() - 7200
+    kept.store().put(RECORD, "json", SECRET)
+    kept.clock.now_s = time.time()
+    kept.store(json=5.0).put("cd" * 16, "json", SECRET)
+    monkeypatch.setenv("LOBBYLENS_KEEPING__FOLDER", str(kept.folder))
+    monkeypatch.setenv("LOBBYLENS_KEEPING__JSON_HOURS", "5")
+    # The rest of these the server is told by its command line.
+    monkeypatch.setenv("LOBBYLENS_ACCESS__JWT_HS256_KEYS", f"k1:{'x' * 40}")
+    monkeypatch.setenv("LOBBYLENS_WEBHOOKS__URLS", "https://pms.example/hook")
+    monkeypatch.setenv("LOBBYLENS_HOST", "0.0.0.0")
+    listed = json.loads(commands.run(["store", "list"]))
+    assert [told["record"] for told in listed] == ["cd" * 16]
+    swept = json.loads(commands.run(["store", "sweep"]))
+    assert (swept["deleted"]["json"], swept["left"], swept["failed"]) == (1, 1, 0)
+    with pytest.raises(SettingsError, match=r"re-encrypting needs keeping\.keys"):
+        commands.run(["store", "reencrypt"])
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
