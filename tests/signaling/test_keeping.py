@@ -358,6 +358,22 @@ async def test_what_is_stored_of_a_visit_and_that_places_never_are(
     assert len(found) == 2 and not any(b"ERIKS" in data for data in found.values())
 
 
+async def test_only_sweeps_that_did_something_are_in_the_audit_log(
+    serve: Serve, storing: tuple[list[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, folder = storing
+    kept = Kept(folder, Clock(time.time() - 7200))
+    await asyncio.to_thread(kept.store(("k1", b"k" * 32)).put, RECORD, "json", SECRET)
+    server = await serve(None, *arguments)
+    async with aiohttp.ClientSession() as http:
+        for _ in range(2):
+            # After the one at the start, which deletes.
+            swept = await (await http.post(f"{server.url}/api/stored/sweep")).json()
+            assert (swept["looked"], swept["failed"], swept["unfinished"]) == (0, 0, 0)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"sweep"' in line]
+    assert [(line["who"], line["deleted"]["json"]) for line in lines] == [("retention", 1)]
+
+
 async def test_only_the_kinds_asked_for_are_stored(serve: Serve, tmp_path: Path) -> None:
     arguments = ["--keeping.folder", str(tmp_path), "--keeping.keys", key_setting()]
     server = await serve(PictureEngine(), *arguments, "--keeping.pdf-hours", "1")
