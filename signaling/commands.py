@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from pydantic import ConfigDict, Field
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.auth import KeepingSettings, Scope
 from core.errors import LobbyLensError, SettingsError, StoredFileError
@@ -25,6 +25,8 @@ from signaling.keeping.spool import reencrypt_spool
 from signaling.keeping.store import Store
 
 COMMANDS = ("access", "store")
+_LOOK_AFTER = ("list", "sweep", "reencrypt")
+"""Commands of ``store`` that take settings as options, as the server does."""
 
 
 class Spooling(Section):
@@ -36,10 +38,12 @@ class Spooling(Section):
 
 
 class StoreSettings(BaseSettings):
-    """What the server is told of stored files, from the same places. Whatever else it is told may
-    be missing or wrong here."""
+    """Looks after stored files, by the server's own settings of them: from `.env`, the environment
+    and these options. Whatever else the server is told may be missing."""
 
-    model_config = Settings.model_config
+    model_config = Settings.model_config | SettingsConfigDict(
+        cli_prog_name=f"server.py store {'|'.join(_LOOK_AFTER)}"
+    )
 
     keeping: KeepingSettings = KeepingSettings()
     webhooks: Spooling = Spooling()
@@ -80,17 +84,21 @@ def main(arguments: list[str]) -> int:
 
 def run(arguments: list[str]) -> str:
     """What the command prints. Raises SettingsError; argparse ends the program on wrong words."""
+    match arguments:
+        case ["store", command, *options] if command in _LOOK_AFTER:
+            return _look_after(command, read_settings(StoreSettings, options))
     told = _parser().parse_args(arguments)
     if told.area == "access":
         return _credential(told.command, told.name, told.scopes)
-    if told.command == "key":
-        _check_name(told.id)
-        return f"{told.id}:{base64.b64encode(os.urandom(32)).decode()}"
-    settings = read_settings(StoreSettings, [])
-    if told.command == "reencrypt":
+    _check_name(told.id)
+    return f"{told.id}:{base64.b64encode(os.urandom(32)).decode()}"
+
+
+def _look_after(command: str, settings: StoreSettings) -> str:
+    if command == "reencrypt":
         return _reencrypt(settings)
     store = _store(settings)
-    if told.command == "list":
+    if command == "list":
         return json.dumps(store.records(), indent=1)
     return json.dumps(dataclasses.asdict(store.sweep()))
 

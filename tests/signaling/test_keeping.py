@@ -436,6 +436,27 @@ def test_looking_after_stored_files_needs_nothing_but_their_own_settings(
         commands.run(["store", "reencrypt"])
 
 
+def test_the_commands_take_the_settings_that_the_server_takes(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.clock.now_s = time.time() - 7200
+    kept.store(json=100.0).put(RECORD, "json", SECRET)
+    # Later wins: the command line.
+    monkeypatch.setenv("LOBBYLENS_KEEPING__FOLDER", str(kept.folder / "elsewhere"))
+    here = ["--keeping.folder", str(kept.folder)]
+    assert json.loads(commands.run(["store", "list", *here]))[0]["record"] == RECORD
+    swept = json.loads(commands.run(["store", "sweep", *here, "--keeping.json-hours=5"]))
+    assert (swept["deleted"]["json"], swept["left"]) == (0, 1)
+    keys = ["--keeping.keys", key_setting("new"), "--webhooks.spool", str(kept.folder / "spool")]
+    assert json.loads(commands.run(["store", "reencrypt", *here, *keys]))["reencrypted"] == 0
+    swept = json.loads(commands.run(["store", "sweep", *here, "--keeping.json-hours", "1"]))
+    assert (swept["deleted"]["json"], swept["left"]) == (1, 0)
+    for wrong in (["sweep", "--keeping.foldr", "x"], ["sweep", "--port", "1"], ["key", "a", *here]):
+        with pytest.raises(SystemExit) as told:
+            commands.run(["store", *wrong])
+        assert told.value.code == 2 and "unrecognized arguments" in capsys.readouterr().err
+
+
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (commands.run(["store", "key", name]) for name in ("a", "b"))
     monkeypatch.setenv("LOBBYLENS_KEEPING__FOLDER", str(tmp_path))
