@@ -30,6 +30,7 @@ from core.http import (
     BODIES,
     FRAME_ANCESTORS,
     HOSTS,
+    LABEL_KEY,
     METRICS,
     SERVER_OPTIONS,
     TRUSTED_PROXIES,
@@ -130,6 +131,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
 
     alone = post is None
     post = post or Post(0, Board(-1, 1), None)
+    app[LABEL_KEY] = post.label_key
     board, shard = post.board, Shard(settings.signaling.machine, post.worker)
     app[SHELF] = Shelf(settings.doors, shard.new_secret)
     app[COLLEAGUES] = Colleagues(shard, board, post.folder, longest)
@@ -325,7 +327,9 @@ def run(settings: Settings, assignment: Assignment | None) -> int:
         if assignment is not None:
             board = Board(assignment.board, assignment.workers)
             deletions = Deletions(assignment.deletions)
-            post = Post(assignment.worker, board, assignment.folder, deletions)
+            post = Post(
+                assignment.worker, board, assignment.folder, deletions, assignment.label_key
+            )
             doors = Doors(
                 tuple(socket.socket(fileno=each) for each in assignment.listening),
                 socket_path(assignment.folder, assignment.worker),

@@ -35,6 +35,8 @@ from core.metrics import Metrics
 Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 METRICS = web.AppKey("metrics", Metrics)
+LABEL_KEY = web.AppKey("label_key", bytes)
+"""One for all workers, so that a client has one label whichever it reaches."""
 FRAME_ANCESTORS: web.AppKey[tuple[str, ...]] = web.AppKey("frame_ancestors", tuple)
 """Origins besides our own that may hold the page in a frame."""
 
@@ -60,7 +62,6 @@ INTERNAL_CLIENT = "X-LobbyLens-Client"
 _BODY_TIMEOUT_S = 30
 _PACKED = ("gzip", "x-gzip", "deflate")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?")
-_LABEL_KEY = secrets.token_bytes(16)
 
 _log = Log("http")
 
@@ -145,9 +146,10 @@ def _within(address: str, networks: Sequence[IpNetwork]) -> bool:
     return _is_address(address) and any(ipaddress.ip_address(address) in net for net in networks)
 
 
-def client_label(request: web.Request) -> str:
+def client_label(request: web.Request, digits: int = 4) -> str:
     """Tells one client from another in a log, until the next start, and tells nothing of it."""
-    return hmac.new(_LABEL_KEY, client_address(request).encode(), hashlib.sha256).hexdigest()[:4]
+    address = client_address(request).encode()
+    return hmac.new(request.app[LABEL_KEY], address, hashlib.sha256).hexdigest()[:digits]
 
 
 class HostRule:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +17,16 @@ from signaling.board import Board
 from signaling.keeping.deletions import Deletions
 
 
+def new_label_key() -> bytes:
+    """For one run of a server, all workers together."""
+    return secrets.token_bytes(16)
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """``listening``, ``board``, ``deletions`` and ``lifeline`` are file descriptors;
     ``certificate`` is the key and certificate (PEM) of all workers where it was made at the
-    start."""
+    start, ``label_key`` that of the labels that clients have in logs."""
 
     settings: Settings
     worker: int
@@ -31,17 +37,19 @@ class Assignment:
     folder: Path
     lifeline: int
     certificate: bytes | None
+    label_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A worker's place: its number, everybody's board, the folder of their sockets, and the
-    records that any of them has deleted."""
+    """A worker's place: its number, everybody's board, the folder of their sockets, the records
+    that any of them has deleted, and the key of the labels that clients have in logs."""
 
     worker: int
     board: Board
     folder: Path | None
     deletions: Deletions = field(default_factory=Deletions)
+    label_key: bytes = field(default_factory=new_label_key, repr=False)
 
 
 def send(assignment: Assignment, pipe: int) -> None:

@@ -23,7 +23,7 @@ from core.log import Log, setup_logging
 from core.settings import Settings, load_settings
 from media.processors import usable_processors
 from signaling import tls
-from signaling.assignment import Assignment, send
+from signaling.assignment import Assignment, new_label_key, send
 from signaling.board import Board
 from signaling.keeping.deletions import Deletions
 from signaling.misspelt import warn_of_misspelt
@@ -157,6 +157,7 @@ class Supervisor:
         self._settings = settings
         self._count = worker_count(settings)
         self._told = False
+        self._label_key = new_label_key()
 
     def assignment(self, worker: int, lifeline: int) -> Assignment:
         return Assignment(
@@ -169,6 +170,7 @@ class Supervisor:
             folder=self._folder,
             lifeline=lifeline,
             certificate=self._certificate,
+            label_key=self._label_key,
         )
 
     def run(self) -> int:

@@ -1,17 +1,16 @@
 """Who did what and when: one JSON object a line, and never the data.
 
 A secret address (a session's, a card's) is told by a short digest, which opens nothing, and an
-address of the network by a digest whose key lives until the next start.
+address of the network by a digest whose key lives until the next start, of which the log has the
+first digits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import json
 import os
-import secrets
 import sys
 import time
 from collections import deque
@@ -42,7 +41,6 @@ class Audit:
         self._mode = settings.audit
         self._file = settings.audit_file if settings.audit == "file" else None
         self._clock = clock
-        self._key = secrets.token_bytes(16)
         self._lines: deque[str] = deque()
         self._more = asyncio.Event()
         self._lost = 0
@@ -60,10 +58,6 @@ class Audit:
                     f"({error.strerror}): it must be a file, and no link, in a folder that is "
                     "there and that the server's user may write"
                 ) from None
-
-    def client(self, address: str) -> str:
-        """Tells one address from another until the next start."""
-        return hmac.new(self._key, address.encode(), hashlib.sha256).hexdigest()[:8]
 
     def note(self, who: str, what: str, **values: object) -> None:
         """Note an action. ``values`` are states, codes, labels and figures."""

@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 
 from core.auth import NOBODY, Authenticator, Principal, Scope, SessionUse
 from core.errors import Forbidden, InsufficientScope, NotFound, Unauthorized
-from core.http import Endpoint, client_address, is_internal
+from core.http import Endpoint, client_address, client_label, is_internal
 from signaling.access.audit import AUDIT, label
 from signaling.access.limits import LIMITS, QUOTA, Attempt
 from signaling.access.session_tokens import shard_in
@@ -17,6 +17,7 @@ from signaling.colleagues import ADMITTED, COLLEAGUES
 
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 API_KEY = "X-API-Key"
+_LABEL_DIGITS = 8
 _PRINCIPAL = web.RequestKey("principal", Principal)
 _BEGUN = web.RequestKey("begun", int)
 """The status of an answer that has begun."""
@@ -68,7 +69,7 @@ async def admit(
             "refused",
             code=error.code,
             door=_path(request),
-            client=request.app[AUDIT].client(address),
+            client=client_label(request, _LABEL_DIGITS),
         )
         raise
     return principal
@@ -160,16 +161,16 @@ def _note(request: web.Request, rule: Rule, status: int | None, ended: str | Non
     """``status``: None where nothing was answered. ``ended``: who broke off, client or server."""
     if not rule.audit or request.get(NOTED_ELSEWHERE):
         return
-    audit, named = request.app[AUDIT], request.match_info
+    named = request.match_info
     values = {name: label(value) for name, value in named.items() if name != "kind"}
     if "record" in named:
         values["record"] = named["record"]
     if ended is not None:
         values["ended_by"] = ended
-    audit.note(
+    request.app[AUDIT].note(
         principal_of(request).name,
         rule.audit,
         status=status,
-        client=audit.client(client_address(request)),
+        client=client_label(request, _LABEL_DIGITS),
         **values,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from core.http import HostRule
 from core.settings import load_settings
 from signaling.misspelt import misspelt, warn_of_misspelt
 from tests.conftest import RunningServer, Serve
+from tests.signaling.house import house
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,23 @@ async def test_offers_are_counted_by_who_makes_them_as_trusted_proxies_tell(serv
     doubting = await serve(None, *arguments, "10.0.0.9")
     assert await offers(doubting, "192.0.2.1") == [422, 422, 429]
     assert await offers(doubting, "192.0.2.2") == [429, 429, 429]
+
+
+async def test_a_client_has_one_label_in_all_workers_and_in_both_logs(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    arguments = ("--signaling.trusted-proxies", "127.0.0.1")
+    async with house(*arguments) as found:
+        for worker in found.workers:
+            assert await offers(worker, "192.0.2.77") == [422] * 3
+    labels = [
+        record.__dict__["values"]["client"] for record in caplog.records if record.msg == "refused"
+    ]
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "client" in line]
+    noted = {each["client"] for each in told if each["audit"] == "session.open"}
+    assert len(labels) >= 6 and len(set(labels)) == len(noted) == 1
+    assert len(label := noted.pop()) == 8 and label[:4] == labels[0]
 
 
 async def test_a_refusal_is_logged_without_the_address(

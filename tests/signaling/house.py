@@ -14,7 +14,7 @@ from aiohttp import web
 from core.http import METRICS, SERVER_OPTIONS
 from core.settings import load_settings
 from server import make_app
-from signaling.assignment import Post
+from signaling.assignment import Post, new_label_key
 from signaling.board import Board
 from signaling.colleagues import socket_path
 from signaling.keeping.deletions import Deletions
@@ -68,8 +68,8 @@ async def house(
     """``routes`` are doors besides the server's own."""
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory)
     board = await asyncio.to_thread(Board.create, 2)
-    deletions = Deletions()
-    posts = [Post(number, board, Path(folder.name), deletions) for number in range(2)]
+    shared = board, Path(folder.name), Deletions(), new_label_key()
+    posts = [Post(number, *shared) for number in range(2)]
     runners = [await _start(post, arguments, routes) for post in posts]
     running = [
         RunningServer(_address(runner), runner.app[REGISTRY], runner.app[METRICS])

@@ -114,7 +114,7 @@ def test_a_start_that_fails_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch)
     class Assigning:
         def assignment(self, worker: int, lifeline: int) -> Assignment:
             return Assignment(
-                load_settings([]), worker, 1, (), board.fd, 0, Path(), lifeline, certificate=None
+                load_settings([]), worker, 1, (), board.fd, 0, Path(), lifeline, None, b""
             )
 
     def no_process(*_: object, **__: object) -> None:
@@ -156,6 +156,31 @@ def test_a_worker_that_still_loads_is_left_alone(fake: FakeSupervisor) -> None:
     fake.board.clear(0, 0)
     fake.pass_time(worker, 60)
     assert fake.process.status is None
+
+
+def test_workers_share_deletions_and_the_key_of_labels_for_as_long_as_the_server_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Assignment] = []
+
+    def start(worker: Worker, supervisor: Supervisor) -> None:
+        given.append(supervisor.assignment(worker.number, 0))
+
+    def watch(supervisor: Supervisor, workers: list[Worker]) -> int:
+        # One is replaced.
+        workers[0].start(supervisor)
+        return 0
+
+    monkeypatch.setattr(Worker, "start", start)
+    monkeypatch.setattr(Supervisor, "_watch", watch)
+    monkeypatch.setattr("signaling.supervisor.signal.signal", lambda *_: None)
+    for _ in range(2):
+        Supervisor(load_settings(["--workers", "2", "--port", "0"])).run()
+    assert [each.worker for each in given] == [0, 1, 0] * 2
+    for run in (given[:3], given[3:]):
+        assert len({each.deletions for each in run}) == len({each.label_key for each in run}) == 1
+    keys = {each.label_key for each in given}
+    assert len(keys) == 2 and not any(repr(key) in repr(given) for key in keys)
 
 
 def test_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
