@@ -29,7 +29,7 @@ _METRICS = """
 
 At `/metrics`, in the text format of Prometheus, beside those of the process (`process_…`) and of
 Python (`python_info`). A histogram's samples end in `_bucket`, `_count` and `_sum`; beside it and
-beside a counter stands a gauge whose name ends in `_created`, since when it counts (Unix time). With
+beside a counter a gauge ends in `_created`, which tells since when it counts (Unix time). With
 several workers each has the label `worker`. What to look at first:
 [deployment.md](deployment.md#under-load).
 
