@@ -113,7 +113,7 @@ def _credential(kind: str, name: str, scopes: list[str]) -> str:
     told = "+".join(scopes)
     if kind == "key":
         key = KEY_PREFIX + secrets.token_urlsafe(32)
-        return f"key, shown once: {key}\nLOBBYLENS_ACCESS__API_KEYS={name}:{told}:{hash_key(key)}"
+        return f"key, shown once: {key}\nLOBBYLENS_ACCESS__API_KEYS='{name}:{told}:{hash_key(key)}'"
     if sys.stdin.isatty():
         password = getpass.getpass("password: ")
     else:

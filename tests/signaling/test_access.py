@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -234,7 +235,7 @@ def test_a_private_key_in_the_place_of_a_public_one_is_refused(tmp_path: Path) -
 async def test_keys_are_kept_as_hashes_and_the_token_goes_on_working(serve: Serve) -> None:
     made = await asyncio.to_thread(commands.run, ["access", "key", "pms", "reader"])
     key = re.search(r"ll_\S+", made)
-    setting = made.splitlines()[1].partition("=")[2]
+    setting = made.splitlines()[1].partition("=")[2].strip("'")
     assert key is not None and key[0] not in setting
     server = await serve(None, "--access.api-keys", setting, "--api-token", TOKEN)
     assert await status_of(server, bearer(key[0])) == 200
@@ -243,11 +244,29 @@ async def test_keys_are_kept_as_hashes_and_the_token_goes_on_working(serve: Serv
     assert await status_of(server, bearer(TOKEN), "api/webrtc/config") == 200
 
 
+@pytest.mark.parametrize("command", ["key", "password"])
+def test_the_line_for_the_settings_may_be_pasted(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
+    line = commands.run(["access", command, "pms", "reader"]).splitlines()[-1]
+    name = line.partition("=")[0]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"{line}\n")
+    of_file = load_settings([]).access
+    assert of_file.names_credentials
+    shell = ["sh", "-c", f'export {line}; printf %s "${name}"']
+    exported = subprocess.run(shell, capture_output=True, text=True, check=True).stdout
+    (tmp_path / ".env").unlink()
+    monkeypatch.setenv(name, exported)
+    assert load_settings([]).access == of_file
+
+
 async def test_a_key_may_come_in_a_header_of_its_own(serve: Serve) -> None:
     made = await asyncio.to_thread(commands.run, ["access", "key", "pms", "reader"])
     found = re.search(r"ll_\S+", made)
     assert found is not None
-    key, setting = found[0], made.splitlines()[1].partition("=")[2]
+    key, setting = found[0], made.splitlines()[1].partition("=")[2].strip("'")
     server = await serve(
         None, "--access.api-keys", setting, "--api-token", TOKEN, "--access.failures-per-min", "9",
         "--access.requests-per-min", "30",
@@ -286,7 +305,7 @@ async def test_a_key_in_its_header_opens_a_websocket(serve: Serve) -> None:
     made = await asyncio.to_thread(commands.run, ["access", "key", "kiosk1", "kiosk"])
     found = re.search(r"ll_\S+", made)
     assert found is not None
-    setting = made.splitlines()[1].partition("=")[2]
+    setting = made.splitlines()[1].partition("=")[2].strip("'")
     server = await serve(None, "--access.api-keys", setting)
     async with aiohttp.ClientSession() as http:
         for key, action in ((found[0], "init_ok"), ("ll_no", "error")):
