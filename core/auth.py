@@ -1,4 +1,4 @@
-"""Who may do what, and what may be kept: scopes, principals, and the settings of both.
+"""Who may do what, what may be kept, and who may frame the page: scopes, principals, settings.
 
 The authenticator that makes a Principal of credentials is in `signaling.access`; what is kept of
 guests, and for how long, is in `signaling.keeping`.
@@ -13,16 +13,16 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode
 
-from core.sections import Section
+from core.sections import Items, Paths, Section, parts
 
 _KEY_ID = r"[A-Za-z0-9_-]{1,32}"
 _MIN_HS256_BYTES = 32
+_ORIGIN = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?"
 
 
 class Scope(StrEnum):
@@ -101,11 +101,6 @@ class Authenticator(Protocol):
         ...
 
 
-def parts(text: str) -> list[str]:
-    """The items of a comma-separated setting."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _keys(told: SecretStr | None, what: str) -> dict[str, str]:
     """``ID:VALUE`` items by their id. Raises ValueError."""
     found: dict[str, str] = {}
@@ -150,19 +145,19 @@ class AccessSettings(Section):
         description="Keys of JSON Web Tokens signed by HS256, as ID:SECRET, comma-separated; "
         "32 bytes or more each.",
     )
-    jwt_eddsa_keys: Annotated[list[Path], NoDecode] = Field(
+    jwt_eddsa_keys: Paths = Field(
         default_factory=list,
         description="Public keys of tokens signed by EdDSA, as PEM files; a file's name without "
         "its ending is the key's id.",
     )
     jwt_issuer: str = Field("", description="Issuer (iss) that tokens must name.")
     jwt_audience: str = Field("lobbylens", description="Audience (aud) that tokens must name.")
-    api_keys: Annotated[list[str], NoDecode] = Field(
+    api_keys: Items = Field(
         default_factory=list,
         description="API keys as hashes, NAME:SCOPE+SCOPE:HASH, comma-separated; "
         "`python server.py access key NAME SCOPE` makes one.",
     )
-    basic_users: Annotated[list[str], NoDecode] = Field(
+    basic_users: Items = Field(
         default_factory=list,
         description="Users of basic authentication, NAME:SCOPE+SCOPE:HASH, comma-separated; "
         "`python server.py access password NAME SCOPE` makes one.",
@@ -170,7 +165,7 @@ class AccessSettings(Section):
     session_token_ttl_s: Annotated[int, Field(ge=10, le=3600)] = Field(
         300, description="How long a session token for an embedded page waits for its use."
     )
-    allowed_origins: Annotated[list[str], NoDecode] = Field(
+    allowed_origins: Items = Field(
         default_factory=list,
         description="Origins whose pages may use the API (CORS), comma-separated.",
     )
@@ -192,11 +187,6 @@ class AccessSettings(Section):
         "stderr", description="Where it is noted who did what: JSON lines."
     )
     audit_file: Path | None = Field(None, description="The file, for audit=file.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split(cls, data: Any) -> Any:
-        return _split_lists(data, "jwt_eddsa_keys", "api_keys", "basic_users", "allowed_origins")
 
     @field_validator("api_keys", "basic_users")
     @classmethod
@@ -310,7 +300,7 @@ class KeepingSettings(Section):
 class WebhookSettings(Section):
     """Where captured and confirmed documents are told."""
 
-    urls: Annotated[list[str], NoDecode] = Field(
+    urls: Items = Field(
         default_factory=list,
         description="Addresses that are told, https or on this machine, comma-separated.",
     )
@@ -350,11 +340,6 @@ class WebhookSettings(Section):
         description="Most bytes in a worker's spool; further events wait in memory only.",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _split(cls, data: Any) -> Any:
-        return _split_lists(data, "urls")
-
     @model_validator(mode="after")
     def _sound(self) -> WebhookSettings:
         if not all(secure(url) and "@" not in url for url in self.urls):
@@ -376,8 +361,27 @@ class WebhookSettings(Section):
         return keys
 
 
-def _split_lists(data: Any, *names: str) -> Any:
-    if isinstance(data, dict):
-        told = {name: parts(data[name]) for name in names if isinstance(data.get(name), str)}
-        return {**data, **told}
-    return data
+class PageSettings(Section):
+    """The guest's page: the property's own look, and who may hold it in a frame."""
+
+    folder: Path | None = Field(
+        None, description="The property's folder: page.json, theme.css, logo.svg; all optional."
+    )
+    specimen: bool = Field(
+        False, description="Offer the drawn specimen as a camera, for trials: never to guests."
+    )
+    frame_ancestors: Items = Field(
+        default_factory=list,
+        description="Origins of front-desk pages that may embed the page "
+        "(https://desk.example); comma-separated. Others are refused.",
+    )
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _is_origin(cls, origins: list[str]) -> list[str]:
+        # An origin as browsers write it (RFC 6454): they are compared character by character.
+        if not all(
+            re.fullmatch(_ORIGIN, origin) and origin == origin.lower() for origin in origins
+        ):
+            raise ValueError("must be origins: https://HOST or https://HOST:PORT, in small letters")
+        return origins

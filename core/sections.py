@@ -1,4 +1,4 @@
-"""Sections of the settings: the pipeline, the guest's page, the doors without WebRTC.
+"""Sections of the settings: the pipeline, the doors without WebRTC.
 
 Read as a part of all settings by ``core/settings.py``.
 """
@@ -6,16 +6,35 @@ Read as a part of all settings by ``core/settings.py``.
 from __future__ import annotations
 
 import datetime
-import re
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
-ORIGIN = r"https?://[A-Za-z0-9.-]+(:\d{1,5})?"
+
+
+def parts(text: str) -> list[str]:
+    """The items of a comma-separated setting."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _split(given: Any) -> Any:
+    return parts(given) if isinstance(given, str) else given
+
+
+Items = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+"""Comma-separated where they are set, a list in JSON."""
+Paths = Annotated[list[Path], NoDecode, BeforeValidator(_split)]
 
 
 class Section(BaseModel):
@@ -274,7 +293,7 @@ class PipelineSettings(Section):
     card: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")] = Field(
         "registration_card", description="The card to fill, unless a session asks for another."
     )
-    fonts: Annotated[list[Path], NoDecode] = Field(
+    fonts: Paths = Field(
         default_factory=list,
         description="Folders searched for the Noto fonts before the system's; comma-separated.",
     )
@@ -299,12 +318,6 @@ class PipelineSettings(Section):
     mrz: MrzSettings = MrzSettings()
     visual: VisualSettings = VisualSettings()
 
-    @field_validator("fonts", mode="before")
-    @classmethod
-    def _split_folders(cls, given: Any) -> Any:
-        parts = given.split(",") if isinstance(given, str) else given
-        return [part for part in parts if str(part).strip()]
-
     @field_validator("time_zone")
     @classmethod
     def _is_known(cls, name: str) -> str:
@@ -316,38 +329,6 @@ class PipelineSettings(Section):
         """The date at the property now."""
         zone = zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else None
         return datetime.datetime.now(zone).date()
-
-
-class PageSettings(Section):
-    """The guest's page: the property's own look, and who may hold it in a frame."""
-
-    folder: Path | None = Field(
-        None, description="The property's folder: page.json, theme.css, logo.svg; all optional."
-    )
-    specimen: bool = Field(
-        False, description="Offer the drawn specimen as a camera, for trials: never to guests."
-    )
-    frame_ancestors: Annotated[list[str], NoDecode] = Field(
-        default_factory=list,
-        description="Origins of front-desk pages that may embed the page "
-        "(https://desk.example); comma-separated. Others are refused.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split_origins(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("frame_ancestors"), str):
-            origins = [part.strip() for part in data["frame_ancestors"].split(",")]
-            data = {**data, "frame_ancestors": [origin for origin in origins if origin]}
-        return data
-
-    @field_validator("frame_ancestors")
-    @classmethod
-    def _is_origin(cls, origins: list[str]) -> list[str]:
-        # An origin as browsers write it (RFC 6454): they are compared character by character.
-        if not all(re.fullmatch(ORIGIN, origin) and origin == origin.lower() for origin in origins):
-            raise ValueError("must be origins: https://HOST or https://HOST:PORT, in small letters")
-        return origins
 
 
 class DoorSettings(Section):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     Field,
@@ -20,10 +20,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, CliSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from core.auth import AccessSettings, KeepingSettings, WebhookSettings
+from core.auth import AccessSettings, KeepingSettings, PageSettings, WebhookSettings
 from core.errors import SettingsError
 from core.sections import (
     CaptureSettings,
@@ -31,8 +31,8 @@ from core.sections import (
     DoorSettings,
     EnhanceSettings,
     GuidanceSettings,
+    Items,
     MrzSettings,
-    PageSettings,
     PipelineSettings,
     QualitySettings,
     QualityWeights,
@@ -66,7 +66,7 @@ class MediaSettings(Section):
         "empty: any free port.",
         pattern=r"^(\d{1,5}-\d{1,5})?$",
     )
-    public_addresses: Annotated[list[str], NoDecode] = Field(
+    public_addresses: Items = Field(
         default_factory=list,
         description="Addresses to offer to browsers instead of the machine's own "
         "(one-to-one NAT, containers); comma-separated.",
@@ -143,14 +143,6 @@ class MediaSettings(Section):
         "may be analysed beside them by the threads that decoded them, where that is short.",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _split_addresses(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("public_addresses"), str):
-            names = [part.strip() for part in data["public_addresses"].split(",")]
-            data = {**data, "public_addresses": [name for name in names if name]}
-        return data
-
     @model_validator(mode="after")
     def _sound(self) -> MediaSettings:
         for address in self.public_addresses:
@@ -205,12 +197,12 @@ class SignalingSettings(Section):
         "stands before several (docs/deployment.md).",
         pattern=r"^[a-z0-9-]{0,32}$",
     )
-    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+    allowed_hosts: Items = Field(
         default_factory=list,
         description="Names, beside addresses, localhost and this machine's own name, under which "
         "browsers may reach the server, as hotel.example or *.hotel.example; * for any.",
     )
-    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+    trusted_proxies: Items = Field(
         default_factory=list,
         description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed.",
     )
@@ -225,10 +217,10 @@ class SignalingSettings(Section):
         description="Bytes of bodies held at the same time, by each worker, half of them for one "
         "address; more get 503 with Retry-After. Two of the longest always have room.",
     )
-    stun_urls: Annotated[list[str], NoDecode] = Field(
+    stun_urls: Items = Field(
         default_factory=list, description="STUN servers told to browsers and used here, as URLs."
     )
-    turn_urls: Annotated[list[str], NoDecode] = Field(
+    turn_urls: Items = Field(
         default_factory=list, description="TURN servers told to browsers and used here, as URLs."
     )
     turn_secret: SecretStr | None = Field(
@@ -243,16 +235,6 @@ class SignalingSettings(Section):
     drain_timeout_s: Annotated[float, Field(ge=0)] = Field(
         5, description="On SIGTERM, how long captures under way may take to finish."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _split_urls(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for key in ("stun_urls", "turn_urls", "allowed_hosts", "trusted_proxies"):
-                if isinstance(data.get(key), str):
-                    parts = [part.strip() for part in data[key].split(",")]
-                    data = {**data, key: [part for part in parts if part]}
-        return data
 
     @field_validator("stun_urls", "turn_urls")
     @classmethod
