@@ -6,11 +6,13 @@ Read as a part of all settings by ``core/settings.py``.
 from __future__ import annotations
 
 import datetime
+import re
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -35,6 +37,22 @@ def _split(given: Any) -> Any:
 Items = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Comma-separated where they are set, a list in JSON."""
 Paths = Annotated[list[Path], NoDecode, BeforeValidator(_split)]
+
+
+def looks_like(form: str, words: str) -> AfterValidator:
+    """A text must match ``form`` from end to end; ``words`` tell what that is."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(form, text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+CardName = Annotated[
+    str, looks_like(r"[a-z0-9_]{1,64}", "must be 1 to 64 small letters, digits and _")
+]
 
 
 class Section(BaseModel):
@@ -290,7 +308,7 @@ class PipelineSettings(Section):
     templates: Path = Field(
         Path("templates"), description="Folder of the registration cards, a folder for each."
     )
-    card: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")] = Field(
+    card: CardName = Field(
         "registration_card", description="The card to fill, unless a session asks for another."
     )
     fonts: Paths = Field(

@@ -39,6 +39,7 @@ from core.sections import (
     Section,
     StabilitySettings,
     VisualSettings,
+    looks_like,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ _S = TypeVar("_S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=65535)]
 # aiortc takes no IPv6 address in them; a name with one it does.
 _HOST_PORT = r"[A-Za-z0-9.-]+(:\d{1,5})?"
+_MACHINE = "must be at most 32 small letters, digits and -"
 _STUN_URL = rf"stuns?:{_HOST_PORT}"
 _TURN_URL = rf"turns?:{_HOST_PORT}(\?transport=(udp|tcp))?"
 
@@ -64,7 +66,6 @@ class MediaSettings(Section):
         "",
         description="UDP ports for media, as FIRST-LAST (for firewalls and containers); "
         "empty: any free port.",
-        pattern=r"^(\d{1,5}-\d{1,5})?$",
     )
     public_addresses: Items = Field(
         default_factory=list,
@@ -143,15 +144,21 @@ class MediaSettings(Section):
         "may be analysed beside them by the threads that decoded them, where that is short.",
     )
 
-    @model_validator(mode="after")
-    def _sound(self) -> MediaSettings:
-        for address in self.public_addresses:
+    @field_validator("udp_ports")
+    @classmethod
+    def _is_range(cls, ports: str) -> str:
+        if ports:
+            found = re.fullmatch(r"(\d{4,5})-(\d{4,5})", ports, re.ASCII)
+            if not (found and 1024 <= int(found[1]) <= int(found[2]) <= 65535):
+                raise ValueError("must be FIRST-LAST within 1024 to 65535, as 50000-50099")
+        return ports
+
+    @field_validator("public_addresses")
+    @classmethod
+    def _is_address(cls, addresses: list[str]) -> list[str]:
+        for address in addresses:
             ipaddress.ip_address(address)
-        if self.udp_ports:
-            first, last = self.port_range or (0, 0)
-            if not 1024 <= first <= last <= 65535:
-                raise ValueError("udp_ports must be FIRST-LAST within 1024 to 65535")
-        return self
+        return addresses
 
     @property
     def port_range(self) -> tuple[int, int] | None:
@@ -191,11 +198,10 @@ class SignalingSettings(Section):
         description="Sessions at the same time, of all workers together; more get 503 with "
         "Retry-After.",
     )
-    machine: str = Field(
+    machine: Annotated[str, looks_like(r"[a-z0-9-]{0,32}", _MACHINE)] = Field(
         "",
         description="This machine's name in the addresses of its sessions, where a balancer "
         "stands before several (docs/deployment.md).",
-        pattern=r"^[a-z0-9-]{0,32}$",
     )
     allowed_hosts: Items = Field(
         default_factory=list,
@@ -263,7 +269,7 @@ class SignalingSettings(Section):
     def _turn_has_secret(self) -> SignalingSettings:
         # Browsers refuse a TURN server without credentials, and the guest sees nothing at all.
         if self.turn_urls and self.turn_secret is None:
-            raise ValueError("turn_urls needs turn_secret, shared with the TURN server")
+            raise ValueError("turn-urls needs turn-secret, shared with the TURN server")
         return self
 
 
@@ -373,7 +379,7 @@ def read_settings(kind: type[_S], arguments: list[str] | None) -> _S:
         raise SettingsError(str(error)) from None
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: "
+            f"{'.'.join(str(part) for part in item['loc']).replace('_', '-') or 'settings'}: "
             f"{item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
         ]

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import SettingsError
 from core.http import public
+from core.sections import looks_like
 from core.settings import PageSettings
 from signaling.contrast import can_be_read, ink_on
 
-Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+Colour = Annotated[str, looks_like(r"#[0-9A-Fa-f]{6}", "must be a colour written as #rrggbb")]
 _LOGOS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 _MAX_FILE_BYTES = 1_000_000
 _GROUNDS = ("#edeae2", "#262d35")
@@ -112,7 +113,8 @@ def _page(folder: Path | None) -> PropertyPage:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise SettingsError(f"page.json: {place}: {first['msg']}") from None
+        told = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"page.json: {place}: {told}") from None
 
 
 def _logo(folder: Path | None) -> tuple[bytes, str]:

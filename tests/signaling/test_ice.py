@@ -35,7 +35,7 @@ def test_turn_credentials_are_coturn_s() -> None:
 
 
 def test_credentials_come_only_with_a_secret() -> None:
-    with pytest.raises(SettingsError, match="turn_secret"):
+    with pytest.raises(SettingsError, match="turn-secret"):
         load_settings(TURN)
     settings = load_settings([*TURN, "--signaling.turn-secret", "s3cret"]).signaling
     (server,) = ice_servers(settings, now_s=0)

@@ -99,7 +99,8 @@ def test_contrast_is_that_of_the_guidelines() -> None:
 @pytest.mark.parametrize(
     ("page", "named"),
     [
-        ({"accent": "red"}, "accent"),
+        ({"accent": "red"}, "json: accent: must be a colour written as #rrggbb$"),
+        ({"accent_dark": "#fff"}, "accent_dark: must be a colour"),
         ({"idle_s": 3}, "idle_s"),
         ({"colour": "#ffffff"}, "colour"),
         ({"languages": ["xx"]}, "xx"),
@@ -130,7 +131,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     ["https://desk.example/", "desk.example", "https://*.example", "https://Desk.example", "*"],
 )
 def test_only_whole_origins_may_frame_the_page(origin: str) -> None:
-    with pytest.raises(SettingsError, match="frame_ancestors"):
+    with pytest.raises(SettingsError, match="frame-ancestors"):
         load_settings(["--page.frame-ancestors", origin])
 
 
