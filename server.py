@@ -43,7 +43,7 @@ from core.http import (
 )
 from core.log import Log, setup_logging
 from core.metrics import Metrics
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from media.lanes import Spots, captures_lane, frames_lane, second_looks_lane, take_short_turns
 from media.load import LoadProbe
 from media.memory import (
@@ -71,7 +71,7 @@ from signaling.colleagues import COLLEAGUES, Colleagues, socket_path, to_owner
 from signaling.guarding import LISTENERS, guard
 from signaling.keeping.deletions import Deletions
 from signaling.keys import DOORS, MEDIA, REGISTRY, SIGNALING, SURROUNDINGS, UPLOADS
-from signaling.misspelt import warn_of_misspelt
+from signaling.misspelt import load_or_explain, warn_of_misspelt
 from signaling.property import PROPERTY, load_property
 from signaling.routes import add_routes, card_link, image_link, largest_body
 from signaling.sessions import SessionRegistry
@@ -377,7 +377,7 @@ def main(arguments: list[str]) -> int:
         setup_logging(settings.log_level, settings.log_format, str(assignment.worker))
         return run(settings, assignment)
     try:
-        settings = load_settings(arguments)
+        settings = load_or_explain(arguments)
     except LobbyLensError as error:
         print(f"lobbylens: {error.message}", file=sys.stderr)
         return 2

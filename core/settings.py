@@ -55,6 +55,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 # aiortc takes no IPv6 address in them; a name with one it does.
 _HOST_PORT = r"[A-Za-z0-9.-]+(:\d{1,5})?"
 _MACHINE = "must be at most 32 small letters, digits and -"
+_WORDS = {"extra_forbidden": "there is no such setting"}
 _STUN_URL = rf"stuns?:{_HOST_PORT}"
 _TURN_URL = rf"turns?:{_HOST_PORT}(\?transport=(udp|tcp))?"
 
@@ -380,7 +381,7 @@ def read_settings(kind: type[_S], arguments: list[str] | None) -> _S:
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in item['loc']).replace('_', '-') or 'settings'}: "
-            f"{item['msg'].removeprefix('Value error, ')}"
+            f"{_WORDS.get(item['type']) or item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("; ".join(problems)) from None

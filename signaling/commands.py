@@ -23,6 +23,7 @@ from signaling.access.credentials import KEY_PREFIX, hash_key, hash_password
 from signaling.keeping.envelope import KeyRing, Reencrypted
 from signaling.keeping.spool import reencrypt_spool
 from signaling.keeping.store import Store
+from signaling.misspelt import explaining
 
 COMMANDS = ("access", "store")
 _LOOK_AFTER = ("list", "sweep", "reencrypt")
@@ -86,7 +87,9 @@ def run(arguments: list[str]) -> str:
     """What the command prints. Raises SettingsError; argparse ends the program on wrong words."""
     match arguments:
         case ["store", command, *options] if command in _LOOK_AFTER:
-            return _look_after(command, read_settings(StoreSettings, options))
+            with explaining():
+                settings = read_settings(StoreSettings, options)
+            return _look_after(command, settings)
     told = _parser().parse_args(arguments)
     if told.area == "access":
         return _credential(told.command, told.name, told.scopes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 from collections.abc import Iterable, Iterator
@@ -9,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dotenv import dotenv_values
 from pydantic import BaseModel
 
+from core.errors import SettingsError
 from core.log import Log
-from core.settings import Settings
+from core.settings import Settings, load_settings
 
 _log = Log("settings")
 
@@ -32,10 +34,32 @@ def misspelt(names: Iterable[str]) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def explaining() -> Iterator[None]:
+    """A refusal of settings also names the variables that are no setting, which in a section are
+    refused, and elsewhere may be what is missing."""
+    try:
+        yield
+    except SettingsError as error:
+        told = [f"{name} is no setting, the nearest is {near}" for name, near in _found().items()]
+        raise SettingsError("; ".join([error.message, *told])) from None
+
+
+def load_or_explain(arguments: list[str]) -> Settings:
+    """`load_settings`, `explaining`."""
+    with explaining():
+        return load_settings(arguments)
+
+
 def warn_of_misspelt() -> None:
-    """Look through the environment and ``.env``; values are never told."""
-    for name, nearest in misspelt({*os.environ, *dotenv_values(".env")}).items():
+    """Tell the log of variables that are no setting."""
+    for name, nearest in _found().items():
         _log.warning("x unknown setting", name=name, meant=nearest)
+
+
+def _found() -> dict[str, str]:
+    """Those of the environment and of ``.env``; values are never told."""
+    return misspelt({*os.environ, *dotenv_values(".env")})
 
 
 def _variables(section: type[BaseModel]) -> Iterator[str]:

@@ -20,13 +20,13 @@ from pathlib import Path
 
 from core.errors import LobbyLensError
 from core.log import Log, setup_logging
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from media.processors import usable_processors
 from signaling import tls
 from signaling.assignment import Assignment, new_label_key, send
 from signaling.board import Board
 from signaling.keeping.deletions import Deletions
-from signaling.misspelt import warn_of_misspelt
+from signaling.misspelt import load_or_explain, warn_of_misspelt
 
 _log = Log("supervisor")
 _PROGRAM = Path(__file__).resolve().parent.parent / "server.py"
@@ -245,7 +245,7 @@ class Supervisor:
 def main(arguments: list[str]) -> int:
     """The exit status: 0, or 2 when the configuration or the installation is wrong."""
     try:
-        settings = load_settings(arguments)
+        settings = load_or_explain(arguments)
         setup_logging(settings.log_level, settings.log_format, "supervisor")
         warn_of_misspelt()
         return Supervisor(settings).run()

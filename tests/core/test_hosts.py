@@ -12,7 +12,7 @@ import pytest
 from core.errors import SettingsError
 from core.http import HostRule
 from core.settings import load_settings
-from signaling.misspelt import misspelt, warn_of_misspelt
+from signaling.misspelt import load_or_explain, misspelt, warn_of_misspelt
 from tests.conftest import RunningServer, Serve
 from tests.signaling.house import house
 
@@ -157,3 +157,32 @@ def test_a_misspelt_setting_is_told_with_the_nearest(
         {"name": "LOBBYLENS_PROT", "meant": "LOBBYLENS_PORT"},
     ]
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [
+        ("LOBBYLENS_MEDIA__UDP_PORT", "LOBBYLENS_MEDIA__UDP_PORTS"),
+        ("LOBBYLENS_PIPELINE__MRZ__TESDATA", "LOBBYLENS_PIPELINE__MRZ__TESSDATA"),
+    ],
+)
+def test_a_misspelt_setting_of_a_section_is_refused_with_the_nearest(
+    wrong: str, nearest: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if place == ".env":
+        (tmp_path / ".env").write_text(f"{wrong}=50000-50099\n")
+    else:
+        monkeypatch.setenv(wrong, "50000-50099")
+    told = f"{wrong} is no setting, the nearest is {nearest}"
+    with pytest.raises(SettingsError, match=f"there is no such setting; {told}$") as caught:
+        load_or_explain([])
+    assert "50000" not in caught.value.message
+
+
+def test_what_is_missing_may_be_misspelt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOBBYLENS_API_TOKN", "s3cret")
+    with pytest.raises(SettingsError, match=r"API_TOKN is no setting, .* LOBBYLENS_API_TOKEN$"):
+        load_or_explain(["--host", "0.0.0.0"])
