@@ -37,6 +37,8 @@ def _split(given: Any) -> Any:
 Items = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """Comma-separated where they are set, a list in JSON."""
 Paths = Annotated[list[Path], NoDecode, BeforeValidator(_split)]
+MaybePath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
+"""An unset variable in a container's description arrives as an empty one."""
 
 
 def looks_like(form: str, words: str) -> AfterValidator:

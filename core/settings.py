@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
@@ -18,7 +17,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
@@ -32,6 +30,7 @@ from core.sections import (
     EnhanceSettings,
     GuidanceSettings,
     Items,
+    MaybePath,
     MrzSettings,
     PipelineSettings,
     QualitySettings,
@@ -266,13 +265,6 @@ class SignalingSettings(Section):
             raise ValueError("must be names without scheme and port, as hotel.example")
         return names
 
-    @model_validator(mode="after")
-    def _turn_has_secret(self) -> SignalingSettings:
-        # Browsers refuse a TURN server without credentials, and the guest sees nothing at all.
-        if self.turn_urls and self.turn_secret is None:
-            raise ValueError("turn-urls needs turn-secret, shared with the TURN server")
-        return self
-
 
 class Settings(BaseSettings):
     """LobbyLens: a browser's camera in, a read passport and a filled registration card out."""
@@ -305,8 +297,8 @@ class Settings(BaseSettings):
     tls: Literal["off", "self-signed", "files"] = Field(
         "off", description="off, self-signed (a LAN trial), or files (tls-cert and tls-key)."
     )
-    tls_cert: Path | None = Field(None, description="Certificate chain, PEM.")
-    tls_key: Path | None = Field(None, description="Private key, PEM.")
+    tls_cert: MaybePath = Field(None, description="Certificate chain, PEM.")
+    tls_key: MaybePath = Field(None, description="Private key, PEM.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
     )
@@ -330,25 +322,44 @@ class Settings(BaseSettings):
         # An unset variable in a container's description arrives as an empty one.
         return token if token is not None and token.get_secret_value().strip() else None
 
-    @model_validator(mode="after")
-    def _safe_to_serve(self) -> Settings:
-        named = self.api_token is not None or self.access.names_credentials
-        if not is_loopback(self.host) and not named:
-            raise ValueError(
-                f"refusing to serve on {self.host} without authentication: set "
-                "LOBBYLENS_API_TOKEN to a long random string, or serve on 127.0.0.1"
-            )
-        keeping = self.keeping
-        # Whoever only looks after stored files may do without the keys.
-        if keeping.hours and not (keeping.folder and keeping.keys):
-            raise ValueError("storing needs keeping.folder and keeping.keys")
-        if self.webhooks.spool and not self.keeping.keys:
-            raise ValueError(
-                "webhooks.spool needs keeping.keys, which seal it: `server.py store key ID`"
-            )
-        if self.tls == "files" and not (self.tls_cert and self.tls_key):
-            raise ValueError("tls=files needs both tls-cert and tls-key")
-        return self
+    @property
+    def objections(self) -> list[str]:
+        """Why this is not to be served: what would be open to anybody, and settings that would
+        not do what they were set for, as one that they need is missing."""
+        access, keeping, turn = self.access, self.keeping, self.signaling
+        hooks, visual = self.webhooks, self.pipeline.visual
+        named = self.api_token is not None or access.names_credentials
+        files, tokens = self.tls == "files", access.hs256_keys or access.jwt_eddsa_keys
+        needs: tuple[tuple[object, object, str], ...] = (
+            (not is_loopback(self.host), named, f"refusing to serve on {self.host} without "
+             "authentication: set LOBBYLENS_API_TOKEN to a long random string, or serve on "
+             "127.0.0.1"),
+            (files, self.tls_cert and self.tls_key, "tls=files needs both tls-cert and tls-key"),
+            (self.tls_cert or self.tls_key, files, "tls-cert and tls-key need tls=files"),
+            (access.audit == "file", access.audit_file, "access.audit=file needs audit-file"),
+            (access.audit_file, access.audit == "file", "access.audit-file needs audit=file"),
+            (tokens, access.jwt_issuer and access.jwt_audience,
+             "access: tokens need jwt-issuer and jwt-audience, which they must name"),
+            (access.jwt_issuer, tokens,
+             "access.jwt-issuer needs jwt-hs256-keys or jwt-eddsa-keys, which sign tokens"),
+            # Browsers refuse a TURN server without credentials, and the guest sees nothing at all.
+            (turn.turn_urls, turn.turn_secret,
+             "signaling.turn-urls needs turn-secret, shared with the TURN server"),
+            (turn.turn_secret, turn.turn_urls,
+             "signaling.turn-secret needs turn-urls, which name the TURN server"),
+            (keeping.hours, keeping.folder and keeping.parsed_keys,
+             "storing needs keeping.folder and keeping.keys"),
+            (hooks.urls, hooks.signing_keys,
+             "webhooks.urls need secrets, so that receivers can tell who speaks"),
+            # A spool alone serves whoever has given up webhooks: what waits in it is wiped.
+            (hooks.signing_keys, hooks.urls or hooks.spool,
+             "webhooks.secrets need urls, which are told"),
+            (hooks.spool, keeping.parsed_keys,
+             "webhooks.spool needs keeping.keys, which seal it: `server.py store key ID`"),
+            (visual.printed_names, visual.enabled,
+             "pipeline.visual.printed-names needs pipeline.visual.enabled"),
+        )  # fmt: skip
+        return [words for told, needed, words in needs if told and not needed]
 
 
 def is_loopback(host: str) -> bool:
@@ -361,19 +372,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def load_settings(arguments: list[str] | None = None) -> Settings:
-    """All settings. Raises what `read_settings` does."""
-    return read_settings(Settings, arguments)
+def load_settings(arguments: list[str], *, serving: bool = True) -> Settings:
+    """All settings. Raises what `read_settings` does, and with ``serving`` SettingsError also for
+    what speaks against that."""
+    settings = read_settings(Settings, arguments)
+    if serving and settings.objections:
+        raise SettingsError(f"settings: {'; '.join(settings.objections)}")
+    return settings
 
 
-def read_settings(kind: type[_S], arguments: list[str] | None) -> _S:
-    """Settings from defaults, ``.env``, environment and ``arguments`` (None: no command line).
+def read_settings(kind: type[_S], arguments: list[str]) -> _S:
+    """Settings from defaults, ``.env``, environment and ``arguments``.
 
     Raises SettingsError that names each wrong setting; its text holds no secret value.
     """
     try:
-        if arguments is None:
-            return kind()
         return kind(_cli_settings_source=CliSettingsSource(kind, cli_parse_args=arguments))
     except SourceError as error:
         # It names the setting and its source, and holds no value.

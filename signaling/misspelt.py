@@ -45,10 +45,10 @@ def explaining() -> Iterator[None]:
         raise SettingsError("; ".join([error.message, *told])) from None
 
 
-def load_or_explain(arguments: list[str]) -> Settings:
+def load_or_explain(arguments: list[str], *, serving: bool = True) -> Settings:
     """`load_settings`, `explaining`."""
     with explaining():
-        return load_settings(arguments)
+        return load_settings(arguments, serving=serving)
 
 
 def warn_of_misspelt() -> None:

@@ -76,6 +76,37 @@ def test_wrong_settings_are_named(arguments: list[str], named: str) -> None:
     assert "pattern" not in told.value.message
 
 
+@pytest.mark.parametrize(
+    ("set_alone", "told"),
+    [
+        ("--tls-cert a.pem --tls-key b.pem", "tls-cert and tls-key need tls=files"),
+        ("--tls self-signed --tls-key b.pem", "tls-cert and tls-key need tls=files"),
+        ("--access.audit-file a", "access.audit-file needs audit=file"),
+        ("--access.audit off --access.audit-file a", "access.audit-file needs audit=file"),
+        ("--access.audit file", "access.audit=file needs audit-file"),
+        ("--access.jwt-issuer a", "access.jwt-issuer needs jwt-hs256-keys or jwt-eddsa-keys"),
+        ("--signaling.turn-secret s3cret", "signaling.turn-secret needs turn-urls"),
+        ("--webhooks.secrets " + "c2Vj" * 8, "webhooks.secrets need urls"),
+        (
+            "--pipeline.visual.printed-names --no-pipeline.visual.enabled",
+            "pipeline.visual.printed-names needs pipeline.visual.enabled",
+        ),
+    ],
+)
+def test_what_would_not_do_what_it_is_set_for_is_refused(set_alone: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(told)) as caught:
+        load_settings(set_alone.split())
+    assert "s3cret" not in caught.value.message and "c2Vj" not in caught.value.message
+
+
+def test_an_unset_path_of_a_container_s_description_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TLS_CERT", "TLS_KEY", "ACCESS__AUDIT_FILE", "WEBHOOKS__SPOOL", "PAGE__FOLDER"):
+        monkeypatch.setenv(f"LOBBYLENS_{name}", "")
+    assert load_settings([]).page.folder is None
+
+
 def test_a_secret_is_in_no_message() -> None:
     secret = "topsecret" * 3
     with pytest.raises(SettingsError) as caught:
