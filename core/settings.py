@@ -376,7 +376,7 @@ def load_settings(arguments: list[str], *, serving: bool = True) -> Settings:
     """All settings. Raises what `read_settings` does, and with ``serving`` SettingsError also for
     what speaks against that."""
     settings = read_settings(Settings, arguments)
-    if serving and settings.objections:
+    if serving and not settings.health and settings.objections:
         raise SettingsError(f"settings: {'; '.join(settings.objections)}")
     return settings
 

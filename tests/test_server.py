@@ -64,6 +64,17 @@ def test_it_serves_tells_its_health_and_ends_on_sigterm(tls: str) -> None:
     assert ask_health(port).returncode == 1
 
 
+def test_the_health_check_asks_for_nothing_that_serving_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A container's check has the image's environment, and not the options of the server."""
+    with running() as (_, _, port):
+        monkeypatch.setenv("LOBBYLENS_HOST", "0.0.0.0")
+        monkeypatch.setenv("LOBBYLENS_TLS", "files")
+        well = ask_health(port)
+    assert well.returncode == 0 and '"status": "ok"' in well.stdout, well.stderr
+
+
 def refusal(*arguments: str) -> str:
     done = subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
