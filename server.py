@@ -76,7 +76,7 @@ from signaling.property import PROPERTY, load_property
 from signaling.routes import add_routes, card_link, image_link, largest_body
 from signaling.sessions import SessionRegistry
 from signaling.shards import Shard
-from signaling.supervisor import announce, worker_count
+from signaling.supervisor import announce, binding, worker_count
 
 _log = Log("server")
 _REQUESTS_END_S = 3
@@ -271,7 +271,8 @@ async def serve(
         loop.add_signal_handler(number, told.set)
     try:
         if doors is None:
-            await web.TCPSite(runner, settings.host, settings.port, ssl_context=context).start()
+            with binding(settings.host, settings.port):
+                await web.TCPSite(runner, settings.host, settings.port, ssl_context=context).start()
             host, port = runner.addresses[0][:2]
             await asyncio.to_thread(announce, "https" if context else "http", host, port)
         else:

@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from core.errors import LobbyLensError
+from core.errors import LobbyLensError, SettingsError
 from core.log import Log, setup_logging
 from core.settings import Settings
 from media.processors import usable_processors
@@ -56,17 +57,31 @@ def announce(scheme: str, host: str, port: int) -> None:
     sys.stdout.flush()
 
 
+@contextlib.contextmanager
+def binding(host: str, port: int) -> Iterator[None]:
+    """Around what makes a server listen: raises SettingsError that names where, and by which
+    settings that can be changed."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        # asyncio tells of addresses at length; a host that is not found has no error of the system.
+        number, told = getattr(error, "errno", None), getattr(error, "strerror", None)
+        reason = os.strerror(number) if number and number > 0 else told or "no name of a host"
+        raise SettingsError(f"--host {host} --port {port}: {reason}") from None
+
+
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address of ``host``. Raises OSError.
+    """Listening sockets on every address of ``host``. Raises SettingsError.
 
     The workers share them rather than each binding the port (SO_REUSEPORT): the kernel would
     hand connections to one that has just died, and a second server on this port would go unseen.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return [
-        socket.create_server(address[:2], family=family, backlog=1024)
-        for family, _, _, _, address in dict.fromkeys(found)
-    ]
+    with binding(host, port):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return [
+            socket.create_server(address[:2], family=family, backlog=1024)
+            for family, _, _, _, address in dict.fromkeys(found)
+        ]
 
 
 class Worker:

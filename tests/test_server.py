@@ -107,7 +107,20 @@ def test_a_port_in_use_is_told() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert "in use" in refusal("--port", str(taken.getsockname()[1]))
+        port = taken.getsockname()[1]
+        for workers in ("1", "2"):
+            told = refusal("--port", str(port), "--workers", workers)
+            assert f"cannot serve: --host 127.0.0.1 --port {port}: Address already in use\n" in told
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("host", ["nope.invalid", "no..name"])
+def test_a_host_that_is_not_found_is_named(
+    host: str, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOBBYLENS_API_TOKEN", "s3cret")
+    told = refusal("--host", host, "--port", "0", "--workers", workers)
+    assert f"cannot serve: --host {host} --port 0: " in told and told.strip()[-1].isalpha()
 
 
 def test_a_missing_model_is_told_with_what_to_do(tmp_path: Path) -> None:

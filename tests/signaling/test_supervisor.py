@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from core.errors import SettingsError
 from core.settings import load_settings
 from server import own_names
 from signaling import tls
@@ -192,7 +193,7 @@ def test_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_port_is_held_for_this_server_alone() -> None:
     (listening,) = listen("127.0.0.1", 0)
-    with listening, pytest.raises(OSError, match="in use"):
+    with listening, pytest.raises(SettingsError, match="in use"):
         listen("127.0.0.1", listening.getsockname()[1])
 
 
