@@ -133,12 +133,16 @@ def test_without_language_data_zones_are_read_and_the_package_is_named(tmp_path:
         assert ask_health(port).returncode == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
-        assert process.stderr is not None and "tesseract-ocr" in process.stderr.read()
+        assert process.stderr is not None
+        told = process.stderr.read()
+    for part in ("tesseract-ocr", str(tmp_path), "pipeline.mrz.tessdata", "pipeline.visual.lang"):
+        assert part in told
 
 
 def test_language_data_that_was_asked_for_is_not_done_without(tmp_path: Path) -> None:
     where = ("--pipeline.mrz.tessdata", str(tmp_path))
-    assert "tesseract-ocr" in refusal(*where, "--pipeline.visual.language", "eng")
+    told = refusal(*where, "--pipeline.visual.language", "eng")
+    assert "tesseract-ocr" in told and f"is missing in {tmp_path}: " in told
 
 
 def test_it_starts_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

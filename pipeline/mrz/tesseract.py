@@ -48,8 +48,9 @@ class TesseractReader:
         """Raises ModelNotFound, naming the Debian package, without the language data."""
         if not (tessdata / f"{language}.traineddata").is_file():
             raise ModelNotFound(
-                f"Tesseract's language data {language}.traineddata is missing in the tessdata "
-                f"folder: install the Debian package tesseract-ocr-{language} or set mrz.tessdata."
+                f"Tesseract's language data {language}.traineddata is missing in {tessdata}: "
+                f"install the Debian package tesseract-ocr-{language}, or set the folder "
+                "(pipeline.mrz.tessdata) or the language (pipeline.mrz.language)."
             )
         try:
             self._api = tesserocr.PyTessBaseAPI(
@@ -60,7 +61,8 @@ class TesseractReader:
             )
         except RuntimeError as error:
             raise ModelNotFound(
-                f"Tesseract cannot use {language}.traineddata: it needs the LSTM kind."
+                f"Tesseract cannot use {language}.traineddata in {tessdata}: it needs the "
+                "LSTM kind."
             ) from error
         self._api.SetVariable("tessedit_char_whitelist", ALPHABET)
         self._lock = threading.Lock()

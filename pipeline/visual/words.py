@@ -80,9 +80,10 @@ class PrintReader:
         """Raises ModelNotFound, naming the file, without the language data."""
         if not (tessdata / f"{language}.traineddata").is_file():
             raise ModelNotFound(
-                f"Tesseract's language data {language}.traineddata is missing in the tessdata "
-                "folder: install its Debian package (tesseract-ocr-eng, tesseract-ocr-script-latn) "
-                "or set visual.language."
+                f"Tesseract's language data {language}.traineddata is missing in {tessdata}: "
+                "install its Debian package (tesseract-ocr-eng, tesseract-ocr-script-latn), "
+                "or set the folder (pipeline.mrz.tessdata) or the language "
+                "(pipeline.visual.language)."
             )
         # Its complaints of odd lines are no news to an operator, and no line of our log.
         tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
@@ -92,7 +93,8 @@ class PrintReader:
             )
         except RuntimeError as error:
             raise ModelNotFound(
-                f"Tesseract cannot use {language}.traineddata: it needs the LSTM kind."
+                f"Tesseract cannot use {language}.traineddata in {tessdata}: it needs the "
+                "LSTM kind."
             ) from error
         self._spells = language == ALL_LETTERS
         self._lock = threading.Lock()

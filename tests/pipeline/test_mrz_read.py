@@ -265,7 +265,9 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
     glyphs_alone = tmp_path / "models"
     (glyphs_alone / "mrz").mkdir(parents=True)
     shutil.copy(MODELS / "mrz" / "glyphs.npz", glyphs_alone / "mrz")
-    with pytest.raises(ModelNotFound, match="tesseract-ocr-eng"):
+    with pytest.raises(
+        ModelNotFound, match=rf"in {tmp_path}: .*tesseract-ocr-eng, .* \(pipeline\.mrz\.tess"
+    ):
         MrzReader(MrzSettings(tessdata=tmp_path), models=glyphs_alone)
     with pytest.raises(ModelNotFound, match="mrz_glyphs"):
         MrzReader(MrzSettings(), models=tmp_path)
