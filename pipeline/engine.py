@@ -19,7 +19,7 @@ from core.settings import EnhanceSettings, PipelineSettings
 from pipeline.barcode.fields import barcode_document
 from pipeline.barcode.reader import read_licence
 from pipeline.card.box import CardBox
-from pipeline.card.fonts import FONT_FOLDERS, FontShelf
+from pipeline.card.fonts import FONT_FOLDERS, FontShelf, named_folders
 from pipeline.card.order import CardForm, CardOrder
 from pipeline.copies import warnings_of
 from pipeline.detect import CornerDetector
@@ -107,10 +107,11 @@ class Parts:
 def load_parts(settings: PipelineSettings) -> Parts:
     """The shipped parts. Raises ModelNotFound, SettingsError."""
     models, templates = _folder(settings.models), _folder(settings.templates)
+    fonts = (*named_folders(settings.fonts, "pipeline.fonts"), *FONT_FOLDERS)
     return Parts(
         detector=CornerDetector.load(settings.detect, Weights(models)),
         zones=MrzReader(settings.mrz, models),
-        cards=CardBox(templates, settings.card, FontShelf((*settings.fonts, *FONT_FOLDERS))),
+        cards=CardBox(templates, settings.card, FontShelf(fonts)),
         prints=load_print_reader(settings),
     )
 

@@ -30,7 +30,7 @@ class CardBox:
         self._loading = threading.Lock()
         if own not in self.names:
             raise SettingsError(
-                f"there is no card {own} under {templates.name}/; "
+                f"there is no card {own} (pipeline.card) in {templates} (pipeline.templates); "
                 f"there are: {', '.join(self.names) or 'none'}"
             )
         self.get(own)

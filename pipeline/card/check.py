@@ -22,7 +22,7 @@ from pypdf.errors import PyPdfError
 
 from core.errors import LobbyLensError, SettingsError
 from pipeline.card.fill import FORM, MAPPING, RULES, CardFiller
-from pipeline.card.fonts import FontShelf
+from pipeline.card.fonts import FontShelf, named_folders
 from pipeline.card.inspection import form_fonts
 from pipeline.card.mapping import AskedOf, CardMapping, FieldFormat, FieldRule, load_mapping
 from pipeline.card.rules import CardRules, load_rules
@@ -83,7 +83,7 @@ def main(arguments: list[str], out: TextIO = sys.stdout) -> int:
 
 
 def _shelf(folders: list[Path]) -> FontShelf:
-    return FontShelf(tuple(folders)) if folders else FontShelf()
+    return FontShelf(named_folders(folders, "--font")) if folders else FontShelf()
 
 
 def check(file: Path, mapping: Path | None, out: Path, shelf: FontShelf) -> Iterator[str]:
@@ -98,6 +98,8 @@ def check(file: Path, mapping: Path | None, out: Path, shelf: FontShelf) -> Iter
         yield f"  {name}: {'embedded' if embedded else 'NOT embedded'}"
     beside = mapping or form.parent / MAPPING
     drafted = not beside.exists()
+    if mapping and drafted:
+        raise SettingsError(f"there is no mapping {mapping}")
     known = draft_mapping(fields, form.stem) if drafted else load_mapping(beside)
     rules_file = form.parent / RULES
     rules = load_rules(rules_file) if rules_file.exists() else CardRules()
@@ -137,9 +139,9 @@ def _read(form: Path) -> PdfReader:
     try:
         return PdfReader(io.BytesIO(form.read_bytes()))
     except OSError as error:
-        raise SettingsError(f"{form.name} cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{form} cannot be read: {error.strerror}") from None
     except PyPdfError:
-        raise SettingsError(f"{form.name} is no readable PDF") from None
+        raise SettingsError(f"{form} is no readable PDF") from None
 
 
 def form_fields(reader: PdfReader) -> list[FormField]:

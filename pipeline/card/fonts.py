@@ -199,6 +199,15 @@ class ShelfFont:
         )
 
 
+def named_folders(folders: Sequence[Path], name: str) -> tuple[Path, ...]:
+    """Folders of fonts that an operator gave by the option ``name``. Raises SettingsError for one
+    that is not there: unlike one of the system's, it was meant to be."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise SettingsError(f"{name}: there is no folder {folder}")
+    return tuple(folders)
+
+
 class FontShelf:
     """The fonts of an installation, by script; safe to use from several threads.
 

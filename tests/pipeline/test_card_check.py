@@ -115,3 +115,14 @@ def test_the_server_s_command_line_leads_there(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "unmapped: 0" in done.stdout
+
+
+def test_what_is_not_there_is_told_by_its_whole_path(hotel_form: Path, tmp_path: Path) -> None:
+    none = tmp_path / "none"
+    assert _told(none) == (1, f"not usable: {none} cannot be read: No such file or directory\n")
+    status, told = _told(hotel_form, "--font", none, "--out", tmp_path / "out")
+    assert (status, told) == (1, f"not usable: --font: there is no folder {none}\n")
+    status, told = _told(hotel_form, "--mapping", none, "--out", tmp_path / "out")
+    assert status == 1 and told.endswith(f"not usable: there is no mapping {none}\n")
+    hotel_form.write_text("no form")
+    assert _told(hotel_form) == (1, f"not usable: {hotel_form} is no readable PDF\n")

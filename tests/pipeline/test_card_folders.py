@@ -15,7 +15,7 @@ from pipeline.card.fill import CardFiller
 from pipeline.card.layout import card_layout, load_plan
 from pipeline.card.order import AskedOf, CardOrder
 from pipeline.card.rules import load_rules
-from pipeline.engine import Engine
+from pipeline.engine import Engine, load_parts
 from pipeline.types import Document, DocumentStatus, Field, FieldStatus
 from tests.pipeline.card_names import FOLDERS, TEMPLATES, filler, values
 
@@ -219,6 +219,12 @@ def test_the_setting_chooses_the_card() -> None:
     assert box.form().name == "spain_rd933"
     with pytest.raises(SettingsError, match="there are: germany_bmg"):
         CardBox(TEMPLATES, "atlantis")
+    missing = Path("/no/such/folder")
+    told = rf"registration_card \(pipeline.card\) in {missing} \(pipeline.templates\)"
+    with pytest.raises(SettingsError, match=told):
+        CardBox(missing, "registration_card")
+    with pytest.raises(SettingsError, match=rf"pipeline\.fonts: there is no folder {missing}"):
+        load_parts(PipelineSettings(fonts=[missing]))
     with pytest.raises(ValueError, match="card"):
         PipelineSettings(card="../etc")
 
