@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from benchmarks.doors import timed_cards
 from core.settings import DoorSettings, PipelineSettings
 from pipeline.engine import Engine
 from signaling.api.documents import preview_page
@@ -58,6 +59,19 @@ async def test_the_original_stays_beside_the_edit(serve: Serve) -> None:
         status, pdf = await fetch(http, server, told["filled_document"])
         assert status == 200 and pdf.startswith(b"%PDF")
         assert b"primary_identifier" in pdf and b"surname" not in pdf, "ICAO names fill the card"
+
+
+async def test_the_benchmark_has_a_card_filled_each_time(serve: Serve) -> None:
+    engine = FakeEngine()
+    server = await serve(engine)
+    async with Http() as http:
+        own, data = await captured(http, server)
+
+        async def ask(path: str, **how: Any) -> None:
+            assert (await post(http, server, path, **how))[0] == 200
+
+        assert len(await timed_cards(ask, {"session_id": own}, data, 5)) == 5
+    assert len(engine.orders) == 5
 
 
 def text_of(pdf: bytes) -> str:
