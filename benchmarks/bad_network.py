@@ -29,8 +29,8 @@ from aiortc.codecs import h264, vpx
 
 import media.peer
 from benchmarks.impairment import Impairment, Swallower, Watch
+from benchmarks.surroundings import own_settings
 from core.http import SERVER_OPTIONS
-from core.settings import load_settings
 from examples.client import CaptureClient
 from media.surroundings import Reading
 from models.training.specimen_scene import Phases, SpecimenScene
@@ -135,7 +135,7 @@ async def play(
 ) -> Call:
     """One call."""
     vpx.DEFAULT_BITRATE = h264.DEFAULT_BITRATE = case.start_kbps * 1000
-    app = await asyncio.to_thread(make_app, load_settings(["--access.audit", "off"]), engine)
+    app = await asyncio.to_thread(make_app, own_settings("--access.audit", "off"), engine)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server(**SERVER_OPTIONS)
     client = CaptureClient(str(server.make_url("")), HeldScene(pictures), codec=codec)
@@ -174,7 +174,7 @@ async def main(seconds: float, width_px: int, codec: str) -> None:
     shape = f"{width_px}x{width_px * 9 // 16}, {codec}"
     print(f"{platform.machine()}, {os.cpu_count()} processors, {seconds:.0f} s a call, {shape}")
     print(f"{'':38} {'longest s':>9} {'> 0.3 s':>8} {'overlays':>9} {'repeated':>9}")
-    engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
+    engine = await asyncio.to_thread(Engine, own_settings().pipeline)
     pictures = await asyncio.to_thread(held_pictures, width_px)
     try:
         for case in CASES:

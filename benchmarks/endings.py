@@ -19,8 +19,8 @@ from aiortc.mediastreams import MediaStreamError
 from benchmarks.films import FilmTrack
 from benchmarks.load import end, line_of, start
 from benchmarks.soak import vanish
+from benchmarks.surroundings import own_settings
 from core.http import SERVER_OPTIONS
-from core.settings import load_settings
 from examples.client import CaptureClient
 from media.state import CloseReason
 from media.surroundings import Reading
@@ -34,7 +34,7 @@ _FLOOD_FPS = 240
 @contextlib.asynccontextmanager
 async def serving(engine: Reading) -> AsyncIterator[tuple[str, Any]]:
     """The whole server in this process, and its registry of sessions."""
-    settings = load_settings(["--access.audit", "off", "--load.max-cpu-share", "9"])
+    settings = own_settings("--access.audit", "off", "--load.max-cpu-share", "9")
     app = await asyncio.to_thread(make_app, settings, engine)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server(**SERVER_OPTIONS)

@@ -22,6 +22,7 @@ import asyncio
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ import numpy as np
 
 from benchmarks.films import SCENES, SHAPES, write_film
 from benchmarks.process_usage import usage
+from examples.demo import ELSEWHERE, own_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("lobbylens", "blind", "stock")
@@ -72,15 +74,22 @@ class Figures:
         )
 
 
+def program(python: str) -> str:
+    """An interpreter wherever it is started from; a link to it is a virtual environment's."""
+    return str(Path(shutil.which(python) or python).absolute())
+
+
 async def start(
     *module_and_arguments: str, python: str = sys.executable
 ) -> asyncio.subprocess.Process:
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return await asyncio.create_subprocess_exec(
-        python,
+        program(python),
         "-m",
         *module_and_arguments,
         stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
+        cwd=ELSEWHERE,
+        env={**own_environment(), "PYTHONPATH": os.pathsep.join(path)},
         limit=64 << 20,
     )
 

@@ -22,6 +22,7 @@ from examples.client import CaptureClient, Refused
 WARM_UP_S = 4.0
 _CONNECTED_WITHIN_S = 30.0
 _MOST_REMEMBERED = 400
+_FULL = 503
 
 
 class Sent:
@@ -97,9 +98,11 @@ async def main(url: str, film: Path, sessions: int, seconds: float, codec: str, 
         caller = Caller(url, frames, codec, fps, number / sessions / fps)
         try:
             await caller.open()
-        except Refused:
-            refused += 1
+        except Refused as error:
             await caller.close()
+            if error.status != _FULL:
+                raise SystemExit(f"the server refuses a session: {error}") from None
+            refused += 1
         else:
             callers.append(caller)
     listening = [asyncio.create_task(caller.listen()) for caller in callers]

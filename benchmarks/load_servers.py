@@ -34,7 +34,8 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 import server
 from benchmarks.frame_numbers import luma_of, read_number
-from core.settings import PipelineSettings, load_settings
+from benchmarks.surroundings import own_settings
+from core.settings import PipelineSettings
 from media.lanes import take_short_turns
 from pipeline.engine import Engine, load_parts
 from pipeline.types import Detection, Detector, Frame
@@ -90,7 +91,7 @@ def ours(kind: str) -> int:
     other = others.get(kind)
     if other is not None:
         parts = dataclasses.replace(parts, detector=other)
-    settings = load_settings([*UNBOUNDED, "--no-media.rest" if kind == "blind" else "--media.rest"])
+    settings = own_settings(*UNBOUNDED, "--no-media.rest" if kind == "blind" else "--media.rest")
     app = server.make_app(settings, Engine(settings.pipeline, parts))
     asyncio.run(server.serve(settings, app, None, None))
     if kind == "slow":

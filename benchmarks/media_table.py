@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks import bad_network, endings, latency, load
 from benchmarks.films import SCENES, SHAPES, read_film, write_film
 from benchmarks.page_probe import PHASE_NAMES
-from core.settings import load_settings
+from benchmarks.surroundings import own_settings
 from media.processors import usable_processors
 from models.training.specimen_scene import Phases
 from pipeline.engine import Engine
@@ -174,7 +174,7 @@ async def under_load(plan: Plan) -> AsyncIterator[Line]:
 
 
 async def on_bad_networks(plan: Plan) -> AsyncIterator[Line]:
-    engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
+    engine = await asyncio.to_thread(Engine, own_settings().pipeline)
     pictures = await asyncio.to_thread(bad_network.held_pictures, 1280)
     targets = {"a packet that never comes, each 2 s": "0.3 s", "3 % loss": "0.3 s"}
     try:
@@ -197,7 +197,7 @@ async def on_bad_networks(plan: Plan) -> AsyncIterator[Line]:
 
 
 async def at_the_end(plan: Plan) -> AsyncIterator[Line]:
-    engine = await asyncio.to_thread(Engine, load_settings([]).pipeline)
+    engine = await asyncio.to_thread(Engine, own_settings().pipeline)
     try:
         with tempfile.TemporaryDirectory() as folder:
             small, large = Path(folder) / "small", Path(folder) / "large"

@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks.films import SHAPES, FilmTrack, read_film, write_film
 from benchmarks.load import end, line_of, start
 from benchmarks.process_usage import usage
-from core.settings import load_settings
+from benchmarks.surroundings import own_settings
 from examples.client import CaptureClient, Refused
 from media.adaptations import ice_connections
 
@@ -171,7 +171,7 @@ async def empty(url: str) -> None:
         while (await gauge(url, "lobbylens_sessions"))[0]:
             await asyncio.sleep(1)
     # The server is started with the same surroundings, and has the same settings.
-    settings = await asyncio.to_thread(load_settings, [])
+    settings = await asyncio.to_thread(own_settings)
     await asyncio.sleep(settings.media.give_back_memory_s + 10)
 
 
