@@ -31,9 +31,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from playwright.async_api import Browser, Page, async_playwright
 
 from benchmarks.frame_numbers import draw_number
 from benchmarks.page_probe import (
@@ -48,8 +48,12 @@ from benchmarks.page_probe import (
     stages,
     wait_for_result,
 )
+from benchmarks.surroundings import needs
 from examples.demo import start_server
 from models.training.specimen_scene import Phases, SceneFrame, SpecimenScene, write_y4m
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
 
 PHASES = Phases(empty=1.0, moving_in=1.5, held=8.0, leaving=1.0, empty_after=0.5)
 
@@ -163,6 +167,8 @@ def report(runs: list[Run]) -> dict[str, object]:
 
 async def visits(url: str, phases: Phases, count: int, seconds: float) -> list[Run]:
     """That many guests one after the other, each with a browser that begins the film anew."""
+    from playwright.async_api import async_playwright
+
     scene = NumberedScene(SIZE, FPS, phases=phases)
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "scene.y4m"
@@ -208,6 +214,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=12)
     arguments = parser.parse_args()
+    needs("playwright")
     figures = asyncio.run(measure(arguments.runs, arguments.seconds))
     json.dump(figures, sys.stdout, indent=1)
     print()

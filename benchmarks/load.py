@@ -33,6 +33,7 @@ import numpy as np
 
 from benchmarks.films import SCENES, SHAPES, write_film
 from benchmarks.process_usage import usage
+from benchmarks.surroundings import needs
 from examples.demo import ELSEWHERE, own_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -246,4 +247,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(parser().parse_args()))
+    given = parser().parse_args()
+    if given.plot:
+        needs("matplotlib")
+    asyncio.run(main(given))

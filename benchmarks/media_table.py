@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks import bad_network, endings, latency, load
 from benchmarks.films import SCENES, SHAPES, read_film, write_film
 from benchmarks.page_probe import PHASE_NAMES
-from benchmarks.surroundings import own_settings
+from benchmarks.surroundings import needs, own_settings
 from media.processors import usable_processors
 from models.training.specimen_scene import Phases
 from pipeline.engine import Engine
@@ -252,5 +252,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS))
     arguments = parser.parse_args()
+    if "browser" in arguments.only:
+        needs("playwright")
     plan = replace(QUICK if arguments.quick else FULL, fastrtc=arguments.fastrtc)
     asyncio.run(main(plan, arguments.only))

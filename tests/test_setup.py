@@ -82,3 +82,34 @@ def test_missing_packages_are_named_where_they_cannot_be_installed(
     found = ci("packages", "fonts-of-nowhere", PATH=str(tmp_path))
     assert found.returncode == 1
     assert "with the network" in found.stderr and "fonts-of-nowhere" in found.stderr
+
+
+WITHOUT = """
+import runpy, sys
+sys.modules[sys.argv[1]] = None
+sys.argv = sys.argv[2:]
+runpy.run_module(sys.argv[0], run_name="__main__")
+"""
+"""Runs a module as if another were not installed."""
+
+
+@pytest.mark.parametrize(
+    ("missing", "benchmark"),
+    [
+        ("playwright", "benchmarks.latency"),
+        ("playwright", "benchmarks.media_table"),
+        ("matplotlib", "benchmarks.load"),
+    ],
+)
+def test_a_benchmark_says_what_it_lacks_before_it_measures(missing: str, benchmark: str) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT, missing, benchmark, *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    helped = run("--help")
+    assert helped.returncode == 0, helped.stderr
+    refused = run()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"without {missing}: run `make setup-test` first\n"
