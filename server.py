@@ -207,7 +207,7 @@ def make_app(settings: Settings, engine: Reading, post: Post | None = None) -> w
     app.on_response_prepare.append(add_security_headers)
     app.cleanup_ctx.append(share_board)
     app.cleanup_ctx.append(app[COLLEAGUES].running)
-    guard(app, settings, post.deletions)
+    guard(app, settings, post)
     app.cleanup_ctx.append(sessions)
     app.cleanup_ctx.append(watch_load)
     app.on_startup.append(pages.remember_start)
@@ -329,7 +329,12 @@ def run(settings: Settings, assignment: Assignment | None) -> int:
             board = Board(assignment.board, assignment.workers)
             deletions = Deletions(assignment.deletions)
             post = Post(
-                assignment.worker, board, assignment.folder, deletions, assignment.label_key
+                assignment.worker,
+                board,
+                assignment.folder,
+                deletions,
+                assignment.label_key,
+                assignment.again,
             )
             doors = Doors(
                 tuple(socket.socket(fileno=each) for each in assignment.listening),

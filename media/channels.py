@@ -35,6 +35,9 @@ _EVENTS_BACKLOG_BYTES = 1024 * 1024
 _MOST_BACKLOG_BYTES = 2 * _EVENTS_BACKLOG_BYTES
 """Hundreds of events, and none acknowledged (RFC 9260, 6.2): nobody is there to take them."""
 _WAITING_EVENTS = 64
+_UNASKED = 8
+_ON_ITS_WAY_S = 1.0
+"""What was sent so shortly before the client was last heard may not have arrived either."""
 _AT_ANY_RATE = (GuidanceMessage, Pong)
 _TOLD_AGAIN = (StateMessage, GuidanceMessage, ProfileMessage)
 _OF_A_GUEST = (CaptureMessage, ResultMessage, ConfirmedMessage)
@@ -70,6 +73,8 @@ class Channels:
         self._metrics = metrics
         self._open: dict[str, DataChannel] = {}
         self._waiting: deque[ServerMessage] = deque(maxlen=_WAITING_EVENTS)
+        self._unasked: deque[tuple[float, ServerMessage]] = deque(maxlen=_UNASKED)
+        """What was lately sent unasked, and when (monotonic)."""
         self._settled = False
         self._seq = 0
         self.overheard: Callable[[ServerMessage], None] = lambda message: None
@@ -81,11 +86,15 @@ class Channels:
         self.clogged: Callable[[], None] = self.clear
         """Called when the client takes nothing of what it must have: to be left without it."""
 
-    def clear(self, reason: CloseReason | None = None) -> None:
+    def clear(self, reason: CloseReason | None = None, heard_s: float = float("inf")) -> None:
         """Forget the channels of a peer that is gone; events wait for the next one.
 
-        ``reason``: why the session has ended, if it has.
+        ``reason``: why the session has ended, if it has. ``heard_s``: when that peer was last heard
+        (monotonic): what it was told unasked since then waits as well.
         """
+        late = [each for sent_s, each in self._unasked if sent_s > heard_s - _ON_ITS_WAY_S]
+        self._unasked.clear()
+        self._waiting.extendleft(reversed(late))
         self._open.clear()
         self._settled = False
         outlet, self.outlet = self.outlet, None
@@ -96,6 +105,7 @@ class Channels:
 
     def forget(self) -> None:
         """Of what waits for a channel nothing is of a guest any more."""
+        self._unasked.clear()
         kept = [each for each in self._waiting if not isinstance(each, _OF_A_GUEST)]
         self._waiting.clear()
         self._waiting.extend(kept)
@@ -122,21 +132,15 @@ class Channels:
         while self._waiting and self._channel(EVENTS) is not None:
             self._send(EVENTS, self._waiting.popleft())
 
-    def send_event(self, message: ServerMessage, *, waits: bool = True) -> None:
+    def send_event(self, message: ServerMessage, *, unasked: bool = False) -> None:
         """Send reliably; before the channel is there the last 64 events wait.
 
-        States, guidance and profiles do not: a greeting tells the newest of them anyway. Nor does
-        what is sent with ``waits`` false, by somebody who will send it again.
+        States, guidance and profiles do not: a greeting tells the newest of them anyway.
+        ``unasked``: nobody on the client's side waits for it and would ask again, so that it must
+        not go astray with a connection whose loss is not known yet.
         """
         self.overheard(message)
         self.feed.event(message)
-        self._deliver(message, waits and not isinstance(message, _TOLD_AGAIN))
-
-    def send_again(self, message: ServerMessage) -> None:
-        """Send once more to the client alone, which may not have had it: nobody else is told."""
-        self._deliver(message, waits=False)
-
-    def _deliver(self, message: ServerMessage, waits: bool) -> None:
         if self.outlet is not None:
             self.outlet.event(message)
             return
@@ -145,13 +149,15 @@ class Channels:
             self.clogged()
             channel = None
         if channel is None:
-            if waits:
+            if not isinstance(message, _TOLD_AGAIN):
                 self._waiting.append(message)
             return
         # A client that reads nothing must not fill our memory with what it may have at any rate.
         if channel.bufferedAmount > _EVENTS_BACKLOG_BYTES and isinstance(message, _AT_ANY_RATE):
             self._metrics.messages_skipped.inc()
             return
+        if unasked:
+            self._unasked.append((time.monotonic(), message))
         self._send(EVENTS, message)
 
     def send_overlay(self, message: Overlay) -> None:

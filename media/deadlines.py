@@ -30,6 +30,10 @@ class Deadlines:
         self._heard_s = self._clock()
         return self._heard_s
 
+    def last_heard_s(self, packet_s: float) -> float:
+        """When the client last sent anything, a packet of its video it may be."""
+        return max(self._heard_s, packet_s)
+
     def acted(self) -> None:
         """The client did something that a person asks for."""
         self._acted_s = self._clock()
@@ -49,7 +53,7 @@ class Deadlines:
         ``packet_s``: when the last packet of its video came. There may be no picture in what comes:
         a sender that makes no key frame when it is asked has been heard all the same.
         """
-        silent_s = self._clock() - max(self._heard_s, packet_s)
+        silent_s = self._clock() - self.last_heard_s(packet_s)
         return state is SessionState.CONNECTED and silent_s > self._limits.stall_timeout_s
 
     def overdue(self, state: SessionState, document_seen_s: float) -> CloseReason | None:

@@ -63,16 +63,12 @@ class Desk:
         self._watchers: set[asyncio.Queue[Notice | None]] = set()
         self._reviewing: str | None = None
         """The document in the guest's form, if the client says so."""
-        self._word: messages.FormMessage | messages.ConfirmedMessage | None = None
-        """What the desk did last with the guest's form, as long as it stands."""
         channels.overheard = self._overhear
 
     def _overhear(self, message: messages.ServerMessage) -> None:
         notice = masked(message)
         if notice is None:
             return
-        if isinstance(message, messages.ConfirmedMessage):
-            self._word = None  # nobody holds the form any more
         notice["ts_ms"] = int(time.time() * 1000)
         if not (isinstance(message, messages.ResultMessage) and message.revised):
             # The latest comes last: a log is told in its order. What is merely said again stays.
@@ -123,11 +119,11 @@ class Desk:
     def hint(self, code: str | None, text: str) -> None:
         """Show the guest a hint: a guidance code, which the page translates, or a text.
 
-        Raises InvalidMessage for a code that is none.
+        Raises InvalidMessage for a code that is none, without a text to show in its place.
         """
-        if code is not None and code not in GuidanceCode.__members__:
+        if code is not None and not text and code not in GuidanceCode.__members__:
             raise InvalidMessage("a hint's code is one of those in docs/guidance.md", "code")
-        self._channels.send_event(messages.HintMessage(code=code, text=text))
+        self._channels.send_event(messages.HintMessage(code=code, text=text), unasked=True)
 
     def take_picture(self) -> None:
         self._viewing.take_picture()
@@ -144,7 +140,7 @@ class Desk:
         The guest's page is told, and shows it. Of a client that does not say what it shows it is
         the newest document that waits to be confirmed: one before it in a family is done with.
         """
-        self._send_word(messages.FormMessage(holder="clerk"))
+        self._channels.send_event(messages.FormMessage(holder="clerk"), unasked=True)
         waiting = [each for each in self._reviews.all() if each.card is None]
         shown = self._reviews.find(self._reviewing) if self._reviewing else None
         review = shown or (waiting[-1] if waiting else None)
@@ -156,27 +152,13 @@ class Desk:
     def give_back_form(self) -> None:
         """The guest fills in the form again; the guest's page and whoever watches are told."""
         if self._latest.get("form", {}).get("holder") == "clerk":
-            self._send_word(messages.FormMessage(holder="guest"))
-
-    def _send_word(self, word: messages.FormMessage | messages.ConfirmedMessage) -> None:
-        # It waits for no channel, as ``repeat`` sends it again.
-        self._channels.send_event(word, waits=False)
-        self._word = word
-
-    def repeat(self) -> None:
-        """Tell a client that has come back what the desk did: it may have been said to the
-        connection that was lost."""
-        if self._word is not None:
-            self._channels.send_again(self._word)
+            self._channels.send_event(messages.FormMessage(holder="guest"), unasked=True)
 
     def configure(self, message: messages.Configure) -> None:
         """What the client changes, and the form, if it takes that back. Raises InvalidMessage."""
         self._viewing.configure(message)
         if "reviewing" in message.model_fields_set:
             self._reviewing = message.reviewing
-            confirmed = isinstance(self._word, messages.ConfirmedMessage) and self._word
-            if confirmed and confirmed.document_id != message.reviewing:
-                self._word = None  # the guest has gone on
         if message.form == "guest":
             self.give_back_form()
 
@@ -186,7 +168,7 @@ class Desk:
 
     def say_confirmed(self, message: messages.ConfirmedMessage) -> None:
         """Tell them what a clerk has confirmed, which the page did not ask for."""
-        self._send_word(message)
+        self._channels.send_event(message, unasked=True)
 
     def note(self, message: messages.ServerMessage) -> None:
         """Tell whoever watches of what the client was told by other means."""
@@ -203,7 +185,6 @@ class Desk:
         shown to anybody, nor held by a clerk."""
         self._viewing.reset()
         self.give_back_form()
-        self._word = None
         self.feed.forget()
         self._channels.forget()
         # Who holds the form is told on: a clerk whose connection was broken would keep it open.

@@ -179,7 +179,7 @@ class Session:
             raise
         before, self._peer = self._peer, peer
         self._viewing.looks.begin_anew(peer.clock)
-        self._channels.clear()
+        self._clear_channels(before)
         self._hearing.forget()
         self._channels.clogged = partial(self._lose, peer)
         self._channel_count = 0
@@ -202,7 +202,6 @@ class Session:
         if before is not None:
             self._dismiss(before)
         self._viewing.repeat()
-        self.desk.repeat()
 
     def detach(self, outlet: Outlet) -> None:
         """The stream's connection is lost: the session waits for its client to come back."""
@@ -264,12 +263,16 @@ class Session:
         if peer is not self._peer or self._ending.is_set():
             return
         self._peer = None
-        self._channels.clear()
+        self._clear_channels(peer)
         self._hearing.forget()
         self._dismiss(peer)
         self._door.move(SessionState.DISCONNECTED)
 
     # Channels
+
+    def _clear_channels(self, lost: Peer | None) -> None:
+        packet_s = lost.clock.heard_s if lost is not None else float("inf")
+        self._channels.clear(heard_s=self._deadlines.last_heard_s(packet_s))
 
     def _channel_opened(self, peer: Peer, channel: RTCDataChannel) -> None:
         if peer is not self._peer:
@@ -299,7 +302,6 @@ class Session:
         self._send_state()
         self.spawn(self.cards.announce())
         self._viewing.repeat()
-        self.desk.repeat()
 
     def _state_moved(self, state: SessionState) -> None:
         self._deadlines.moved(state)

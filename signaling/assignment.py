@@ -26,7 +26,9 @@ def new_label_key() -> bytes:
 class Assignment:
     """``listening``, ``board``, ``deletions`` and ``lifeline`` are file descriptors;
     ``certificate`` is the key and certificate (PEM) of all workers where it was made at the
-    start, ``label_key`` that of the labels that clients have in logs."""
+    start, ``label_key`` that of the labels that clients have in logs. ``again``: it takes the
+    place of one that has ended, while the house is open.
+    """
 
     settings: Settings
     worker: int
@@ -37,19 +39,23 @@ class Assignment:
     folder: Path
     lifeline: int
     certificate: bytes | None
+    again: bool
     label_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
     """A worker's place: its number, everybody's board, the folder of their sockets, the records
-    that any of them has deleted, and the key of the labels that clients have in logs."""
+    that any of them has deleted, and the key of the labels that clients have in logs. ``again``:
+    it takes the place of one that has ended.
+    """
 
     worker: int
     board: Board
     folder: Path | None
     deletions: Deletions = field(default_factory=Deletions)
     label_key: bytes = field(default_factory=new_label_key, repr=False)
+    again: bool = False
 
 
 def send(assignment: Assignment, pipe: int) -> None:

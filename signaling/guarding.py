@@ -16,8 +16,8 @@ from signaling.access.door import AUTHENTICATOR, ENDING, remember_status
 from signaling.access.limits import LIMITS, Limits, add_quota
 from signaling.access.origins import ORIGINS, Origins, add_origin_headers
 from signaling.access.session_tokens import SESSION_TOKENS, SessionTokens
+from signaling.assignment import Post
 from signaling.colleagues import COLLEAGUES
-from signaling.keeping.deletions import Deletions
 from signaling.keeping.envelope import KeyRing
 from signaling.keeping.keeper import KEEPER, Keeper
 from signaling.keeping.spool import Spool, SpoolFolder
@@ -42,9 +42,9 @@ def spool_of(app: web.Application, settings: Settings) -> Spool | None:
     return Spool(folder)
 
 
-def guard(app: web.Application, settings: Settings, deletions: Deletions) -> None:
+def guard(app: web.Application, settings: Settings, post: Post) -> None:
     """Must come after the signal that adds security headers and after the colleagues, and before
-    sessions are made. ``deletions``: of all workers.
+    sessions are made.
 
     Raises SettingsError for keys that cannot be used.
     """
@@ -66,7 +66,7 @@ def guard(app: web.Application, settings: Settings, deletions: Deletions) -> Non
         ending.set()
 
     app.on_shutdown.append(begin_to_end)
-    keeper = Keeper(settings.keeping, audit, deletions) if settings.keeping.folder else None
+    keeper = Keeper(settings.keeping, audit, post.deletions) if settings.keeping.folder else None
     app[KEEPER] = keeper
     webhooks = None
     if settings.webhooks.urls or settings.webhooks.spool:
@@ -99,9 +99,11 @@ def guard(app: web.Application, settings: Settings, deletions: Deletions) -> Non
     app[LISTENERS] = tuple(listeners)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
-        await audit.open()
-        if keeper is not None:
-            await keeper.open()
+        # What could be written when the house opened may be so again: guests go on meanwhile.
+        if not post.again:
+            await audit.open()
+            if keeper is not None:
+                await keeper.open()
         if webhooks is not None:
             await webhooks.start()
         tasks = [asyncio.create_task(each) for each in (audit.run(), app[LIMITS].run())]

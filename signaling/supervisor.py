@@ -171,7 +171,7 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._count = worker_count(settings)
-        self._told = False
+        self._told = self._announced = False
         self._label_key = new_label_key()
 
     def assignment(self, worker: int, lifeline: int) -> Assignment:
@@ -185,6 +185,7 @@ class Supervisor:
             folder=self._folder,
             lifeline=lifeline,
             certificate=self._certificate,
+            again=self._announced,
             label_key=self._label_key,
         )
 
@@ -220,16 +221,15 @@ class Supervisor:
         self._told = True
 
     def _watch(self, workers: list[Worker]) -> int:
-        announced = False
         while not self._told:
             now_s = time.monotonic()
-            if not announced:
+            if not self._announced:
                 # What is wrong with one at the start is wrong with all; it has said what.
                 for worker in workers:
                     if worker.process and worker.process.poll() == _UNUSABLE:
                         return _UNUSABLE
                 if all(row.beat_s for row in self.board.rows()):
-                    announced = True
+                    self._announced = True
                     scheme = "http" if self._settings.tls == "off" else "https"
                     host, port = self._listening[0].getsockname()[:2]
                     announce(scheme, host, port)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import NotFound, SettingsError, StoredFileError
+from core.log import Log
 from signaling.keeping.deletions import Deletions
 from signaling.keeping.envelope import (
     LONGEST_HEAD,
@@ -28,7 +29,7 @@ from signaling.keeping.envelope import (
     seal,
     unseal,
 )
-from signaling.keeping.files import UNFINISHED, remove_file, try_writing, write_file
+from signaling.keeping.files import FULL, UNFINISHED, remove_file, try_writing, write_file
 
 KINDS = ("image", "other", "json", "pdf")
 """``other``: the picture of a card's other side, where both were taken."""
@@ -36,6 +37,9 @@ _RECORD = re.compile(r"[0-9a-f]{32}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNFINISHED_S = 600
 _MOST_LISTED = 1000
+_PATIENCE_S = 5.0
+_TRY_AGAIN_S = 0.02
+_log = Log("store")
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class Store:
         self._hours = hours
         self._clock = clock
         self.deletions = deletions or Deletions()
+        self._patience_s = _PATIENCE_S
 
     def open(self) -> None:
         """Make the folder, and see whether files can be stored in it, found and deleted: the first
@@ -80,6 +85,9 @@ class Store:
                 if not os.access(day, os.R_OK | os.W_OK | os.X_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
+            if error.errno in FULL:
+                _log.error("x a disk is full", errno=error.errno)
+                return
             raise SettingsError(
                 f"keeping.folder: {place} cannot be used ({error.strerror}): it must be a folder "
                 "that the server's user may make, read and write, with all in it"
@@ -123,15 +131,34 @@ class Store:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """No other process stores meanwhile, deletes or re-encrypts. Where a file system has no
-        locks, several workers may get in each other's way. Raises OSError."""
+        locks, or another process holds this one and stands still, several workers may get in each
+        other's way. Raises OSError."""
         self._make()
         number = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             with contextlib.suppress(OSError):
-                fcntl.flock(number, fcntl.LOCK_EX)
+                self._lock(number)
             yield
         finally:
             os.close(number)
+
+    def _lock(self, number: int) -> None:
+        """Wait for the lock as long as anybody may need it, and once only for one who stands still:
+        what a guest is owed, and the server's own end, do not wait for a stopped command."""
+        until_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < until_s:
+                    time.sleep(_TRY_AGAIN_S)
+                    continue
+                if self._patience_s:
+                    _log.error("x another process holds the folder, going on without it")
+                self._patience_s = 0.0
+            else:
+                self._patience_s = _PATIENCE_S
+            return
 
     def get(self, record: str, kind: str) -> bytes:
         """The data. Raises NotFound, also when its time is over, and StoredFileError."""

@@ -181,7 +181,8 @@ async function onConfirmed(message) {
   const mine = visit;
   const awaited = () =>
     screens.now === "card" || (screens.now === "review" && (mine.asked || review.held));
-  if (!awaited()) return; // the guest has left the form meanwhile
+  // The guest has left the form meanwhile, or is at the next one's.
+  if (!awaited() || mine.isPast(message.document_id)) return;
   mine.documentId = message.document_id; // typed data have one from now on
   const shown = await card.show(message.card).then(() => true, () => false);
   if (visit !== mine || !awaited()) return card.clear();
@@ -195,6 +196,7 @@ async function onConfirmed(message) {
 /** The front desk takes over the form: shown at once, and the guest may take it back. */
 function onForm({ holder }) {
   if (holder !== "clerk") return letGo();
+  if (visit.resetting) return; // the guest has begun anew, which takes the form back
   if (screens.now === "live") manual();
   if (screens.now !== "review") return;
   review.held = true;

@@ -59,7 +59,7 @@ export class Visit {
     }
     if (this.#resetting) this.send({ type: "reset" }); // the first was lost with the peer before
     if (!this.#parted) this.#part();
-    if (this.documentId) this.reviewing();
+    if (resumed) this.reviewing(); // what was said of it last may have been lost
     if (this.#pending) this.#deliver();
     this.#handlers.up({ resumed });
   }
@@ -75,8 +75,10 @@ export class Visit {
       if (message.capture !== "done") this.#resetting = false;
     }
     if (message.type === "result") this.#heard.add(message.document_id);
-    const confirming = this.#pending !== null;
-    if (message.type === "confirmed" || message.type === "error") this.#settle();
+    // Late news of a card that the guests are done with answers nothing.
+    const past = message.type === "confirmed" && this.isPast(message.document_id);
+    const confirming = this.#pending !== null && !past;
+    if ((message.type === "confirmed" && !past) || message.type === "error") this.#settle();
     this.#handlers.message(message, confirming);
   }
 
@@ -130,6 +132,11 @@ export class Visit {
   /** A result may be there before the still is taken, which would be black too. */
   #showWatching() {
     if (this.feed && this.#grabbing === 0) this.feed.track.enabled = this.#watching;
+  }
+
+  /** Has the guest asked to scan again, and the server not begun yet? */
+  get resetting() {
+    return this.#resetting;
   }
 
   /** Is there a real picture to go on with? */

@@ -164,3 +164,10 @@ FILM = "--use-file-for-fake-video-capture="
 def play_file(path: Path) -> str:
     """The flag that makes the fake camera play this file."""
     return f"{FILM}{path}"
+
+
+async def desk_door(guest: Kiosk) -> str:
+    """The front desk's door to the youngest session."""
+    desk, ask = f"{guest.origin}/api/staff/sessions", guest.page.request
+    label = (await (await ask.get(desk)).json())["sessions"][-1]["label"]
+    return f"{desk}/{label}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import subprocess
@@ -106,3 +107,26 @@ async def test_a_card_that_waits_in_one_worker_is_deleted_by_another(
             told = await (await http.get(f"{worker}/api/stored")).json()
             assert told["records"] == []
     assert await asyncio.to_thread(files_in, tmp_path / "kept") == {}
+
+
+def test_nobody_waits_for_one_who_holds_the_folder_and_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As for a command that was stopped by Ctrl-Z: the server did not even end any more."""
+    monkeypatch.setattr("signaling.keeping.store._PATIENCE_S", 0.2)
+    (tmp_path / "kept").mkdir()
+    mine = store(tmp_path / "kept", Deletions())
+    holder = os.open(tmp_path / "kept", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    for kind in KINDS:
+        assert mine.put(RECORD, kind, SECRET)
+    assert mine.delete(RECORD) == len(KINDS)
+    assert len([each for each in caplog.records if "going on without" in each.message]) == 1
+    os.close(holder)
+    # Whoever holds it for as long as a file takes is waited for again.
+    assert mine.put(RECORD, "json", SECRET)
+    holder = os.open(tmp_path / "kept", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    threading.Timer(0.1, os.close, [holder]).start()
+    assert mine.put(OTHER, "json", SECRET)
+    assert len([each for each in caplog.records if "going on without" in each.message]) == 1

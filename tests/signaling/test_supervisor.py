@@ -115,7 +115,7 @@ def test_a_start_that_fails_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch)
     class Assigning:
         def assignment(self, worker: int, lifeline: int) -> Assignment:
             return Assignment(
-                load_settings([]), worker, 1, (), board.fd, 0, Path(), lifeline, None, b""
+                load_settings([]), worker, 1, (), board.fd, 0, Path(), lifeline, None, False, b""
             )
 
     def no_process(*_: object, **__: object) -> None:

@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from core.errors import SettingsError
+from core.settings import load_settings
+from server import make_app
+from signaling.assignment import Post
+from signaling.board import Board
 from tests.conftest import Serve
+from tests.fakes import FakeEngine
 from tests.signaling.test_keeping import NEW, Kept, key_setting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +121,38 @@ async def test_an_audit_file_is_there_from_the_start(serve: Serve, tmp_path: Pat
     path = tmp_path / "audit.jsonl"
     await serve(None, "--access.audit", "file", "--access.audit-file", str(path))
     assert await asyncio.to_thread(lambda: path.stat().st_mode & 0o777) == 0o600
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_without_room_for_the_folder_itself_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    Kept(tmp_path / "kept").store(NEW).open()
+    assert "a disk is full" in caplog.text
+
+
+async def test_a_worker_that_takes_another_s_place_serves_guests_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """The house is open; the disk may be writable again soon."""
+    await asyncio.to_thread((tmp_path / "file").write_text, "no folder")
+    settings = await asyncio.to_thread(
+        load_settings, ["--port", "0", *storing(tmp_path / "file" / "kept")]
+    )
+    for again in (False, True):
+        post = Post(0, Board(-1, 1), None, again=again)
+        app = await asyncio.to_thread(make_app, settings, FakeEngine(), post)
+        runner = web.AppRunner(app)
+        if again:
+            await runner.setup()
+        else:
+            with pytest.raises(SettingsError, match="cannot be used"):
+                await runner.setup()
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
