@@ -43,10 +43,11 @@ async def test_what_was_left_is_forgotten_before_what_came_after_is_confirmed(
         visit.confirm({ room: "1" });
         net.online = true;
         hooks.up({ resumed: true });
-        return net.sent.map(({ type }) => type);
+        return net.sent;
         """,
     )
-    assert sent == ["reset", "confirm"]
+    assert [each["type"] for each in sent] == ["reset", "configure", "confirm"]
+    assert sent[1]["reviewing"] is None, "what was said of it may have been lost"
 
 
 async def test_the_next_guest_is_told_of_also_by_the_next_connection(kiosk: OpenKiosk) -> None:
