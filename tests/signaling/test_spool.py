@@ -28,10 +28,10 @@ from signaling.keeping.envelope import KeyRing, seal
 from signaling.keeping.files import write_file
 from signaling.keeping.spool import Spool, Spooled, SpoolFolder
 from signaling.webhooks import Webhooks
+from tests.signaling.shipped import ROOT, launch
 from tests.signaling.test_keeping import Clock
 from tests.signaling.test_webhooks import SECRET, confirmed, count_of, finished
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME, NUMBER = "MUSTERFRAU", "X1234567Z"
 KEYS = "now:" + base64.b64encode(b"s" * 32).decode()
 PATIENCE_S = 120
@@ -273,15 +273,11 @@ async def receiving(port: int) -> AsyncIterator[Receiver]:
 @contextlib.asynccontextmanager
 async def served(folder: Path, *arguments: str, keys: str = KEYS) -> AsyncIterator[tuple[str, int]]:
     """A server as it is shipped, its address and process; it is ended by SIGTERM."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "server.py"),
+    process = await launch(
         *("--port", "0", "--pipeline.models", str(ROOT / "models")),
         *("--pipeline.templates", str(ROOT / "templates"), *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env={**os.environ, "LOBBYLENS_KEEPING__KEYS": keys},
+        folder=folder,
+        LOBBYLENS_KEEPING__KEYS=keys,
     )
     assert process.stdout is not None and process.stderr is not None
     said = asyncio.create_task(process.stderr.read())

@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from signaling.keeping import spool as spool_module
 from signaling.keeping.envelope import KeyRing, Reencrypted, read_header, unseal
 from signaling.keeping.files import UNFINISHED
 from signaling.keeping.spool import Spooled, reencrypt_spool
+from tests.signaling.shipped import launch
 from tests.signaling.test_keeping import Clock
 from tests.signaling.test_spool import (
     KEYS,
     NAME,
     PATIENCE_S,
-    ROOT,
     confirm,
     files_of,
     free_port,
@@ -207,16 +206,11 @@ async def test_keys_are_rotated_with_a_server_that_is_stopped(tmp_path: Path) ->
                 await asyncio.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
     counted = kept(folder, OLD)[0].attempts
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *(str(ROOT / "server.py"), "store", "reencrypt"),
-        stdout=asyncio.subprocess.PIPE,
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "LOBBYLENS_KEEPING__KEYS": f"{NEW_KEYS},{KEYS}",
-            "LOBBYLENS_WEBHOOKS__SPOOL": str(folder),
-        },
+    process = await launch(
+        *("store", "reencrypt"),
+        folder=tmp_path,
+        LOBBYLENS_KEEPING__KEYS=f"{NEW_KEYS},{KEYS}",
+        LOBBYLENS_WEBHOOKS__SPOOL=str(folder),
     )
     async with asyncio.timeout(PATIENCE_S):
         said, _ = await process.communicate()

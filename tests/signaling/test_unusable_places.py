@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from signaling.assignment import Post
 from signaling.board import Board
 from tests.conftest import Serve
 from tests.fakes import FakeEngine
+from tests.signaling.shipped import ROOT, launch
 from tests.signaling.test_keeping import NEW, Kept, key_setting
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 
 
@@ -160,14 +159,10 @@ async def test_a_server_with_such_a_place_ends_with_a_sentence(
     tmp_path: Path, workers: str
 ) -> None:
     await asyncio.to_thread((tmp_path / "file").write_text, "no folder")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "server.py"),
+    process = await launch(
         *("--port", "0", "--workers", workers, *storing(tmp_path / "file" / "kept")),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        folder=ROOT,
+        TMPDIR=str(tmp_path),
     )
     async with asyncio.timeout(PATIENCE_S):
         said, complained = await process.communicate()
